@@ -1,0 +1,1 @@
+"""Engines: one package each, imported by bootstrap alone."""

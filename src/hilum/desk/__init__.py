@@ -1,0 +1,1 @@
+"""What people and operators use: the product's own HTTP surface."""

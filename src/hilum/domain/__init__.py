@@ -1,0 +1,1 @@
+"""Frozen types and typed errors: standard library only, no wire, no engine."""

@@ -1,0 +1,182 @@
+"""Every error the product knows, as facts; the number each wire gives them lives in `hilum.wire`.
+
+HilumError
+├── InvalidRequest            the caller's words are wrong (InvalidUID, InvalidQuery, MalformedBody)
+├── NotAcceptable             no representation the caller accepts
+├── UnsupportedMediaType      a body we do not take
+├── LimitExceeded             a bound that is a setting was reached
+├── NotHeld                   study, series or instance unknown here
+├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors)
+├── AccessDenied              NotAuthenticated, NotAllowed
+└── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectMissing, QueryTooCostly,
+                              ShuttingDown
+"""
+
+from typing import ClassVar
+
+
+class HilumError(Exception):
+    """A fact that stopped the work; `str(error)` is safe to show and holds no patient data."""
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "Something went wrong"
+
+
+class InvalidRequest(HilumError):
+    """The request itself is wrong; sending it again unchanged cannot help."""
+
+    code = "invalid-request"
+    title = "The request is not valid"
+
+
+class InvalidUID(InvalidRequest):
+    """A text that is not a UID (PS3.5 section 9.1)."""
+
+    code = "invalid-uid"
+    title = "Not a valid UID"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} is not a valid UID: {reason}.")
+
+
+class InvalidQuery(InvalidRequest):
+    """A query parameter that cannot be understood or is not offered here."""
+
+    code = "invalid-query"
+    title = "The query is not valid"
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        self.parameter = parameter
+        super().__init__(f"Query parameter {parameter!r} is invalid: {reason}.")
+
+
+class MalformedBody(InvalidRequest):
+    """A body that does not follow the format its Content-Type declares."""
+
+    code = "malformed-body"
+    title = "The body cannot be read"
+
+
+class NotAcceptable(HilumError):
+    """Nothing we can produce satisfies the Accept header."""
+
+    code = "not-acceptable"
+    title = "No acceptable representation"
+
+
+class UnsupportedMediaType(HilumError):
+    """A Content-Type this door does not take."""
+
+    code = "unsupported-media-type"
+    title = "Content-Type not supported"
+
+
+class LimitExceeded(HilumError):
+    """A bound that is a setting was reached.
+
+    `limit` is the name of the setting, `allowed` its value, so that an operator can find it.
+    """
+
+    code = "limit-exceeded"
+    title = "A limit was exceeded"
+
+    def __init__(self, limit: str, allowed: int, what: str) -> None:
+        self.limit = limit
+        self.allowed = allowed
+        super().__init__(f"{what} (setting {limit} allows {allowed}).")
+
+
+class NotHeld(HilumError):
+    """Nothing with these UIDs is held here."""
+
+    code = "not-held"
+    title = "Not held here"
+
+
+class StudyNotFound(NotHeld):
+    code = "study-not-found"
+    title = "No such study here"
+
+
+class SeriesNotFound(NotHeld):
+    code = "series-not-found"
+    title = "No such series here"
+
+
+class InstanceNotFound(NotHeld):
+    code = "instance-not-found"
+    title = "No such instance here"
+
+
+class UnreadableInstance(HilumError):
+    """Bytes that cannot be read as a DICOM data set; the kinds are in `hilum.dicom.errors`."""
+
+    code = "unreadable-instance"
+    title = "Not a readable DICOM instance"
+
+
+class AccessDenied(HilumError):
+    """The caller may not do this."""
+
+    code = "access-denied"
+    title = "Access denied"
+
+
+class NotAuthenticated(AccessDenied):
+    """No credentials, or credentials that are wrong, expired or revoked."""
+
+    code = "not-authenticated"
+    title = "Credentials are missing or not valid"
+
+
+class NotAllowed(AccessDenied):
+    """Known caller, but the scope asked for was not granted."""
+
+    code = "not-allowed"
+    title = "This action is not granted"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"The scope {scope!r} is needed and not granted to these credentials.")
+
+
+class ArchiveFault(HilumError):
+    """The archive cannot do it now; nothing was half kept and the caller may try again."""
+
+    code = "archive-fault"
+    title = "The archive cannot do this now"
+
+
+class ArchiveFull(ArchiveFault):
+    """No space is left (ENOSPC, EDQUOT, or the reserve of free disk space is reached)."""
+
+    code = "archive-full"
+    title = "The archive has no space left"
+
+
+class ArchiveUnavailable(ArchiveFault):
+    """Storage or database does not answer: read-only disk, I/O error, locked database."""
+
+    code = "archive-unavailable"
+    title = "The archive is not available"
+
+
+class ObjectMissing(ArchiveFault):
+    """The index names an object that the store does not hold: `hilum fsck` finds and tells."""
+
+    code = "object-missing"
+    title = "A stored object is missing"
+
+
+class QueryTooCostly(ArchiveFault):
+    """A statement ran into its time limit; a narrower question will be answered."""
+
+    code = "query-too-costly"
+    title = "The query takes too long"
+
+
+class ShuttingDown(ArchiveFault):
+    """The server finishes what it accepted and takes nothing new."""
+
+    code = "shutting-down"
+    title = "The server is shutting down"

@@ -1,0 +1,26 @@
+"""Where something came from: named in rows, logs and metrics; never with patient data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Door(StrEnum):
+    """The doors in. The value is used as a metric label and in stored rows."""
+
+    STOW = "stow"
+    C_STORE = "c-store"
+    IMPORT = "import"
+    DEMO = "demo"
+    REBUILD = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sent it, through which door, under which correlation id."""
+
+    door: Door
+    correlation_id: str
+    peer: str = ""
+    """Network address, or `AE_TITLE@address` over DIMSE."""
+    principal: str = ""
+    """The authenticated caller: a key's name or a token's subject; empty when open."""

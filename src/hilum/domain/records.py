@@ -1,0 +1,108 @@
+"""What the index answers about instances, the feed and the archive as a whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hilum.domain.identifiers import (
+    InstanceUIDs,
+    ObjectKey,
+    PartitionKey,
+    SOPClassUID,
+    TransferSyntaxUID,
+    Version,
+)
+from hilum.domain.instances import Disposition, Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """The live version of an instance and where its bytes are."""
+
+    key: int
+    """Row key: grows with insertion, so it also orders a page."""
+    uids: InstanceUIDs
+    sop_class_uid: SOPClassUID
+    transfer_syntax_uid: TransferSyntaxUID
+    version: Version
+    object_key: ObjectKey
+    size_bytes: int
+    dataset_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRecord:
+    """Stored metadata of one instance."""
+
+    key: int
+    metadata: Metadata
+    invalid_tags: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeSummary:
+    """Enough to make an ETag and to decide on transcoding before anything is read."""
+
+    instances: int
+    newest_version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The index's decision on one `Kept`, in the order they were given."""
+
+    disposition: Disposition
+    """CREATED, NEW_VERSION, ALREADY_HELD or CONFLICT."""
+    version: Version
+    """The version that is live now: the new one, or the one held before."""
+
+
+class FeedKind(StrEnum):
+    """What happened to an instance."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One row of the feed: append-only, sequence strictly increasing, gaps possible."""
+
+    sequence: int
+    time: datetime
+    partition: PartitionKey
+    kind: FeedKind
+    uids: InstanceUIDs
+    version: Version
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueDeletion:
+    """An object nobody may see any more and whose space is to be freed."""
+
+    key: int
+    object_key: ObjectKey
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewestStudy:
+    """One line of the landing page; no patient data."""
+
+    study_instance_uid: str
+    modalities: Sequence[str]
+    series: int
+    instances: int
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveCounts:
+    studies: int
+    series: int
+    instances: int
+    size_bytes: int
+    feed_sequence: int

@@ -1,0 +1,1 @@
+"""Clock, identifiers and telemetry: nothing here knows what DICOM is."""

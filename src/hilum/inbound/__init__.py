@@ -1,0 +1,1 @@
+"""Doors in: each turns a protocol into Arrivals and outcomes back into the protocol."""

@@ -1,0 +1,1 @@
+"""The one pipeline: validate, describe, keep, commit."""

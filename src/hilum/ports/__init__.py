@@ -1,0 +1,1 @@
+"""Small Protocols that the use cases need and that adapters provide."""

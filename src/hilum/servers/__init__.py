@@ -1,0 +1,1 @@
+"""Transports: a port is opened here and nowhere else."""

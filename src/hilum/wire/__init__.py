@@ -1,0 +1,1 @@
+"""What things look like on a wire: no sockets, no decisions."""

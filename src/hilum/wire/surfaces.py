@@ -1,0 +1,57 @@
+"""The DICOMweb surfaces as data: one implementation, three sets of rules.
+
+`/v1` and `/v2` follow the Azure DICOM service strictly, `/dicom-web` follows PS3.18 in full.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What differs between the surfaces. A route asks its surface, never for its name."""
+
+    name: str
+    prefix: str
+    """Path below which the DICOMweb resources lie."""
+    validation_profile: str
+    """Profile of `hilum.ingest.profiles` for what is stored here."""
+
+    strict_accept: bool
+    """A missing or partly unreadable Accept header is refused with 406."""
+    same_bytes_conflict: bool
+    """Storing an instance that is held already, byte for byte, is reported as a failure 45070."""
+    warnings_are_202: bool
+    """A store in which every instance was kept, some with findings, answers 202 and not 200."""
+    lists_failed_attributes: bool
+    """Every ReferencedSOPSequence item carries (0074,1048), empty when there is nothing to say."""
+
+
+AZURE_V1: Final = Surface(
+    name="azure-v1",
+    prefix="/v1",
+    validation_profile="azure-v1",
+    strict_accept=True,
+    same_bytes_conflict=True,
+    warnings_are_202=False,
+    lists_failed_attributes=False,
+)
+AZURE_V2: Final = Surface(
+    name="azure-v2",
+    prefix="/v2",
+    validation_profile="azure-v2",
+    strict_accept=True,
+    same_bytes_conflict=True,
+    warnings_are_202=True,
+    lists_failed_attributes=True,
+)
+STANDARD: Final = Surface(
+    name="standard",
+    prefix="/dicom-web",
+    validation_profile="standard",
+    strict_accept=False,
+    same_bytes_conflict=False,
+    warnings_are_202=False,
+    lists_failed_attributes=False,
+)
+SURFACES: Final = (AZURE_V1, AZURE_V2, STANDARD)
