@@ -1,0 +1,18 @@
+"""Settings: read by the command line and the bootstrap alone, passed on as plain values."""
+
+from hilum.settings.exposure import exposure_problems, is_loopback
+from hilum.settings.loading import Loaded, SettingsRejected, load, load_settings
+from hilum.settings.model import Settings
+from hilum.settings.names import SettingName, setting_names
+
+__all__ = [
+    "Loaded",
+    "SettingName",
+    "Settings",
+    "SettingsRejected",
+    "exposure_problems",
+    "is_loopback",
+    "load",
+    "load_settings",
+    "setting_names",
+]

@@ -1,0 +1,130 @@
+"""Settings of the archive: reading instances, keeping them, finding them, giving them back."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hilum.settings.types import (
+    ByteCount,
+    ByteCountOrZero,
+    Count,
+    Seconds,
+    SecondsOrZero,
+    Section,
+)
+
+
+class LimitSettings(Section):
+    """Bounds on what one instance may ask of the reader, whichever door it came through."""
+
+    header_bytes: ByteCount = 32 << 20
+    """Everything of an instance but bulk values. The largest headers seen in the field are
+    functional groups of a few MiB."""
+    nesting: Annotated[int, Field(ge=1, le=1000)] = 64
+    """Depth of sequences within sequences."""
+    elements: Count = 200_000
+    """Data elements of one header, at all depths."""
+    inflated_bytes: ByteCount = 8 << 30
+    """A deflated data set after inflation."""
+    inflate_ratio: Count = 100
+    """Largest ratio of inflated to deflated size (decompression bombs)."""
+
+
+class IngestSettings(Section):
+    """The pipeline that every instance passes."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 4
+    """Threads that read headers, describe instances and make digests."""
+    instances_in_flight: Count = 64
+    """Instances between arrival and answer, over all doors; further ones wait."""
+    bytes_in_flight: ByteCount = 256 << 20
+    """Memory held by those instances; further ones wait."""
+    batch_instances: Count = 256
+    """Instances committed in one transaction. Batches form by themselves while the one before is
+    written; nothing waits for a batch to fill."""
+    batch_bytes: ByteCount = 32 << 20
+    """Rows and metadata committed in one transaction."""
+    queue_instances: Count = 1024
+    """Instances whose object is written and that wait for the committer; further ones wait."""
+    memo_bytes: ByteCount = 32 << 20
+    """Memory of the transcoder for element texts that repeat from instance to instance."""
+
+
+class StorageSettings(Section):
+    """Objects on disk, below `data_dir`."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 8
+    """Threads that write and read objects: as many flushes are in progress at once."""
+    reserve_bytes: ByteCountOrZero = 512 << 20
+    """Free disk space that is never filled. Below it stores answer that the archive is full and
+    everything else, deleting included, goes on working."""
+    chunk_bytes: ByteCount = 1 << 20
+    """Objects are read in chunks of this size."""
+
+
+class DatabaseSettings(Section):
+    """The index and the feed (SQLite, in `data_dir`)."""
+
+    reader_connections: Annotated[int, Field(ge=1, le=64)] = 4
+    """Connections, each with a thread, that answer questions. Writing has one of its own."""
+    statement_seconds: Seconds = 15.0
+    """A question that runs longer is stopped and refused with 503."""
+    busy_seconds: Seconds = 10.0
+    """Wait for another process that holds the write lock, then answer that it is unavailable."""
+    cache_bytes: ByteCount = 16 << 20
+    """Page cache of each connection."""
+    mmap_bytes: ByteCountOrZero = 256 << 20
+    """Part of the database file that is mapped into memory; 0 maps nothing."""
+
+
+class SearchSettings(Section):
+    """Searching (QIDO-RS) on the standard surface; the Azure surfaces have the limits of Azure."""
+
+    default_results: Count = 100
+    """Results of a search that names no `limit`."""
+    maximum_results: Count = 1000
+    """Results of one answer, whatever `limit` asks for; the answer says when there are more."""
+    maximum_offset: Count = 10_000_000
+    """Largest `offset`."""
+    conditions: Count = 64
+    """Attributes one search may match on."""
+    list_values: Count = 1000
+    """Values in one list of UIDs or modalities."""
+    query_bytes: ByteCount = 32_768
+    """Length of a query string."""
+    pages_remembered: Count = 4096
+    """Ends of pages kept in memory, so that deep offsets cost no more than shallow ones."""
+
+
+class RetrieveSettings(Section):
+    """Giving back (WADO-RS)."""
+
+    chunk_bytes: ByteCount = 1 << 20
+    """Bytes of an object that are read and sent at a time."""
+    whole_object_bytes: ByteCount = 4 << 20
+    """Objects up to this size are read and sent in one piece, which is faster."""
+    page_instances: Count = 200
+    """Instances that are looked up at a time while a study is sent."""
+    page_metadata: Count = 200
+    """Metadata records that are looked up at a time while a study's metadata is sent."""
+    conversion_bytes: ByteCount = 2 << 30
+    """Largest instance that is converted to Explicit VR Little Endian on request."""
+    conversion_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Conversions at once; further ones wait."""
+    cache_seconds: SecondsOrZero = 0.0
+    """`max-age` of instances in a browser's private cache; 0 asks again, answered by 304."""
+
+
+class DeletionSettings(Section):
+    """Freeing the space of what was deleted or superseded."""
+
+    delay_seconds: SecondsOrZero = 0.0
+    """Time between a delete and the freeing of its space."""
+    poll_seconds: Seconds = 5.0
+    """How often the queue is looked at when nothing announced work."""
+    batch_objects: Count = 100
+    """Objects freed between two looks at the queue."""
+    retry_seconds: Seconds = 10.0
+    """First wait after a failure; it doubles with each attempt."""
+    maximum_retry_seconds: Seconds = 3600.0
+    """Longest wait between attempts; they never stop."""

@@ -1,0 +1,176 @@
+"""Settings of the doors: HTTP, its browsers, DIMSE, and files from folders."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hilum.settings.types import (
+    AETitle,
+    AETitles,
+    ByteCount,
+    Count,
+    CountOrZero,
+    Port,
+    Seconds,
+    Section,
+    Texts,
+)
+
+
+class HttpSettings(Section):
+    """The HTTP server: DICOMweb, the landing page, health and metrics."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback, so that a first start exposes nothing; any other address
+    needs `security.authentication = "required"`."""
+    port: Port = 8080
+    """TCP port; 0 takes any free one, which is told when the server is ready."""
+    public_url: str = ""
+    """Scheme, host and path prefix that clients use to reach this server, such as
+    `https://pacs.example.org/hilum`. Made into RetrieveURLs. Empty: taken from each request."""
+    trusted_proxies: Texts = ()
+    """Addresses of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    None by default, since anybody can send these headers."""
+    backlog: Count = 1024
+    """Connections the kernel holds until they are accepted."""
+    connections: Count = 1024
+    """Requests and connections served at once; more are answered 503, so that a flood cannot take
+    the memory."""
+    keep_alive_seconds: Seconds = 30.0
+    """An idle connection is closed after this time. Longer than a viewer pauses between images."""
+    header_seconds: Seconds = 15.0
+    """The headers of a request must be complete this long after its first byte (slow loris)."""
+    header_bytes: ByteCount = 65_536
+    """Request line and headers together; more is refused with 431."""
+    body_idle_seconds: Seconds = 60.0
+    """A request whose body stops for this long is given up with 408."""
+    send_idle_seconds: Seconds = 120.0
+    """A client that takes no byte of an answer for this long is disconnected."""
+    small_body_bytes: ByteCount = 1 << 20
+    """Bodies of requests that store no instances (there, `stow` has limits of its own)."""
+    shutdown_seconds: Seconds = 30.0
+    """How long a shutdown waits for requests that were accepted before it ends them."""
+    tls_certificate_file: Path | None = None
+    """PEM file with the server's certificate chain; with it HTTPS is spoken instead of HTTP."""
+    tls_key_file: Path | None = None
+    """PEM file with the private key, when it is not in the certificate file."""
+    tls_key_password: SecretStr | None = None
+    """Password of the private key."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_base_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            message = "should start with http:// or https://"
+            raise ValueError(message)
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _key_has_a_certificate(self) -> "HttpSettings":
+        if self.tls_key_file is not None and self.tls_certificate_file is None:
+            message = "tls_key_file needs tls_certificate_file"
+            raise ValueError(message)
+        return self
+
+
+class CorsSettings(Section):
+    """Which web pages of other origins may call this server from a browser."""
+
+    allowed_origins: Texts = ()
+    """Origins such as `https://viewer.example.org`, or `*`. None: no CORS header is ever sent."""
+    allow_credentials: bool = False
+    """Let pages send cookies and HTTP authentication; not possible together with `*`."""
+    max_age_seconds: CountOrZero = 600
+    """How long a browser may remember the answer to a preflight."""
+
+    @model_validator(mode="after")
+    def _credentials_name_origins(self) -> "CorsSettings":
+        if self.allow_credentials and "*" in self.allowed_origins:
+            message = "allow_credentials needs origins by name, not `*`"
+            raise ValueError(message)
+        return self
+
+
+class StowSettings(Section):
+    """Storing over HTTP (STOW-RS)."""
+
+    parts: Count = 10_000
+    """Parts of one request; a sender splits larger studies."""
+    part_header_bytes: ByteCount = 16_384
+    """Headers of one part."""
+    part_bytes: ByteCount = 4 << 30
+    """One part, that is one instance."""
+    request_bytes: ByteCount = 16 << 30
+    """One request. It is streamed: this bounds disk, not memory."""
+    memory_part_bytes: ByteCount = 1 << 20
+    """Parts up to this size stay in memory until they are kept; larger ones go to the spool."""
+    concurrent_instances: Count = 8
+    """Instances of one request that are kept at the same time while its body is still read. More
+    would only wait for the same disk."""
+
+
+class DimseSettings(Section):
+    """Our Application Entity: C-ECHO and C-STORE."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; any but loopback needs `allowed_calling_ae_titles`."""
+    port: Port = 11_112
+    """TCP port (the one registered for DICOM); 0 turns DIMSE off."""
+    ae_title: AETitle = "HILUM"
+    """Our AE title."""
+    require_called_ae_title: bool = False
+    """Refuse associations that call us by another AE title than `ae_title`."""
+    allowed_calling_ae_titles: AETitles = ()
+    """AE titles that may associate. None: any, which is only possible on loopback."""
+    accept_unknown_sop_classes: bool = True
+    """Take instances of SOP classes that are private or newer than we are: the archive keeps bytes
+    and need not know them."""
+    on_conflict: Literal["refuse", "new-version"] = "refuse"
+    """What to do when other bytes arrive under UIDs that are held. Refusing loses nothing without
+    somebody being told."""
+    validation_profile: Literal["standard", "strict", "minimal", "azure-v1", "azure-v2"] = (
+        "standard"
+    )
+    """Rules that arriving instances must pass. Modalities cannot mend a header, so `standard`
+    demands the UIDs and only warns about the rest."""
+    maximum_pdu_bytes: Annotated[ByteCount, Field(ge=4096, le=1 << 20)] = 131_072
+    """Largest P-DATA-TF PDU we offer to take (PS3.8 D.1). 128 KiB measured faster than the usual
+    16 KiB, larger gains nothing."""
+    pdu_bytes_before_association: Annotated[ByteCount, Field(ge=4096)] = 1 << 20
+    """Largest PDU before an association is accepted; what claims more is aborted unread."""
+    dataset_bytes: ByteCount = 16 << 30
+    """One data set. It is streamed to disk when it is large."""
+    memory_dataset_bytes: ByteCount = 1 << 20
+    """Data sets up to this size stay in memory until they are kept; larger ones go to the spool."""
+    associations: Count = 64
+    """Associations at once, from all peers."""
+    associations_per_peer: Count = 8
+    """Associations at once from one address, so that one sender cannot shut out the others."""
+    artim_seconds: Seconds = 30.0
+    """Wait for the association request, and for the close of the connection (PS3.8 9.1.5)."""
+    network_seconds: Seconds = 60.0
+    """An association on which nothing arrives for this long is aborted."""
+    store_seconds: Seconds = 60.0
+    """Longest wait for the archive to keep one instance before the sender hears 0xA700."""
+    shutdown_seconds: Seconds = 30.0
+    """How long a shutdown waits for C-STOREs that have begun before associations are aborted."""
+    backlog: Count = 128
+    """Connections the kernel holds until they are accepted."""
+
+
+class ImportSettings(Section):
+    """`hilum import`: files, folders and ZIP archives."""
+
+    concurrent_instances: Count = 8
+    """Files read and kept at the same time."""
+    file_bytes: ByteCount = 16 << 30
+    """One file; a larger one is refused."""
+    memory_file_bytes: ByteCount = 1 << 20
+    """Files up to this size are read into memory; larger ones are copied to the spool."""
+    zip_ratio: Count = 100
+    """Largest ratio of unpacked to packed size of a ZIP member (decompression bombs)."""
+    zip_bytes: ByteCount = 8 << 30
+    """Largest unpacked size of one ZIP member."""
+    zip_members: Count = 1_000_000
+    """Members of one ZIP archive."""

@@ -1,0 +1,45 @@
+"""All settings of the product, nested by concern."""
+
+from pathlib import Path
+
+from hilum.settings.archive import (
+    DatabaseSettings,
+    DeletionSettings,
+    IngestSettings,
+    LimitSettings,
+    RetrieveSettings,
+    SearchSettings,
+    StorageSettings,
+)
+from hilum.settings.doors import (
+    CorsSettings,
+    DimseSettings,
+    HttpSettings,
+    ImportSettings,
+    StowSettings,
+)
+from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
+from hilum.settings.types import Section
+
+
+class Settings(Section):
+    """Everything that can be chosen. Frozen: a change needs a restart."""
+
+    data_dir: Path = Path("hilum-data")
+    """Folder with everything the archive keeps: objects, index, spool. Relative to the folder the
+    process was started in."""
+    http: HttpSettings = HttpSettings()
+    cors: CorsSettings = CorsSettings()
+    stow: StowSettings = StowSettings()
+    dimse: DimseSettings = DimseSettings()
+    importing: ImportSettings = ImportSettings()
+    limits: LimitSettings = LimitSettings()
+    ingest: IngestSettings = IngestSettings()
+    storage: StorageSettings = StorageSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    search: SearchSettings = SearchSettings()
+    retrieve: RetrieveSettings = RetrieveSettings()
+    deletion: DeletionSettings = DeletionSettings()
+    security: SecuritySettings = SecuritySettings()
+    logging: LoggingSettings = LoggingSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
