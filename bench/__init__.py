@@ -1,0 +1,1 @@
+"""Benchmarks: Hilum beside Orthanc, a bare ASGI server and pydicom, in one run."""
