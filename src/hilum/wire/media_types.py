@@ -1,0 +1,131 @@
+"""Which representation a client gets (PS3.18 section 8.7; Azure DICOM service, Accept rules)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hilum.domain.errors import NotAcceptable
+from hilum.domain.levels import Level
+from hilum.wire.accept import MediaRange, parse_accept
+
+DICOM: Final = "application/dicom"
+DICOM_JSON: Final = "application/dicom+json"
+JSON: Final = "application/json"
+MULTIPART: Final = "multipart/related"
+
+EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
+AS_STORED: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveRules:
+    """What a surface offers for instances, and what it does when the client leaves it open."""
+
+    strict: bool
+    """A missing Accept header is refused, and only the offered syntaxes may be named."""
+    offered_syntaxes: frozenset[str]
+    """Values of `transfer-syntax` that may be asked for; empty: any, if the archive has it."""
+    default_syntaxes: tuple[str, ...]
+    """What `transfer-syntax` means when it is not given: the first that can be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceForm:
+    """How instances go out."""
+
+    multipart: bool
+    syntaxes: tuple[str, ...]
+    """Transfer Syntax UIDs in the client's order of liking; `*` is the one it is stored in."""
+
+
+def require_dicom_json(accept: str | None, *, strict: bool) -> str:
+    """Return the media type for a DICOM JSON answer.
+
+    Strict: the header must be there, must be grammatical as a whole, and must cover
+    `application/dicom+json`. Otherwise a missing header means anything, and who asks for
+    `application/json` alone gets the same JSON under that name.
+
+    Raises `NotAcceptable`.
+    """
+    if accept is None or (not strict and not accept.strip()):
+        if strict:
+            message = f"An Accept header that covers {DICOM_JSON} is required."
+            raise NotAcceptable(message)
+        return DICOM_JSON
+    if accept == DICOM_JSON:
+        return DICOM_JSON
+    ranges = parse_accept(accept, strict=strict)
+    if any(media_range.covers(DICOM_JSON) for media_range in ranges):
+        return DICOM_JSON
+    if not strict and any(media_range.covers(JSON) for media_range in ranges):
+        return JSON
+    message = f"Only {DICOM_JSON} is offered here, and the Accept header does not cover it."
+    raise NotAcceptable(message)
+
+
+def negotiate_retrieve(accept: str | None, *, level: Level, rules: RetrieveRules) -> InstanceForm:
+    """Return the form in which the instances of a study, series or instance go out.
+
+    The best media range decides between single part and multipart; every range of that form adds
+    the transfer syntaxes it accepts. A wild card range means multipart, as stored.
+
+    Raises `NotAcceptable`.
+    """
+    if accept is None or (not rules.strict and not accept.strip()):
+        if rules.strict:
+            message = "An Accept header is required to retrieve instances."
+            raise NotAcceptable(message)
+        return InstanceForm(multipart=True, syntaxes=rules.default_syntaxes)
+    # Quotation marks round `type` are optional on every surface, so the grammar is lenient here.
+    multipart: bool | None = None
+    syntaxes: list[tuple[float, str]] = []
+    for media_range in parse_accept(accept, strict=False):
+        form = _form(media_range, level, rules)
+        if form is None or (multipart is not None and form.multipart is not multipart):
+            continue
+        multipart = form.multipart
+        syntaxes.extend((media_range.quality, syntax) for syntax in form.syntaxes)
+    if multipart is None:
+        raise NotAcceptable(_offer(level, rules))
+    # Among equals the stored bytes come first: they cost nothing and change nothing.
+    syntaxes.sort(key=lambda syntax: (-syntax[0], syntax[1] != AS_STORED))
+    return InstanceForm(multipart, tuple(dict.fromkeys(syntax for _, syntax in syntaxes)))
+
+
+def _form(media_range: MediaRange, level: Level, rules: RetrieveRules) -> InstanceForm | None:
+    if media_range.type == "*/*":
+        return InstanceForm(multipart=True, syntaxes=(AS_STORED,))
+    multipart = media_range.covers(MULTIPART)
+    if multipart:
+        types = media_range.all("type")
+        if not types and rules.strict:
+            return None
+        if any(not _is_dicom(value) for value in types):
+            return None
+    elif level is not Level.INSTANCE or not media_range.covers(DICOM):
+        return None
+    wanted = tuple(value.strip().rstrip("\0") for value in media_range.all("transfer-syntax"))
+    if not wanted:
+        return InstanceForm(multipart, rules.default_syntaxes)
+    offered = _offered(wanted, rules)
+    return InstanceForm(multipart, offered) if offered else None
+
+
+def _is_dicom(media_type: str) -> bool:
+    return media_type.lower() in {DICOM, "application/*", "*/*"}
+
+
+def _offered(wanted: Sequence[str], rules: RetrieveRules) -> tuple[str, ...]:
+    if not rules.offered_syntaxes:
+        return tuple(wanted)
+    return tuple(syntax for syntax in wanted if syntax in rules.offered_syntaxes)
+
+
+def _offer(level: Level, rules: RetrieveRules) -> str:
+    types = [f'{MULTIPART}; type="{DICOM}"']
+    if level is Level.INSTANCE:
+        types.append(DICOM)
+    text = f"The Accept header names nothing that is offered here: {', '.join(types)}"
+    if rules.offered_syntaxes:
+        text += f", with transfer-syntax {', '.join(sorted(rules.offered_syntaxes))}"
+    return f"{text}."
