@@ -5,7 +5,7 @@ different runs are not comparable, their ratios are.
 """
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import shutil
@@ -54,7 +54,7 @@ def _heading(groups: list[str]) -> str:
         platform.processor(),
     )
     return (
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, {model}, {os.cpu_count()} cores, "
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {model}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, groups: {' '.join(groups)}\n\n"
     )
 

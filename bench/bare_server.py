@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 _WRITERS = ThreadPoolExecutor(4)
 
@@ -29,7 +30,7 @@ class BareServer:
         self._folder = folder
         self._count = 0
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         body = bytearray()
