@@ -1,0 +1,227 @@
+"""Zip files as a source of candidates: names are only shown, sizes are only believed when counted.
+
+Nothing is ever unpacked to a path. Nested zip files are not followed.
+"""
+
+import io
+import struct
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Final
+
+from hilum.inbound.folder.candidates import (
+    Candidate,
+    Refused,
+    Skip,
+    Skipped,
+    identity,
+    what_the_system_says,
+)
+
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED: Final = 0x1
+_END_RECORD: Final = b"PK\x05\x06"
+_END_RECORD_BYTES: Final = 22
+_LONGEST_COMMENT: Final = 0xFFFF
+_ZIP64_LOCATOR: Final = b"PK\x06\x07"
+_ZIP64_LOCATOR_BYTES: Final = 20
+_ZIP64_END_RECORD: Final = b"PK\x06\x06"
+_ZIP64_END_RECORD_BYTES: Final = 56
+_NAME_SHOWN: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ZipLimits:
+    """Bounds against decompression bombs."""
+
+    member_bytes: int = 8 << 30
+    """Most bytes one member may hold when expanded."""
+    ratio: int = 100
+    """Most expanded bytes for each byte of the zip file, beyond `free_bytes`."""
+    free_bytes: int = 64 << 20
+    """What any zip file may expand to whatever its ratio: empty images compress 1,000 to 1."""
+    members: int = 1_000_000
+    directory_bytes: int = 256 << 20
+    """Largest central directory, which is read into memory."""
+
+
+def zip_candidates(path: Path, limits: ZipLimits) -> Iterator[Candidate | Skipped]:
+    """Yield the members of a zip file; a file that cannot be used is one `Skipped`."""
+    try:
+        archive = SharedZip(path, limits)
+    except OSError as error:
+        yield Skipped(str(path), Skip.UNREADABLE, what_the_system_says(error))
+    except (Refused, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        reason = error.reason if isinstance(error, Refused) else "damaged zip file"
+        yield Skipped(str(path), Skip.UNSAFE, reason, weight_bytes=_size(path))
+    else:
+        try:
+            yield from archive.candidates()
+        finally:
+            archive.release()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+class SharedZip:
+    """An open zip file that closes when the walk and every reader of a member let go of it."""
+
+    def __init__(self, path: Path, limits: ZipLimits) -> None:
+        self._path = path
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._holders = 1
+        self._expanded_bytes = 0
+        status = path.stat()
+        self._size_bytes, self._mtime_ns = status.st_size, status.st_mtime_ns
+        _check_directory(path, limits)
+        self._zip = zipfile.ZipFile(path)
+        if len(self._zip.filelist) > limits.members:
+            self._zip.close()
+            reason = f"the zip file has more than {limits.members:,} members"
+            raise Refused(Skip.UNSAFE, reason)
+
+    def candidates(self) -> Iterator[Candidate | Skipped]:
+        for index, member in enumerate(self._zip.filelist):
+            if not member.is_dir():
+                yield self._candidate(index, member)
+
+    def _candidate(self, index: int, member: zipfile.ZipInfo) -> Candidate | Skipped:
+        name = f"{self._path}!{_shown(member.filename)}"
+        reason = _why_not(member, self._limits)
+        if reason is not None:
+            return Skipped(name, Skip.UNSAFE, reason, weight_bytes=member.compress_size)
+        if Path(member.filename).name.upper() == "DICOMDIR":
+            reason = "DICOMDIR: the walk finds what it refers to"
+            return Skipped(name, Skip.INDEX_FILE, reason, weight_bytes=member.compress_size)
+        key = f"{index}:{member.CRC:08x}:{member.file_size}:{member.filename}"
+        with self._lock:
+            self._holders += 1
+        return Candidate(
+            name=name,
+            identity=identity(str(self._path), self._size_bytes, self._mtime_ns, key),
+            weight_bytes=member.compress_size,
+            named=False,
+            open=partial(self._open, member),
+            release=_once(self.release),
+        )
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            last = self._holders == 0
+        if last:
+            self._zip.close()
+
+    def _open(self, member: zipfile.ZipInfo) -> "MemberReader":
+        with _damage_is_refused():
+            return MemberReader(self._zip.open(member), self._limits, self.expanded)
+
+    def expanded(self, count: int) -> None:
+        """Count expanded bytes of the whole file: overlapping members are a bomb too."""
+        with self._lock:
+            self._expanded_bytes += count
+            total = self._expanded_bytes
+        allowed = max(self._limits.free_bytes, self._limits.ratio * self._size_bytes)
+        if total > allowed:
+            reason = f"the zip file expands to more than {self._limits.ratio} times its size"
+            raise Refused(Skip.UNSAFE, reason)
+
+
+class MemberReader:
+    """A member's bytes, counted as they expand."""
+
+    def __init__(
+        self, stream: IO[bytes], limits: ZipLimits, expanded: Callable[[int], None]
+    ) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._expanded = expanded
+        self._read_bytes = 0
+
+    def read(self, size: int, /) -> bytes:
+        with _damage_is_refused():
+            data = self._stream.read(size)
+        self._read_bytes += len(data)
+        if self._read_bytes > self._limits.member_bytes:
+            raise Refused(Skip.UNSAFE, _too_large(self._limits))
+        self._expanded(len(data))
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+@contextmanager
+def _damage_is_refused() -> Iterator[None]:
+    """Make the many errors of a damaged member one."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError) as error:
+        raise Refused(Skip.UNREADABLE, "damaged member of a zip file") from error
+
+
+def _once(release: Callable[[], None]) -> Callable[[], None]:
+    """Let a second call do nothing, so that nobody can release for somebody else."""
+    pending = [release]
+
+    def releases() -> None:
+        if pending:
+            pending.pop()()
+
+    return releases
+
+
+def _why_not(member: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
+    if member.flag_bits & _ENCRYPTED:
+        return "encrypted member of a zip file"
+    if member.compress_type not in _METHODS:
+        return "member of a zip file with a compression other than deflate"
+    if member.filename.lower().endswith(".zip"):
+        return "zip file inside a zip file: unpack it and import that"
+    if member.file_size > limits.member_bytes:
+        return _too_large(limits)
+    return None
+
+
+def _too_large(limits: ZipLimits) -> str:
+    return f"member of a zip file larger than {limits.member_bytes:,} bytes"
+
+
+def _shown(name: str) -> str:
+    """A member's name for people: no control characters, no endless length."""
+    printable = "".join(char if char.isprintable() else "?" for char in name)
+    return printable if len(printable) <= _NAME_SHOWN else f"{printable[:_NAME_SHOWN]}..."
+
+
+def _check_directory(path: Path, limits: ZipLimits) -> None:
+    """Refuse a central directory that would not fit, before anything reads it."""
+    with path.open("rb") as file:
+        end = file.seek(0, io.SEEK_END)
+        span = _END_RECORD_BYTES + _LONGEST_COMMENT + _ZIP64_LOCATOR_BYTES
+        start = file.seek(max(0, end - span))
+        tail = file.read(span)
+        found = tail.rfind(_END_RECORD)
+        if found < 0 or len(tail) - found < _END_RECORD_BYTES:
+            raise Refused(Skip.UNSAFE, "damaged zip file: its directory is missing (cut short?)")
+        (directory_bytes,) = struct.unpack_from("<L", tail, found + 12)
+        locator = found - _ZIP64_LOCATOR_BYTES
+        if locator >= 0 and tail[locator : locator + 4] == _ZIP64_LOCATOR:
+            file.seek(max(0, start + locator - _ZIP64_END_RECORD_BYTES))
+            record = file.read(_ZIP64_END_RECORD_BYTES)
+            if record[:4] == _ZIP64_END_RECORD:
+                (directory_bytes,) = struct.unpack_from("<Q", record, 40)
+    if directory_bytes > limits.directory_bytes:
+        reason = f"the directory of the zip file is larger than {limits.directory_bytes:,} bytes"
+        raise Refused(Skip.UNSAFE, reason)
