@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from hilum.settings.types import JSON_TEXT, LIST_TEXT, Count, CountOrZero, Seconds, Section, Texts
+from hilum.settings.types import JSON_TEXT, LIST_TEXT, CountOrZero, Seconds, Section, Texts
 
 DataAction = Literal["read", "write", "delete", "manageExtendedQueryTags", "export", "*"]
 Algorithm = Literal[
@@ -95,8 +95,6 @@ class SecuritySettings(Section):
     """Bearer tokens."""
     roles: Annotated[tuple[RoleSettings, ...], JSON_TEXT] = ()
     """Roles beside the built-in `globalReader` (read) and `globalAdmin` (everything)."""
-    failed_attempts_per_minute: Count = 60
-    """Wrong credentials from one address before it hears 429 for the rest of the minute."""
 
     @model_validator(mode="after")
     def _tokens_are_asked_for(self) -> "SecuritySettings":
