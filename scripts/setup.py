@@ -2,23 +2,17 @@
 
 Usage: python3 scripts/setup.py [--no-dev]
 
-Uses `uv` when it is found; otherwise installs it next to the environment, by pip when there is a
-pip, else by taking its wheel from the package index. Runs again only when `pyproject.toml` or
-`uv.lock` changed. Standard library only, and nothing newer than Python 3.8 syntax, so that an old
+Uses `uv` when it is found; otherwise installs it next to the environment by pip, which it gets
+from the system's packages when there is none. Works again only when `pyproject.toml` or `uv.lock`
+changed. Standard library only, and nothing newer than Python 3.8 syntax, so that an old
 interpreter gets an explanation and not a traceback.
 """
 
 import hashlib
-import io
 import os
-import platform
-import re
 import shutil
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
-import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,36 +77,28 @@ def uv(python: str) -> str:
     own = TOOLS / "bin" / "uv"
     if not own.exists():
         print("Setting up: fetching uv ...", file=sys.stderr)
+        null = subprocess.DEVNULL
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-        has_pip = subprocess.call([*pip, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if has_pip == 0:
-            subprocess.check_call([*pip, "install", "--target", str(TOOLS), "uv"])
-        else:
-            unpack_wheel("uv")
+        has_pip = subprocess.call([*pip, "--version"], stdout=null, stderr=null)
+        if has_pip != 0:
+            install_pip(python)
+        subprocess.check_call([*pip, "install", "--target", str(TOOLS), "uv"])
     return str(own)
 
 
-def unpack_wheel(project: str) -> None:
-    """Take the newest wheel of `project` for this machine from the index (PEP 503) and unpack it."""
-    index = os.environ.get("PIP_INDEX_URL") or os.environ.get("UV_DEFAULT_INDEX")
-    page_url = f"{(index or 'https://pypi.org/simple').rstrip('/')}/{project}/"
-    with urllib.request.urlopen(page_url, timeout=60) as answer:
-        page = answer.read().decode()
-    system = {"Linux": "manylinux", "Darwin": "macosx"}[platform.system()]
-    machine = {"arm64": "(?:arm64|aarch64)"}.get(platform.machine(), re.escape(platform.machine()))
-    pattern = rf'href="([^"]+/{project}-[0-9.]+-py3-none-{system}[^"]*{machine}\.whl[^"]*)"'
-    url, _, checksum = urllib.parse.urljoin(page_url, re.findall(pattern, page)[-1]).partition("#")
-    with urllib.request.urlopen(url, timeout=300) as answer:
-        wheel = answer.read()
-    if checksum.startswith("sha256=") and hashlib.sha256(wheel).hexdigest() != checksum[7:]:
-        raise SystemExit(f"The wheel of {project} does not have the digest the index names.")
-    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        for member in archive.namelist():
-            if member.endswith(f"/scripts/{project}"):
-                target = TOOLS / "bin" / project
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(archive.read(member))
-                target.chmod(0o755)
+def install_pip(python: str) -> None:
+    """Let the system's package manager bring pip; say what to do where that is not allowed."""
+    apt = shutil.which("apt-get")
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if apt and (not sudo or shutil.which("sudo")):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.call([*sudo, apt, "update", "-qq"], env=quiet)
+        if subprocess.call([*sudo, apt, "install", "-y", "-qq", "python3-pip"], env=quiet) == 0:
+            return
+    raise SystemExit(
+        f"{python} has no pip, and it could not be installed from here. "
+        "Install pip or uv (Debian: apt install python3-pip) and run this again."
+    )
 
 
 if __name__ == "__main__":
