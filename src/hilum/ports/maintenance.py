@@ -1,0 +1,34 @@
+"""What checking, mending and rebuilding need of an index, beyond its everyday questions."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from hilum.domain.identifiers import ObjectKey
+from hilum.domain.maintenance import IndexProblem, VersionRecord
+
+
+class MaintenanceIndex(Protocol):
+    """May take minutes on a large archive: no statement limit applies, other readers go on."""
+
+    async def versions(self, after: int, limit: int) -> Sequence[VersionRecord]:
+        """One page of all versions, live and superseded, with a `key` above `after`, in order."""
+        ...
+
+    async def awaiting_deletion(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
+        """Which of these objects are queued for deletion."""
+        ...
+
+    async def check_integrity(self) -> Sequence[IndexProblem]:
+        """Compare the index with itself in one consistent view; empty when all agrees."""
+        ...
+
+    async def recount(self) -> int:
+        """Make aggregates, names and orphans right again; how many rows were changed."""
+        ...
+
+    async def wipe(self) -> None:
+        """Forget every instance, the feed and the deletion queue; keep keys and partitions.
+
+        Version numbers go on from where they were.
+        """
+        ...
