@@ -6,7 +6,8 @@ HilumError
 ├── UnsupportedMediaType      a body we do not take
 ├── LimitExceeded             a bound that is a setting was reached
 ├── NotHeld                   study, series or instance unknown here
-├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors)
+├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors);
+│                             NotIndexable
 ├── AccessDenied              NotAuthenticated, NotAllowed
 └── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectMissing, QueryTooCostly,
                               ShuttingDown
@@ -113,6 +114,13 @@ class UnreadableInstance(HilumError):
 
     code = "unreadable-instance"
     title = "Not a readable DICOM instance"
+
+
+class NotIndexable(UnreadableInstance):
+    """A readable instance with a value that no index row can hold; trying again cannot help."""
+
+    code = "not-indexable"
+    title = "The instance cannot be indexed"
 
 
 class AccessDenied(HilumError):

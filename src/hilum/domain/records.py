@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hilum.domain.errors import HilumError
 from hilum.domain.identifiers import (
     InstanceUIDs,
     ObjectKey,
@@ -46,6 +47,8 @@ class ScopeSummary:
 
     instances: int
     newest_version: Version
+    """Version of an instance. For a study or series a number that grows with every change inside,
+    deletes too: that of the newest instance, or a fresh one when that would not grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,12 @@ class Committed:
     """The index's decision on one `Kept`, in the order they were given."""
 
     disposition: Disposition
-    """CREATED, NEW_VERSION, ALREADY_HELD or CONFLICT."""
+    """CREATED, NEW_VERSION, ALREADY_HELD, CONFLICT, or FAILED when no row can hold this item."""
     version: Version
-    """The version that is live now: the new one, or the one held before."""
+    """The version that is live now: the new one, or the one held before. A new version that is
+    numbered below the live one (reserved earlier, committed later) gets a fresh number here."""
+    error: HilumError | None = None
+    """Why it FAILED; the other items of the batch are not touched by that."""
 
 
 class FeedKind(StrEnum):
