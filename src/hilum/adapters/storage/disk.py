@@ -1,0 +1,228 @@
+"""Objects as files on a local disk.
+
+Needs a POSIX file system with hard links (ext4, xfs, btrfs, zfs, NFS) that the server's user may
+write. Below the root, `objects/<partition>/<shard>/<study>/<series>/<instance>.<version>.dcm`
+holds the objects and `incoming/` what is being written. An object is written under a temporary
+name, flushed, linked to its own name and the folder flushed: it is there whole or not at all.
+"""
+
+import asyncio
+import itertools
+import os
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from hilum.adapters.storage.faults import archive_fault
+from hilum.adapters.storage.folders import Folders, Parts
+from hilum.adapters.storage.free_space import FreeSpace
+from hilum.adapters.storage.listing import stored_objects
+from hilum.adapters.storage.process_folder import ProcessFolder, remove_abandoned
+from hilum.adapters.storage.streaming import stream_file
+from hilum.adapters.storage.system import FOLDER_MODE, PosixSystem, System, write_all
+from hilum.domain.errors import ArchiveUnavailable, ObjectMissing
+from hilum.domain.identifiers import ObjectKey, object_key, parse_object_key
+from hilum.domain.instances import Content, InMemory, Spooled
+from hilum.ports.objects import StoredObject
+
+_T = TypeVar("_T")
+
+_COPY_BYTES: Final = 1 << 20
+_LIST_PAGE: Final = 500
+
+
+class DiskObjects:
+    """The object store on one file system; open it with `async with`.
+
+    `writers` and `readers` are threads: so many flushes or reads are in progress at once.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        writers: int = 8,
+        readers: int = 4,
+        chunk_bytes: int = 1 << 20,
+        reserve_bytes: int = 512 << 20,
+        system: System | None = None,
+    ) -> None:
+        self._root = root
+        self._objects = root / "objects"
+        self._objects_path = os.fspath(self._objects)
+        self._incoming_parent = root / "incoming"
+        self._chunk_bytes = chunk_bytes
+        self._system = system or PosixSystem()
+        self._free_space = FreeSpace(root, reserve_bytes)
+        self._writers = ThreadPoolExecutor(writers, "hilum-objects-write")
+        self._readers = ThreadPoolExecutor(readers, "hilum-objects-read")
+        self._names = itertools.count()
+
+    async def __aenter__(self) -> Self:
+        await self._in(self._writers, "opening the object store", self._open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._close)
+
+    async def put_once(self, key: ObjectKey, content: Content) -> None:
+        """See `ObjectStore.put_once`."""
+        parts, name = _place(key)
+        await self._in(self._writers, "keeping an object", self._put, parts, name, content)
+
+    async def read(self, key: ObjectKey, offset: int, length: int) -> bytes:
+        """See `ObjectStore.read`."""
+        path = self._file(key)
+        return await self._in(self._readers, "reading an object", _read, path, offset, length)
+
+    def stream(
+        self, key: ObjectKey, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """See `ObjectStore.stream`."""
+        return stream_file(
+            self._file(key), self._readers, self._chunk_bytes, offset=offset, length=length
+        )
+
+    async def delete(self, key: ObjectKey) -> None:
+        """See `ObjectStore.delete`."""
+        parts, name = _place(key)
+        await self._in(self._writers, "deleting an object", self._folders.unlink, parts, name)
+
+    async def list(self) -> AsyncIterator[StoredObject]:
+        """See `ObjectStore.list`."""
+        found = stored_objects(self._objects)
+        try:
+            while page := await self._in(
+                self._readers, "listing objects", lambda: list(itertools.islice(found, _LIST_PAGE))
+            ):
+                for stored in page:
+                    yield stored
+        finally:
+            found.close()
+
+    def path(self, key: ObjectKey) -> Path:
+        """See `LocalObjects.path`."""
+        return Path(self._file(key))
+
+    def _file(self, key: ObjectKey) -> str:
+        parts, name = _place(key)
+        return "/".join((self._objects_path, *parts, name))
+
+    async def _in(
+        self, pool: ThreadPoolExecutor, action: str, call: Callable[..., _T], *arguments: object
+    ) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, call, *arguments)
+        except OSError as error:
+            raise archive_fault(error, action) from error
+
+    def _open(self) -> None:
+        self._objects.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        remove_abandoned(self._incoming_parent)
+        self._incoming = ProcessFolder(self._incoming_parent)
+        self._incoming_path = os.fspath(self._incoming.path)
+        self._device = self._incoming.path.stat().st_dev
+        self._demand_hard_links()
+        self._folders = Folders(self._objects, self._system)
+        _flush_folder(self._root, self._system)
+
+    def _demand_hard_links(self) -> None:
+        first, second = self._incoming.path / "first", self._incoming.path / "second"
+        first.touch()
+        try:
+            second.hardlink_to(first)
+        except OSError as error:
+            message = (
+                "The file system of the data folder has no hard links, which are needed to keep"
+                f" objects safely ({error.strerror}). Choose another data_dir."
+            )
+            raise ArchiveUnavailable(message) from error
+        second.unlink()
+        first.unlink()
+
+    def _close(self) -> None:
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self._folders.close()
+        self._incoming.close()
+
+    def _put(self, parts: Parts, name: str, content: Content) -> None:
+        if isinstance(content, InMemory):
+            self._free_space.demand(content.size_bytes)
+            source = self._write_incoming((content.data,))
+        else:
+            source = self._take_spooled(content)
+        try:
+            self._folders.link(source, parts, name)
+        finally:
+            with suppress(OSError):
+                self._system.unlink(source)
+
+    def _take_spooled(self, content: Spooled) -> str:
+        """Make a spooled file durable where it lies; copy it when that is another disk."""
+        source = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(source).st_dev == self._device:
+                self._system.fdatasync(source)
+                return os.fspath(content.path)
+            self._free_space.demand(content.size_bytes)
+            return self._write_incoming(iter(lambda: os.read(source, _COPY_BYTES), b""))
+        finally:
+            os.close(source)
+
+    def _write_incoming(self, chunks: Iterable[bytes]) -> str:
+        """Write a file under a temporary name, durably; nothing is left when that fails."""
+        path = self._incoming_name()
+        fd = self._system.create(path)
+        try:
+            try:
+                for chunk in chunks:
+                    write_all(self._system, fd, chunk)
+                self._system.fdatasync(fd)
+            finally:
+                os.close(fd)
+        except BaseException:
+            with suppress(OSError):
+                self._system.unlink(path)
+            raise
+        return path
+
+    def _incoming_name(self) -> str:
+        return f"{self._incoming_path}/{next(self._names)}"
+
+
+def _place(key: ObjectKey) -> tuple[Parts, str]:
+    """Parse a key into folders and a file name; nothing unparsed ever becomes part of a path.
+
+    Raises `ValueError` for a text that `object_key` would not write.
+    """
+    partition, uids, version = parse_object_key(key)
+    if object_key(partition, uids, version) != key:
+        message = f"not an object key: {key!r}"
+        raise ValueError(message)
+    shard = f"{zlib.crc32(uids.study.encode()) & 0xFF:02x}"
+    name = f"{uids.sop_instance}.{version}.dcm"
+    return (str(partition), shard, uids.study, uids.series), name
+
+
+def _read(path: str, offset: int, length: int) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise ObjectMissing("The archive does not hold an object its index names.") from error
+    try:
+        # The kernel's buffer is made before it knows how much there is: ask for what exists only.
+        return os.pread(fd, max(0, min(length, os.fstat(fd).st_size - offset)), offset)
+    finally:
+        os.close(fd)
+
+
+def _flush_folder(folder: Path, system: System) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        system.fsync(fd)
+    finally:
+        os.close(fd)
