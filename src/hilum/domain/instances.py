@@ -59,6 +59,10 @@ class StorePolicy:
     partition: PartitionKey = DEFAULT_PARTITION
     study: StudyInstanceUID | None = None
     """When set, the instance must belong to this study (STOW-RS with a study in the URL)."""
+    sop_class: SOPClassUID | None = None
+    """When set, the data set must be of this SOP class (a C-STORE command names it)."""
+    sop_instance: SOPInstanceUID | None = None
+    """When set, the data set must carry this SOP Instance UID (likewise)."""
 
 
 @dataclass(frozen=True, slots=True)
