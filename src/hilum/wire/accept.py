@@ -7,12 +7,12 @@ from typing import Final
 
 from hilum.domain.errors import NotAcceptable
 
-_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED: Final = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t\x20-\x7e])*"'
-_RANGE: Final = re.compile(rf"\s*({_TOKEN})/({_TOKEN})\s*")
-_STRICT_PARAMETER: Final = re.compile(rf";\s*({_TOKEN})=({_TOKEN}|{_QUOTED})\s*")
+_RANGE: Final = re.compile(rf"\s*({_NAME})/({_NAME})\s*")
+_STRICT_PARAMETER: Final = re.compile(rf";\s*({_NAME})=({_NAME}|{_QUOTED})\s*")
 # Viewers write `type=application/dicom` without quotation marks, and stray semicolons.
-_LENIENT_PARAMETER: Final = re.compile(rf";\s*(?:({_TOKEN})\s*=\s*({_QUOTED}|[^;\",\s]*))?\s*")
+_LENIENT_PARAMETER: Final = re.compile(rf";\s*(?:({_NAME})\s*=\s*({_QUOTED}|[^;\",\s]*))?\s*")
 _ESCAPE: Final = re.compile(r"\\(.)")
 
 MAXIMUM_LENGTH: Final = 8192

@@ -7,26 +7,12 @@ from typing import Final
 from hilum.domain.errors import NotAcceptable
 from hilum.domain.levels import Level
 from hilum.wire.accept import MediaRange, parse_accept
+from hilum.wire.retrieve_rules import AS_STORED, RetrieveRules
 
 DICOM: Final = "application/dicom"
 DICOM_JSON: Final = "application/dicom+json"
 JSON: Final = "application/json"
 MULTIPART: Final = "multipart/related"
-
-EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
-AS_STORED: Final = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class RetrieveRules:
-    """What a surface offers for instances, and what it does when the client leaves it open."""
-
-    strict: bool
-    """A missing Accept header is refused, and only the offered syntaxes may be named."""
-    offered_syntaxes: frozenset[str]
-    """Values of `transfer-syntax` that may be asked for; empty: any, if the archive has it."""
-    default_syntaxes: tuple[str, ...]
-    """What `transfer-syntax` means when it is not given: the first that can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +64,22 @@ def negotiate_retrieve(accept: str | None, *, level: Level, rules: RetrieveRules
         return InstanceForm(multipart=True, syntaxes=rules.default_syntaxes)
     # Quotation marks round `type` are optional on every surface, so the grammar is lenient here.
     multipart: bool | None = None
-    syntaxes: list[tuple[float, str]] = []
+    syntaxes: list[tuple[float, bool, str]] = []
     for media_range in parse_accept(accept, strict=False):
         form = _form(media_range, level, rules)
         if form is None or (multipart is not None and form.multipart is not multipart):
             continue
         multipart = form.multipart
-        syntaxes.extend((media_range.quality, syntax) for syntax in form.syntaxes)
+        # Among equals stored bytes come first when asked for: they cost and change nothing.
+        left_open = form.syntaxes is rules.default_syntaxes
+        syntaxes.extend(
+            (-media_range.quality, left_open or syntax != AS_STORED, syntax)
+            for syntax in form.syntaxes
+        )
     if multipart is None:
         raise NotAcceptable(_offer(level, rules))
-    # Among equals the stored bytes come first: they cost nothing and change nothing.
-    syntaxes.sort(key=lambda syntax: (-syntax[0], syntax[1] != AS_STORED))
-    return InstanceForm(multipart, tuple(dict.fromkeys(syntax for _, syntax in syntaxes)))
+    syntaxes.sort(key=lambda liking: liking[:2])
+    return InstanceForm(multipart, tuple(dict.fromkeys(syntax for _, _, syntax in syntaxes)))
 
 
 def _form(media_range: MediaRange, level: Level, rules: RetrieveRules) -> InstanceForm | None:

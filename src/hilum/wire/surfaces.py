@@ -6,6 +6,14 @@
 from dataclasses import dataclass
 from typing import Final
 
+from hilum.wire.retrieve_rules import AZURE_RETRIEVE, STANDARD_RETRIEVE, RetrieveRules
+from hilum.wire.search_rules import (
+    AZURE_V1_SEARCH,
+    AZURE_V2_SEARCH,
+    STANDARD_SEARCH,
+    SearchRules,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Surface:
@@ -26,6 +34,9 @@ class Surface:
     lists_failed_attributes: bool
     """Every ReferencedSOPSequence item carries (0074,1048), empty when there is nothing to say."""
 
+    search: SearchRules
+    retrieve: RetrieveRules
+
 
 AZURE_V1: Final = Surface(
     name="azure-v1",
@@ -35,6 +46,8 @@ AZURE_V1: Final = Surface(
     same_bytes_conflict=True,
     warnings_are_202=False,
     lists_failed_attributes=False,
+    search=AZURE_V1_SEARCH,
+    retrieve=AZURE_RETRIEVE,
 )
 AZURE_V2: Final = Surface(
     name="azure-v2",
@@ -44,6 +57,8 @@ AZURE_V2: Final = Surface(
     same_bytes_conflict=True,
     warnings_are_202=True,
     lists_failed_attributes=True,
+    search=AZURE_V2_SEARCH,
+    retrieve=AZURE_RETRIEVE,
 )
 STANDARD: Final = Surface(
     name="standard",
@@ -53,5 +68,7 @@ STANDARD: Final = Surface(
     same_bytes_conflict=False,
     warnings_are_202=False,
     lists_failed_attributes=False,
+    search=STANDARD_SEARCH,
+    retrieve=STANDARD_RETRIEVE,
 )
 SURFACES: Final = (AZURE_V1, AZURE_V2, STANDARD)

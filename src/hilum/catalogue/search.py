@@ -1,0 +1,152 @@
+"""Searching the archive: one question for QIDO-RS, C-FIND and federation."""
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
+from hilum.domain.levels import Level
+from hilum.domain.queries import Query, SearchRow
+from hilum.domain.records import MetadataRecord
+from hilum.ports.index import InstanceReader, SearchIndex
+
+DataSet = dict[str, Any]
+"""DICOM JSON object (PS3.18 annex F): key to element."""
+
+_METADATA_BATCH: Final = 50
+"""Rows whose stored metadata is opened at once: bounds memory and time in one thread."""
+
+
+def _key(keyword: str) -> str:
+    return f"{tag_of(keyword):08X}"
+
+
+INSTANCE_AVAILABILITY: Final = _key("InstanceAvailability")
+RETRIEVE_URL: Final = _key("RetrieveURL")
+_ONLINE: Final = {"vr": "CS", "Value": ["ONLINE"]}
+
+_COUNTED: Final = {
+    _key(keyword): keyword
+    for keyword in (
+        "NumberOfStudyRelatedSeries",
+        "NumberOfStudyRelatedInstances",
+        "NumberOfSeriesRelatedInstances",
+    )
+}
+_MODALITIES_IN_STUDY: Final = _key("ModalitiesInStudy")
+_COMPUTED: Final = frozenset(
+    {
+        *_COUNTED,
+        _MODALITIES_IN_STUDY,
+        INSTANCE_AVAILABILITY,
+        RETRIEVE_URL,
+        _key("SOPClassesInStudy"),
+    }
+)
+
+
+def _indexed(levels: Iterable[Level]) -> frozenset[str]:
+    return frozenset(_key(keyword) for level in levels for keyword in RETURNED_KEYWORDS[level])
+
+
+_FROM_INDEX: Final = {
+    level: _indexed(upper for upper in Level if upper <= level) for level in Level
+}
+# An attribute of a lower level has no one value at this level, and opening metadata to find
+# whichever came last would be slow and wrong: it is left out.
+_OF_LOWER_LEVELS: Final = {
+    level: _indexed(lower for lower in Level if lower > level) - _FROM_INDEX[level]
+    for level in Level
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Data sets that hold the attributes asked for, as far as the archive knows them."""
+
+    datasets: Sequence[DataSet]
+    more: bool
+    """More would have followed: the limit cut the answer."""
+
+
+class Search:
+    """Answers a query with the attributes asked for, newest first."""
+
+    def __init__(self, index: SearchIndex, reader: InstanceReader) -> None:
+        self._index = index
+        self._reader = reader
+
+    async def __call__(self, query: Query, tags: tuple[str, ...]) -> Found:
+        """Search, and return of each match the attributes `tags`, in that order.
+
+        `tags` are DICOM JSON keys in ascending order. What the index row holds comes from there;
+        anything else from the stored metadata of the newest instance of the match.
+
+        Raises `ArchiveUnavailable`, `QueryTooCostly`.
+        """
+        page = await self._index.search(query)
+        datasets = [_dataset(row, tags) for row in page.rows]
+        stored = _stored_tags(query.level, tags)
+        if stored and datasets:
+            await self._complete(page.rows, datasets, tags, stored)
+        return Found(datasets, page.more)
+
+    async def _complete(
+        self,
+        rows: Sequence[SearchRow],
+        datasets: list[DataSet],
+        tags: tuple[str, ...],
+        stored: frozenset[str],
+    ) -> None:
+        for start in range(0, len(rows), _METADATA_BATCH):
+            batch = rows[start : start + _METADATA_BATCH]
+            records = await self._reader.metadata_of([row.newest for row in batch])
+            values = await asyncio.to_thread(_open_metadata, records, stored)
+            for position, row in enumerate(batch, start):
+                if added := values.get(row.newest):
+                    merged = datasets[position] | added
+                    datasets[position] = {tag: merged[tag] for tag in tags if tag in merged}
+
+
+@lru_cache(maxsize=256)
+def _stored_tags(level: Level, tags: tuple[str, ...]) -> frozenset[str]:
+    """Those of `tags` that only the stored metadata can tell."""
+    return frozenset(tags) - _FROM_INDEX[level] - _OF_LOWER_LEVELS[level] - _COMPUTED
+
+
+def _dataset(row: SearchRow, tags: tuple[str, ...]) -> DataSet:
+    known: DataSet = orjson.loads(row.study)
+    if row.series is not None:
+        known |= orjson.loads(row.series)
+    if row.instance is not None:
+        known |= orjson.loads(row.instance)
+    known |= _computed(row.computed)
+    return {tag: known[tag] for tag in tags if tag in known}
+
+
+def _computed(computed: Mapping[str, Any]) -> DataSet:
+    elements: DataSet = {INSTANCE_AVAILABILITY: _ONLINE}
+    for tag, keyword in _COUNTED.items():
+        if keyword in computed:
+            elements[tag] = {"vr": "IS", "Value": [computed[keyword]]}
+    if modalities := computed.get("ModalitiesInStudy"):
+        elements[_MODALITIES_IN_STUDY] = {"vr": "CS", "Value": modalities}
+    return elements
+
+
+def _open_metadata(
+    records: Sequence[MetadataRecord], tags: frozenset[str]
+) -> Mapping[int, DataSet]:
+    """Pick `tags` out of the stored metadata, by row key; runs in a thread."""
+    return {record.key: _pick(record, tags) for record in records}
+
+
+def _pick(record: MetadataRecord, tags: frozenset[str]) -> DataSet:
+    text = zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(record.metadata.deflated)
+    dataset: DataSet = orjson.loads(text)
+    return {tag: dataset[tag] for tag in tags if tag in dataset}

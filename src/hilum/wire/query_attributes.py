@@ -1,0 +1,179 @@
+"""Attributes of a query string: which can be matched on here, and with what."""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from pydicom.datadict import tag_for_keyword
+
+from hilum.dicom.attributes import INDEXED_ITEMS, Folding, IndexedAttribute, IndexedItem, tag_of
+from hilum.domain.errors import InvalidQuery
+from hilum.domain.levels import Level
+from hilum.domain.queries import (
+    Between,
+    Condition,
+    DateTimeBetween,
+    Equals,
+    ItemCondition,
+    Like,
+    OneOf,
+)
+from hilum.wire.query_values import literal_match, standard_match
+from hilum.wire.search_rules import SearchRules
+
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
+
+# PS3.4 section C.2.2.2.5.3: two ranges on such a pair mean one span of time.
+_PAIRED_TIMES: Final = {
+    f"{prefix}Date": f"{prefix}Time"
+    for prefix in ("Study", "Series", "Content", "Acquisition", "PerformedProcedureStepStart")
+}
+_ITEMS: Final = {(tag_of(item.sequence), tag_of(item.keyword)): item for item in INDEXED_ITEMS}
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read so far of the attributes of one query string."""
+
+    rules: SearchRules
+    level: Level
+    path_level: Level | None
+    fuzzy: bool
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    items: dict[str, list[tuple[IndexedItem, Equals | Like | OneOf | Between]]] = field(
+        default_factory=dict
+    )
+    tags: set[str] = field(default_factory=set)
+    """Attributes to return because they were named, as DICOM JSON keys."""
+    seen: set[str] = field(default_factory=set)
+
+
+def read_attribute(reading: Reading, name: str, value: str) -> None:
+    if "." in name and not reading.rules.literal:
+        _read_item(reading, name, value)
+        return
+    tag = parse_tag(name)
+    key = f"{tag:08X}"
+    if key in reading.seen:
+        raise InvalidQuery(printable(name), "the attribute is given more than once")
+    reading.seen.add(key)
+    attribute = reading.rules.searchable.get(tag)
+    if attribute is None or not _allowed(reading, attribute.level):
+        if attribute is None and not reading.rules.literal and not value.strip():
+            reading.tags.add(key)  # universal matching: wanted back, whatever its value
+            return
+        raise InvalidQuery(printable(name), _not_searchable(reading, attribute))
+    reading.tags.add(key)
+    label = attribute.keyword
+    if reading.rules.literal:
+        match = literal_match(label, value, attribute.folding, fuzzy=reading.fuzzy)
+    else:
+        read = standard_match(label, value, attribute.folding, attribute.vr, fuzzy=reading.fuzzy)
+        if read is None:
+            return
+        match = read
+    reading.conditions[label] = Condition(label, attribute.level, match)
+
+
+def _read_item(reading: Reading, name: str, value: str) -> None:
+    """Read `Sequence.Attribute=value` (PS3.18 section 8.3.4.1)."""
+    path = tuple(parse_tag(part) for part in name.split("."))
+    key = "".join(f"{tag:08X}" for tag in path)
+    if key in reading.seen:
+        raise InvalidQuery(printable(name), "the attribute is given more than once")
+    reading.seen.add(key)
+    reading.tags.add(f"{path[0]:08X}")
+    item = _ITEMS.get((path[0], path[1])) if len(path) == 2 else None
+    if item is None or not _allowed(reading, item.level):
+        if item is None and not value.strip():
+            return
+        raise InvalidQuery(printable(name), _not_searchable(reading, item))
+    label = f"{item.sequence}.{item.keyword}"
+    vr = "UI" if item.folding is Folding.UID else ""
+    match = standard_match(label, value, item.folding, vr, fuzzy=False)
+    if match is None:
+        return
+    if not isinstance(match, (Equals, Like, OneOf, Between)):
+        raise InvalidQuery(label, "empty values cannot be matched inside a sequence")
+    reading.items.setdefault(item.sequence, []).append((item, match))
+
+
+@lru_cache(maxsize=1024)
+def parse_tag(name: str) -> int:
+    """Tag of a keyword or of 8 hexadecimal digits."""
+    if _HEXADECIMAL.fullmatch(name) is not None:
+        return int(name, 16)
+    tag = tag_for_keyword(name)
+    if tag is None:
+        reason = "there is no attribute with this keyword, nor is it a tag of 8 hexadecimal digits"
+        raise InvalidQuery(printable(name), reason)
+    return int(tag)
+
+
+def _allowed(reading: Reading, level: Level) -> bool:
+    if level > reading.level:
+        return False
+    in_path = reading.path_level is not None and level <= reading.path_level
+    return reading.rules.path_levels or not in_path
+
+
+def _not_searchable(reading: Reading, attribute: IndexedAttribute | IndexedItem | None) -> str:
+    offered = [
+        candidate.keyword
+        for candidate in reading.rules.searchable.values()
+        if _allowed(reading, candidate.level)
+    ]
+    if not reading.rules.literal:
+        offered += [
+            f"{item.sequence}.{item.keyword}"
+            for item in INDEXED_ITEMS
+            if _allowed(reading, item.level)
+        ]
+    why = "it cannot be searched for"
+    if attribute is not None:
+        why = f"it is an attribute of the {attribute.level.name.lower()} level"
+    return f"{why}; here can be searched for {', '.join(offered)}"
+
+
+def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:
+    conditions = reading.conditions
+    if not reading.rules.literal:
+        for date_keyword, time_keyword in _PAIRED_TIMES.items():
+            _combine(conditions, date_keyword, time_keyword)
+    items = [
+        ItemCondition(sequence, keys[0][0].level, tuple((item.path, match) for item, match in keys))
+        for sequence, keys in reading.items.items()
+    ]
+    return [*conditions.values(), *items]
+
+
+def _combine(conditions: dict[str, Condition], date_keyword: str, time_keyword: str) -> None:
+    dates, times = conditions.get(date_keyword), conditions.get(time_keyword)
+    if dates is None or times is None:
+        return
+    if not (isinstance(dates.match, Between) and isinstance(times.match, Between)):
+        return
+    low = high = None
+    if dates.match.low is not None:
+        low = dates.match.low + (times.match.low or "000000.000000")
+    if dates.match.high is not None:
+        high = dates.match.high + (times.match.high or "235960.999999")
+    conditions[date_keyword] = Condition(
+        date_keyword, dates.level, DateTimeBetween(time_keyword, low, high)
+    )
+    del conditions[time_keyword]
+
+
+def means_attribute(name: str) -> bool:
+    """Tell an attribute, even a misspelt one, from what clients add for others.
+
+    Keywords of PS3.6 begin with a capital; `accept`, `callback`, `_` and the like do not, and
+    must not fail a search (PS3.18 section 8.3.1: unsupported parameters are ignored).
+    """
+    return name[:1].isupper() or name[:1].isdigit() or _HEXADECIMAL.fullmatch(name) is not None
+
+
+def printable(name: str) -> str:
+    """A parameter's name as it may be repeated in an error."""
+    return "".join(character if character.isprintable() else "?" for character in name)[:64]

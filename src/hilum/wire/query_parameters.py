@@ -1,0 +1,164 @@
+"""From a query string to a query (PS3.18 sections 8.3.4 and 10.6; Azure DICOM service)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_plus
+
+from hilum.dicom.attributes import tag_of
+from hilum.domain.errors import InvalidQuery
+from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID
+from hilum.domain.levels import Level
+from hilum.domain.queries import Query
+from hilum.wire.query_attributes import (
+    Reading,
+    conditions_of,
+    means_attribute,
+    parse_tag,
+    printable,
+    read_attribute,
+)
+from hilum.wire.search_rules import SearchRules
+
+_RESERVED: Final = frozenset({"limit", "offset", "fuzzymatching", "includefield"})
+_ALL: Final = "all"
+_UID_TAGS: Final = {
+    level: f"{tag_of(keyword):08X}"
+    for level, keyword in ((Level.STUDY, "StudyInstanceUID"), (Level.SERIES, "SeriesInstanceUID"))
+}
+
+MAXIMUM_PARAMETERS: Final = 200
+MAXIMUM_OFFSET: Final = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A query and the attributes wanted of each match, as DICOM JSON keys in ascending order."""
+
+    query: Query
+    tags: tuple[str, ...]
+    limit_capped: bool
+    """The client asked for more rows than are given at once, or for no number of rows."""
+
+
+def read_search(
+    query_string: bytes,
+    rules: SearchRules,
+    level: Level,
+    study: StudyInstanceUID | None = None,
+    series: SeriesInstanceUID | None = None,
+) -> SearchRequest:
+    """Read the query string of a search for `level` below the UIDs of the path.
+
+    Raises `InvalidQuery`, which names the parameter and never its value.
+    """
+    reserved, attributes = _sort_out(_split(query_string, rules), rules)
+    path_level = Level.SERIES if series else Level.STUDY if study else None
+    reading = Reading(rules, level, path_level, _boolean(reserved, "fuzzymatching"))
+    for name, value in attributes:
+        read_attribute(reading, name, value)
+    limit, capped = _limit(reserved, rules)
+    offset = _offset(reserved)
+    query = Query(level, conditions_of(reading), study, series, limit=limit, offset=offset)
+    return SearchRequest(query, _returned(reading, reserved.get("includefield", ())), capped)
+
+
+def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:
+    if not query_string:
+        return []
+    if rules.literal and (b"<" in query_string or b"%3c" in query_string.lower()):
+        raise InvalidQuery("<", "this character is not taken in a query string")
+    pieces = query_string.decode("latin-1").split("&")
+    if len(pieces) > MAXIMUM_PARAMETERS:
+        raise InvalidQuery("&", f"at most {MAXIMUM_PARAMETERS} parameters are read")
+    parameters = []
+    for piece in pieces:
+        if piece:
+            name, _, value = piece.partition("=")
+            parameters.append((_decode(name, name), _decode(name, value)))
+    return parameters
+
+
+def _decode(name: str, text: str) -> str:
+    if text.isascii() and "%" not in text and "+" not in text:
+        return text
+    try:
+        # Browsers send some characters unescaped; those came as UTF-8 bytes, too.
+        return unquote_plus(text.encode("latin-1").decode("utf-8"), errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidQuery(printable(name), "it is not UTF-8") from error
+
+
+def _sort_out(
+    parameters: Sequence[tuple[str, str]], rules: SearchRules
+) -> tuple[Mapping[str, list[str]], list[tuple[str, str]]]:
+    """Part the parameters that steer from those that are attributes."""
+    reserved: dict[str, list[str]] = {}
+    attributes = []
+    for name, value in parameters:
+        lowered = name.lower()
+        if lowered in _RESERVED:
+            reserved.setdefault(lowered, []).append(value)
+        elif rules.strict or means_attribute(name):
+            attributes.append((name, value))
+    for name, values in reserved.items():
+        if name != "includefield" and len(values) > 1:
+            raise InvalidQuery(name, "it is given more than once")
+    return reserved, attributes
+
+
+def _boolean(reserved: Mapping[str, list[str]], name: str) -> bool:
+    value = reserved.get(name, ["false"])[0].strip().lower()
+    if value not in {"true", "false"}:
+        raise InvalidQuery(name, "it is either true or false")
+    return value == "true"
+
+
+def _number(reserved: Mapping[str, list[str]], name: str) -> int | None:
+    if name not in reserved:
+        return None
+    text = reserved[name][0].strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidQuery(name, "it is a whole number, not negative")
+    return int(text)
+
+
+def _limit(reserved: Mapping[str, list[str]], rules: SearchRules) -> tuple[int, bool]:
+    limit = _number(reserved, "limit")
+    if limit is None:
+        return rules.default_limit, True
+    if limit == 0 or (rules.strict and limit > rules.maximum_limit):
+        raise InvalidQuery("limit", f"it is a number from 1 to {rules.maximum_limit}")
+    return min(limit, rules.maximum_limit), limit > rules.maximum_limit
+
+
+def _offset(reserved: Mapping[str, list[str]]) -> int:
+    offset = _number(reserved, "offset") or 0
+    if offset > MAXIMUM_OFFSET:
+        raise InvalidQuery("offset", f"it is at most {MAXIMUM_OFFSET}")
+    return offset
+
+
+def _returned(reading: Reading, includefields: Sequence[str]) -> tuple[str, ...]:
+    """Keys of what a match is answered with: defaults, UIDs of the path, named, included."""
+    tags = set(reading.tags)
+    names = [name.strip() for text in includefields for name in text.split(",")]
+    everything = any(name.lower() == _ALL for name in names)
+    sets = reading.rules.returned_all if everything else reading.rules.returned
+    for level in Level:
+        if reading.path_level is not None and level <= reading.path_level:
+            tags.add(_UID_TAGS[level])
+        elif level <= reading.level:
+            tags.update(sets[level])
+    if not everything or not reading.rules.literal:
+        named = (name for name in names if name and name.lower() != _ALL)
+        tags.update(_included(name, reading.rules) for name in named)
+    return tuple(sorted(tags))
+
+
+def _included(name: str, rules: SearchRules) -> str:
+    """Key of one included attribute; of an attribute in a sequence, that of the sequence."""
+    if rules.literal or "." not in name:
+        return f"{parse_tag(name):08X}"
+    path = [parse_tag(part) for part in name.split(".")]
+    return f"{path[0]:08X}"
