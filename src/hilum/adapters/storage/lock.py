@@ -1,0 +1,86 @@
+"""Locks on a data folder: one server, and nobody beside a rebuild.
+
+Two files are locked with `flock`, which the kernel lets go of when a process dies, however it
+dies. `server.lock` is held by a server, `archive.lock` by everybody: shared, or exclusively.
+Needs a file system on which `flock` works between all processes that use the folder: on NFS, only
+between those that the NFS server knows of.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from hilum.adapters.storage.faults import archive_fault
+from hilum.adapters.storage.system import FILE_MODE, FOLDER_MODE
+from hilum.domain.occupancy import DataFolderInUse, Hold
+
+_SERVER: Final = "server.lock"
+_ARCHIVE: Final = "archive.lock"
+
+
+@contextmanager
+def hold_data_folder(folder: Path, hold: Hold) -> Iterator[None]:
+    """Hold `folder`, which is made when it is not there, until the context is left.
+
+    Never waits. Raises `DataFolderInUse` when another process stands in the way, and
+    `ArchiveUnavailable` or `ArchiveFull` when the folder cannot be used.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            server = stack.enter_context(_opened(folder / _SERVER))
+            archive = stack.enter_context(_opened(folder / _ARCHIVE))
+        except OSError as error:
+            raise archive_fault(error, "opening the data folder") from error
+        if hold is Hold.SERVER and not _lock(server, fcntl.LOCK_EX):
+            raise DataFolderInUse(_held_by_server(folder, server))
+        kind = fcntl.LOCK_EX if hold is Hold.EXCLUSIVE else fcntl.LOCK_SH
+        if not _lock(archive, kind):
+            raise DataFolderInUse(_in_the_way(folder, server, hold))
+        if hold is Hold.SERVER:
+            os.ftruncate(server, 0)
+            os.pwrite(server, f"{os.getpid()}\n".encode(), 0)
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """True when some process, this one included, has the archive in `folder` open."""
+    try:
+        with _opened(folder / _ARCHIVE) as archive:
+            return not _lock(archive, fcntl.LOCK_EX)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _in_the_way(folder: Path, server: int, hold: Hold) -> str:
+    if hold is not Hold.EXCLUSIVE:
+        return f"{folder} is being rebuilt or migrated by another process. Wait until it is done."
+    if not _lock(server, fcntl.LOCK_EX):
+        return _held_by_server(folder, server)
+    return f"{folder} is in use by another hilum command. Wait until it is done."
+
+
+def _held_by_server(folder: Path, server: int) -> str:
+    process = os.pread(server, 20, 0).decode("ascii", "replace").strip()
+    who = f"process {process}" if process.isdigit() else "another process"
+    return f"{folder} is served by {who}. Stop that server first, or choose another --data."
