@@ -27,7 +27,7 @@ _PARAMETER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MultipartLimits:
-    """Bounds of one body. The field's name is the name of the setting in error texts."""
+    """Bounds of one body; fields are named as the settings of the section `stow`."""
 
     parts: int = 10_000
     part_header_bytes: int = 16 * 1024
@@ -130,7 +130,7 @@ class MultipartReader:
         self._received += len(chunk)
         if self._received > self._limits.request_bytes:
             raise LimitExceeded(
-                "request_bytes", self._limits.request_bytes, "The request body is too large"
+                "stow.request_bytes", self._limits.request_bytes, "The request body is too large"
             )
         seen = len(self._held)
         data = self._held + chunk if seen else chunk
@@ -176,7 +176,7 @@ class MultipartReader:
         length = (len(data) if end is None else end.start()) - start
         if length > self._limits.part_header_bytes:
             raise LimitExceeded(
-                "part_header_bytes",
+                "stow.part_header_bytes",
                 self._limits.part_header_bytes,
                 f"The headers of part {self._parts + 1} are too large",
             )
@@ -184,7 +184,7 @@ class MultipartReader:
             return None, start
         self._parts += 1
         if self._parts > self._limits.parts:
-            raise LimitExceeded("parts", self._limits.parts, "The body has too many parts")
+            raise LimitExceeded("stow.parts", self._limits.parts, "The body has too many parts")
         headers = _parse_headers(data[start + 1 : end.start() + 1], self._parts)
         self._state = _State.BODY
         self._part_bytes = 0
@@ -238,7 +238,7 @@ class MultipartReader:
         if self._parts:
             if self._part_bytes > self._limits.part_bytes:
                 raise LimitExceeded(
-                    "part_bytes", self._limits.part_bytes, f"Part {self._parts} is too large"
+                    "stow.part_bytes", self._limits.part_bytes, f"Part {self._parts} is too large"
                 )
         elif self._part_bytes > self._limits.part_header_bytes:
             raise MalformedBody(

@@ -13,6 +13,7 @@ from hilum.wire.search_rules import (
     STANDARD_SEARCH,
     SearchRules,
 )
+from hilum.wire.store_rules import AZURE_V1_STORE, AZURE_V2_STORE, STANDARD_STORE, StoreRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Surface:
     lists_failed_attributes: bool
     """Every ReferencedSOPSequence item carries (0074,1048), empty when there is nothing to say."""
 
+    store: StoreRules
     search: SearchRules
     retrieve: RetrieveRules
 
@@ -46,6 +48,7 @@ AZURE_V1: Final = Surface(
     same_bytes_conflict=True,
     warnings_are_202=False,
     lists_failed_attributes=False,
+    store=AZURE_V1_STORE,
     search=AZURE_V1_SEARCH,
     retrieve=AZURE_RETRIEVE,
 )
@@ -57,6 +60,7 @@ AZURE_V2: Final = Surface(
     same_bytes_conflict=True,
     warnings_are_202=True,
     lists_failed_attributes=True,
+    store=AZURE_V2_STORE,
     search=AZURE_V2_SEARCH,
     retrieve=AZURE_RETRIEVE,
 )
@@ -68,6 +72,7 @@ STANDARD: Final = Surface(
     same_bytes_conflict=False,
     warnings_are_202=False,
     lists_failed_attributes=False,
+    store=STANDARD_STORE,
     search=STANDARD_SEARCH,
     retrieve=STANDARD_RETRIEVE,
 )

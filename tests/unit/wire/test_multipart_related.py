@@ -233,7 +233,7 @@ def test_each_limit_is_refused_by_its_name(limits: MultipartLimits, limit: str) 
     for chunks in ([body], [body[i : i + 1] for i in range(len(body))]):
         with pytest.raises(LimitExceeded) as caught:
             read(chunks, limits=limits)
-        assert caught.value.limit == limit
+        assert caught.value.limit == f"stow.{limit}"
 
 
 def test_exactly_the_limit_is_let_through() -> None:

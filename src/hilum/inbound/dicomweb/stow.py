@@ -1,0 +1,178 @@
+"""The routes of STOW-RS, for any surface (PS3.18 section 10.5; Azure DICOM service, section 2)."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hilum.domain.errors import InvalidRequest, LimitExceeded, UnsupportedMediaType
+from hilum.domain.identifiers import StudyInstanceUID, parse_uid
+from hilum.domain.instances import OnConflict, StorePolicy
+from hilum.domain.origins import Door, Origin
+from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, StowLimits
+from hilum.ports.objects import Spool
+from hilum.wire.base_url import BaseUrl
+from hilum.wire.media_types import require_dicom_json
+from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
+from hilum.wire.store_response import StoreRequest, store_answer
+from hilum.wire.surfaces import Surface
+
+
+def origin_of(request: Request) -> Origin:
+    """Who sent a request, as the layers of the HTTP application noted it in its state."""
+    state = request.scope.get("state", {})
+    return Origin(
+        Door.STOW,
+        correlation_id=state.get("correlation_id", ""),
+        peer=request.client.host if request.client else "",
+        principal=getattr(state.get("principal"), "name", ""),
+    )
+
+
+def stow_router(
+    ingest: Ingest,
+    spool: Spool,
+    surface: Surface,
+    limits: StowLimits | None = None,
+    *,
+    base_url: BaseUrl | None = None,
+    origin: Callable[[Request], Origin] = origin_of,
+) -> APIRouter:
+    """Return the routes `/studies` and `/studies/{study}`, to be included below the prefix.
+
+    Handlers raise `HilumError`; the application renders it with `hilum.wire.problems`.
+    """
+    store = _Store(ingest, spool, surface, limits or StowLimits(), base_url or BaseUrl(), origin)
+    router = APIRouter(tags=[f"{surface.prefix} store"])
+
+    async def store_instances(request: Request) -> Response:
+        """Store instances of any studies (STOW-RS, PS3.18 section 10.5)."""
+        return await store(request, None, OnConflict.REFUSE)
+
+    async def store_instances_of_study(request: Request, study: str) -> Response:
+        """Store instances, all of which must belong to the study in the URL."""
+        return await store(request, study, OnConflict.REFUSE)
+
+    async def upsert_instances(request: Request) -> Response:
+        """Store instances of any studies; those that are held are replaced by a new version."""
+        return await store(request, None, OnConflict.NEW_VERSION)
+
+    async def upsert_instances_of_study(request: Request, study: str) -> Response:
+        """Store instances of one study; those that are held are replaced by a new version."""
+        return await store(request, study, OnConflict.NEW_VERSION)
+
+    routes: list[tuple[str, str, Callable[..., Any]]] = [
+        ("POST", "/studies", store_instances),
+        ("POST", "/studies/{study}", store_instances_of_study),
+    ]
+    if surface.store.upsert_by_put:
+        routes += [
+            ("PUT", "/studies", upsert_instances),
+            ("PUT", "/studies/{study}", upsert_instances_of_study),
+        ]
+    for method, path, endpoint in routes:
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            response_class=Response,
+            responses=STORE_RESPONSES,
+            openapi_extra=STORE_REQUEST,
+            name=f"{surface.name}-{endpoint.__name__}",
+        )
+    return router
+
+
+class _Store:
+    """What one surface does with a store request."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        spool: Spool,
+        surface: Surface,
+        limits: StowLimits,
+        base_url: BaseUrl,
+        origin: Callable[[Request], Origin],
+    ) -> None:
+        self._ingest = ingest
+        self._spool = spool
+        self._surface = surface
+        self._limits = limits
+        self._base_url = base_url
+        self._origin = origin
+
+    async def __call__(
+        self, request: Request, study: str | None, on_conflict: OnConflict
+    ) -> Response:
+        headers = request.headers
+        strict = self._surface.strict_accept
+        media_type = require_dicom_json(headers.get("accept"), strict=strict)
+        uid = StudyInstanceUID(parse_uid(study, "StudyInstanceUID")) if study is not None else None
+        content_type = self._accepted(headers)
+        policy = StorePolicy(self._surface.validation_profile, on_conflict, study=uid)
+        origin = self._origin(request)
+        async with Intake(self._ingest, self._spool, self._limits, origin, policy) as intake:
+            if content_type.media_type == MULTIPART:
+                await intake.read_parts(request.stream(), content_type)
+            else:
+                await intake.read_single(request.stream())
+            outcomes = await intake.outcomes()
+        about = StoreRequest(self._base_url(request.scope), uid, on_conflict)
+        answer = store_answer(outcomes, about, self._surface)
+        body_type = media_type if answer.body else None
+        return Response(answer.body, answer.status, dict(answer.headers), body_type)
+
+    def _accepted(self, headers: Headers) -> ContentType:
+        """Return the Content-Type. Raises what there is to say before the body is read."""
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("A body with a Content-Encoding is not taken here.")
+        content_type = parse_content_type(headers.get("content-type", ""))
+        bare = self._surface.store.bare_content_type
+        limit, allowed = "stow.request_bytes", self._limits.multipart.request_bytes
+        if content_type.media_type == DICOM:
+            limit, allowed = "stow.part_bytes", self._limits.multipart.part_bytes
+            if bare and content_type.parameters:
+                raise UnsupportedMediaType(f"{DICOM} must come without parameters here.")
+        elif content_type.media_type == MULTIPART:
+            boundary_of(content_type)
+            if bare and "start" in content_type.parameters:
+                raise InvalidRequest("The start parameter of multipart/related is not supported.")
+        else:
+            raise UnsupportedMediaType(f"Store instances as {DICOM} or as {MULTIPART} of it.")
+        announced = headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > allowed:
+            raise LimitExceeded(limit, allowed, "The request body is too large")
+        return content_type
+
+
+_INSTANCES: Final = {"type": "string", "format": "binary"}
+STORE_REQUEST: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            DICOM: {"schema": _INSTANCES},
+            f'{MULTIPART}; type="{DICOM}"': {"schema": _INSTANCES},
+        },
+    }
+}
+_STORE_DATASET: Final[dict[str, Any]] = {
+    "application/dicom+json": {"schema": {"type": "object", "additionalProperties": True}}
+}
+STORE_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Every instance was stored.", "content": _STORE_DATASET},
+    202: {
+        "description": "Some were stored and some not, or all were stored with warnings.",
+        "content": _STORE_DATASET,
+    },
+    204: {"description": "The body held no instance."},
+    400: {"description": "A malformed body or a study that is no UID."},
+    406: {"description": "The answer is application/dicom+json, which is not acceptable."},
+    409: {"description": "None was stored; the answer says why.", "content": _STORE_DATASET},
+    413: {"description": "The body, a part or the number of parts is over its limit."},
+    415: {"description": "A body, or a part of it, that is no application/dicom."},
+    503: {"description": "The archive can store nothing now; Retry-After says when to come back."},
+}
