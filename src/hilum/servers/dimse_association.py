@@ -1,0 +1,340 @@
+"""One association: pynetdicom's threads and state machine with our bounds and our C-STORE.
+
+All that is taken from pynetdicom by inheritance is in `dimse_association`, `dimse_messages`,
+`dimse_transport` and `dimse_upper_layer`. It is written against the 3.0 series, whose private names
+it uses; a test fails when another series is installed.
+"""
+
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from pynetdicom._globals import MODE_ACCEPTOR
+from pynetdicom.acse import ACSE
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AddressInformation
+from typing_extensions import override
+
+from hilum.domain.errors import HilumError, ShuttingDown, UnreadableInstance
+from hilum.domain.instances import Content
+from hilum.foundation.ids import new_correlation_id
+from hilum.inbound.dimse.part10_head import part10_head
+from hilum.inbound.dimse.store import CStoreDoor, ReceivedInstance
+from hilum.ports.dimse_telemetry import DimseMeter
+from hilum.servers.dimse_admission import Admission, Refusal, WorkInProgress
+from hilum.servers.dimse_bridge import LoopBridge
+from hilum.servers.dimse_contexts import ACCEPTANCE, negotiate
+from hilum.servers.dimse_dataset import DatasetSink, SpoolAccess
+from hilum.servers.dimse_messages import MessageReceiver, StoreRequest
+from hilum.servers.dimse_options import DimseOptions
+from hilum.servers.dimse_transport import BoundedSocket
+from hilum.servers.dimse_upper_layer import UpperLayer
+from hilum.wire.dimse_commands import (
+    AFFECTED_SOP_CLASS_UID,
+    AFFECTED_SOP_INSTANCE_UID,
+    CommandSet,
+    store_response,
+)
+from hilum.wire.dimse_status import DimseStatus, status_of_error
+
+_log = structlog.get_logger(__name__)
+
+_PDV_HEAD_BYTES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationServices:
+    """What every association of a server shares."""
+
+    application_entity: ApplicationEntity
+    options: DimseOptions
+    admission: Admission
+    in_progress: WorkInProgress
+    door: CStoreDoor
+    bridge: LoopBridge
+    spool: SpoolAccess
+    meter: DimseMeter
+
+
+@dataclass(slots=True)
+class _Course:
+    """How an association goes."""
+
+    associated: bool = False
+    cause: str = ""
+    messages: int = 0
+    correlation_id: str = field(default_factory=new_correlation_id)
+
+
+class DimseAssociation(Association):
+    """An association that a peer requested; a thread, and another one for its upper layer."""
+
+    def __init__(
+        self, services: AssociationServices, connection: socket.socket, peer_address: str
+    ) -> None:
+        super().__init__(services.application_entity, MODE_ACCEPTOR)
+        options = services.options
+        self._services = services
+        self._peer_address = peer_address
+        self._course = _Course()
+        self.messages = MessageReceiver(self, self._new_sink, options.dataset_fragments)
+        self.dimse = self.messages
+        self.upper_layer = UpperLayer(self, options)
+        self.dul = self.upper_layer
+        self.acse = _Acceptance(self)
+        self.acse_timeout = options.artim_seconds
+        self.network_timeout = options.network_seconds
+        self._connection = BoundedSocket(self, connection)
+        self._connection.bound_waits(options.network_seconds)
+        self.set_socket(self._connection)
+
+    @property
+    def peer(self) -> str:
+        """`AE_TITLE@address`; only the address before the association was requested."""
+        title = self.requestor.ae_title.strip()
+        return f"{title}@{self._peer_address}" if title else self._peer_address
+
+    def context(self, context_id: int) -> PresentationContext | None:
+        """The accepted presentation context with this id."""
+        return self._accepted_cx.get(context_id)
+
+    def notice(self) -> None:
+        """Make the association's thread look around."""
+        if self.messages.msg_queue.empty():
+            self.messages.msg_queue.put((None, None))
+
+    def end(self, cause: str) -> None:
+        """Abort; returns at once."""
+        self._course.cause = self._course.cause or cause
+        if self.is_established:
+            self.abort(block=False)
+        else:
+            self._connection.cut()
+        self.notice()
+
+    def cut(self) -> None:
+        """End whatever still waits for the peer."""
+        self._connection.cut()
+
+    @override
+    def run_reactor(self) -> None:
+        try:
+            self._introduce()
+            super().run_reactor()
+        except Exception as error:  # noqa: BLE001 - the edge of this thread
+            self.failed(error)
+        finally:
+            self._leave()
+
+    def failed(self, error: Exception) -> None:
+        """Tell of an error that nobody expected, in whichever of the two threads."""
+        self._course.cause = self._course.cause or "internal-error"
+        _log.error("association_failed", correlation_id=self._course.correlation_id, exc_info=error)
+
+    def admit(self, request: A_ASSOCIATE) -> Refusal | None:
+        """Ask for a place; None when it is granted."""
+        refusal = self._services.admission.associate(
+            self._peer_address,
+            str(request.calling_ae_title).strip(),
+            str(request.called_ae_title).strip(),
+        )
+        self._course.associated = refusal is None
+        return refusal
+
+    def answer_contexts(self, request: A_ASSOCIATE) -> None:
+        """Accept or reject every proposed presentation context."""
+        answers = negotiate(
+            request.presentation_context_definition_list,
+            accept_unknown_sop_classes=self._services.options.accept_unknown_sop_classes,
+        )
+        self._accepted_cx = {
+            each.context_id: each
+            for each in answers
+            if each.result == ACCEPTANCE and each.context_id is not None
+        }
+        self._rejected_cx = [each for each in answers if each.result != ACCEPTANCE]
+
+    def tell_refused(self, refusal: Refusal) -> None:
+        self._course.cause = refusal.reason
+        self._services.meter.association_refused(refusal.reason)
+        _log.warning("association_rejected", reason=refusal.reason, peer=self.peer)
+
+    def tell_accepted(self) -> None:
+        self._services.meter.association_opened()
+        _log.info(
+            "association_accepted",
+            peer=self.peer,
+            contexts=len(self._accepted_cx),
+            contexts_rejected=len(self._rejected_cx),
+            correlation_id=self._course.correlation_id,
+        )
+
+    def _introduce(self) -> None:
+        """Fill in what pynetdicom's own request handler would."""
+        entity = self._services.application_entity
+        local = self._connection.local_address
+        self.acceptor.ae_title = entity.ae_title
+        self.acceptor.maximum_length = self._services.options.maximum_pdu_bytes
+        self.acceptor.implementation_class_uid = entity.implementation_class_uid
+        self.acceptor.implementation_version_name = entity.implementation_version_name
+        self.acceptor.address_info = AddressInformation.from_tuple(local)
+        self.requestor.address_info = AddressInformation(self._peer_address, 0)
+
+    def _leave(self) -> None:
+        """Give back everything, however the association ended."""
+        self.upper_layer.kill_dul()
+        self._connection.cut()
+        if self.upper_layer.is_alive():
+            self.upper_layer.join()
+        self._connection.close()
+        self.messages.close()
+        course = self._course
+        self._services.admission.disconnect(self._peer_address, associated=course.associated)
+        if self.upper_layer.violation:
+            self._services.meter.protocol_violated(self.upper_layer.violation)
+        if course.associated:
+            self._tell_end()
+        elif not self.is_rejected:
+            _log.info("connection_without_association", peer=self.peer, cause=self._cause)
+
+    def _tell_end(self) -> None:
+        how = self._how
+        self._services.meter.association_closed(how)
+        _log.info(
+            f"association_{how}",
+            peer=self.peer,
+            cause=self._cause,
+            messages=self._course.messages,
+            correlation_id=self._course.correlation_id,
+        )
+
+    @property
+    def _how(self) -> str:
+        if self.is_released:
+            return "released"
+        return "lost" if self.upper_layer.connection_lost else "aborted"
+
+    @property
+    def _cause(self) -> str:
+        if self.is_released:
+            return "peer"
+        idle = "idle" if self.upper_layer.idle_timer_expired() else "peer"
+        return self.upper_layer.violation or self._course.cause or idle
+
+    def _new_sink(self, context_id: int, command: CommandSet) -> DatasetSink:
+        options = self._services.options
+        head = part10_head(
+            sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID),
+            sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
+            transfer_syntax_uid=str(self._accepted_cx[context_id].transfer_syntax[0]),
+            source_ae_title=self.requestor.ae_title.strip(),
+        )
+        return DatasetSink(
+            head,
+            self._services.spool,
+            memory_bytes=options.memory_dataset_bytes,
+            dataset_bytes=options.dataset_bytes,
+        )
+
+    @override
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        self._course.messages += 1
+        try:
+            with self._services.in_progress:
+                if isinstance(msg, StoreRequest):
+                    self._serve_store(msg)
+                else:
+                    super()._serve_request(msg, context_id)
+        finally:
+            # The time the archive took is not idleness of the peer.
+            self.upper_layer._idle_timer.restart()
+            self.messages.answered()
+
+    def _serve_store(self, request: StoreRequest) -> None:
+        size_bytes = request.sink.size_bytes if request.sink is not None else 0
+        try:
+            status = self._store(request, size_bytes)
+            self._respond(request, status)
+        finally:
+            if request.sink is not None:
+                request.sink.close()
+        self._services.meter.stored(status.code, size_bytes)
+
+    def _store(self, request: StoreRequest, size_bytes: int) -> DimseStatus:
+        services = self._services
+        correlation_id = f"{self._course.correlation_id}-{self._course.messages}"
+        try:
+            received = ReceivedInstance(
+                sop_class_uid=request.command.text(AFFECTED_SOP_CLASS_UID),
+                sop_instance_uid=request.command.text(AFFECTED_SOP_INSTANCE_UID),
+                abstract_syntax=str(self._accepted_cx[request.context_id].abstract_syntax),
+                content=self._content(request),
+                size_bytes=size_bytes,
+                peer=self.peer,
+                correlation_id=correlation_id,
+            )
+            return services.bridge.call(
+                services.door.store(received), services.options.store_seconds
+            )
+        except Exception as error:  # noqa: BLE001 - a sender must be answered whatever happens
+            _log.error("c_store_failed", correlation_id=correlation_id, exc_info=error)
+            return status_of_error(error)
+
+    def _content(self, request: StoreRequest) -> Content | HilumError:
+        if self._services.admission.closed:
+            message = "The server is shutting down."
+            return ShuttingDown(message)
+        if request.sink is None:
+            message = "The request carries no data set."
+            return UnreadableInstance(message)
+        return request.sink.finish()
+
+    def _respond(self, request: StoreRequest, status: DimseStatus) -> None:
+        """Queue the response, in one PDU when the peer takes one that long."""
+        response = store_response(request.command, status)
+        room = (self.requestor.maximum_length or 0) - _PDV_HEAD_BYTES
+        step = room if room > 0 else len(response)
+        for start in range(0, len(response), step):
+            last = start + step >= len(response)
+            fragment = P_DATA()
+            fragment.presentation_data_value_list.append(
+                (
+                    request.context_id,
+                    (b"\x03" if last else b"\x01") + response[start : start + step],
+                )
+            )
+            self.upper_layer.send_pdu(fragment)
+
+
+class _Acceptance(ACSE):
+    """Answers association requests by `Admission` and `negotiate`.
+
+    pynetdicom's own way knows one list of supported contexts, which is copied deeply for each
+    connection, and takes unknown SOP classes only by a switch of the whole library.
+    """
+
+    assoc: DimseAssociation
+
+    @override
+    def _negotiate_as_acceptor(self) -> None:
+        association = self.assoc
+        request = self.requestor.primitive
+        if not isinstance(request, A_ASSOCIATE):
+            # The peer went away between its request and our answer.
+            association.kill()
+            return
+        self.requestor.ae_title = request.calling_ae_title or ""
+        refusal = association.admit(request)
+        if refusal is not None:
+            association.tell_refused(refusal)
+            self.send_reject(refusal.result, refusal.source, refusal.diagnostic)
+            association.kill()
+            return
+        association.answer_contexts(request)
+        self.send_accept()
+        association.is_established = True
+        association.tell_accepted()

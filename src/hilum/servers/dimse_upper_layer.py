@@ -1,0 +1,172 @@
+"""The upper layer of an association (PS3.8): pynetdicom's state machine, fed within bounds.
+
+What pynetdicom 3.0.4 does and why it is replaced here: a PDU may claim 4 GiB before anybody has
+associated, and after that more than was negotiated; a P-DATA-TF is copied six times and passed
+through two queues.
+"""
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from pynetdicom.dul import DULServiceProvider
+from typing_extensions import override
+
+from hilum.servers.dimse_messages import ProtocolViolation
+from hilum.servers.dimse_options import DimseOptions
+from hilum.servers.dimse_transport import BoundedSocket, NotifyingQueue, Wakeup
+
+if TYPE_CHECKING:
+    from hilum.servers.dimse_association import DimseAssociation
+
+_HEAD: Final = struct.Struct(">BxL")
+_A_ASSOCIATE_RQ: Final = 1
+_P_DATA_TF: Final = 4
+_A_RELEASE_RQ: Final = 5
+_A_ABORT: Final = 7
+_CONTROL_PDU_BYTES: Final = 4
+"""Length of release and abort PDUs (PS3.8 9.3.6 to 9.3.8)."""
+_STEP_BYTES: Final = 65_536
+_WAIT_SECONDS: Final = 0.5
+"""How late an expired ARTIM timer may be noticed; everything else ends the wait at once."""
+
+_AWAITING_REQUEST: Final = "Sta2"
+_ESTABLISHED: Final = "Sta6"
+_AWAITING_CLOSE: Final = "Sta13"
+_CONNECTION_CLOSED: Final = "Evt17"
+_INVALID_PDU: Final = "Evt19"
+
+
+class UpperLayer(DULServiceProvider):
+    """Reads PDUs on its own thread, at most one ahead of what is being served."""
+
+    socket: BoundedSocket | None
+
+    def __init__(self, association: "DimseAssociation", options: DimseOptions) -> None:
+        super().__init__(association)
+        self._association = association
+        self._options = options
+        self._wakeup = Wakeup()
+        self._body = bytearray()
+        self._run_loop_delay = 0
+        self.daemon = True
+        self.to_provider_queue = NotifyingQueue(self._wakeup.set)
+        self.to_user_queue = NotifyingQueue(association.notice)
+        self.violation = ""
+        """Reason of the abort, when the peer broke a rule."""
+        self.connection_lost = False
+
+    def resume(self) -> None:
+        """Look again whether PDUs may be read."""
+        self._wakeup.set()
+
+    @override
+    def kill_dul(self) -> None:
+        super().kill_dul()
+        self._wakeup.set()
+
+    @override
+    def stop_dul(self) -> bool:
+        if self.state_machine.current_state != "Sta1":
+            return False
+        self.kill_dul()
+        self.join()
+        return True
+
+    @override
+    def run_reactor(self) -> None:
+        try:
+            super().run_reactor()
+        except Exception as error:  # noqa: BLE001 - the edge of this thread
+            self._association.failed(error)
+        finally:
+            self._wakeup.close()
+            # The association may still wait for the request, or for the next message.
+            self.to_user_queue.put(None)
+
+    @override
+    def _is_transport_event(self) -> bool:
+        connection = self.socket
+        if connection is None:
+            return False
+        if self.state_machine.current_state == _AWAITING_CLOSE:
+            connection.close()
+            return True
+        wait_seconds = _WAIT_SECONDS if self.event_queue.empty() else 0.0
+        reading = self._association.messages.may_receive
+        if not connection.wait(self._wakeup, wait_seconds, reading=reading):
+            return False
+        if reading:
+            self._read_pdu_data()
+        else:
+            self._lost()
+        return True
+
+    @override
+    def _read_pdu_data(self) -> None:
+        try:
+            self._read_pdu(self._time_left())
+        except TimeoutError:
+            self._violated("stalled-pdu")
+        except (OSError, EOFError):
+            self._lost()
+        except ProtocolViolation as violation:
+            self._violated(violation.reason)
+
+    def _read_pdu(self, seconds: float) -> None:
+        connection = self.socket
+        if connection is None:
+            return
+        head = bytearray(6)
+        connection.receive_into(memoryview(head), seconds)
+        kind, length = _HEAD.unpack(head)
+        self._check(kind, length)
+        if kind == _P_DATA_TF and self.state_machine.current_state == _ESTABLISHED:
+            if len(self._body) < length:
+                self._body = bytearray(self._options.maximum_pdu_bytes)
+            body = memoryview(self._body)[:length]
+            connection.receive_into(body, seconds)
+            self._association.messages.receive(body)
+            return
+        while len(head) < 6 + length:  # step by step: a claimed length is not yet a length
+            step = bytearray(min(_STEP_BYTES, 6 + length - len(head)))
+            connection.receive_into(memoryview(step), seconds)
+            head += step
+        self._accept(head)
+
+    def _accept(self, pdu: bytearray) -> None:
+        try:
+            decoded, event = self._decode_pdu(pdu)
+        except Exception as error:  # whatever pynetdicom's decoders stumble over
+            raise ProtocolViolation("undecodable-pdu") from error
+        self._recv_pdu.put(decoded)
+        self.event_queue.put(event)
+
+    def _check(self, kind: int, length: int) -> None:
+        """Refuse a PDU by its head alone."""
+        if not _A_ASSOCIATE_RQ <= kind <= _A_ABORT:
+            raise ProtocolViolation("unknown-pdu")
+        if kind >= _A_RELEASE_RQ:
+            if length != _CONTROL_PDU_BYTES:
+                raise ProtocolViolation("pdu-length")
+        elif self.state_machine.current_state == _AWAITING_REQUEST:
+            if kind != _A_ASSOCIATE_RQ:
+                raise ProtocolViolation("unexpected-pdu")
+            if length > self._options.pdu_bytes_before_association:
+                raise ProtocolViolation("pdu-too-long")
+        elif length > self._options.maximum_pdu_bytes:
+            raise ProtocolViolation("pdu-too-long")
+
+    def _time_left(self) -> float:
+        if self.state_machine.current_state == _AWAITING_REQUEST and self.socket is not None:
+            left = max(float(self.artim_timer.remaining), 0.01)
+            self.socket.bound_waits(left)
+            return left
+        return self._options.network_seconds
+
+    def _violated(self, reason: str) -> None:
+        self.violation = reason
+        self.event_queue.put(_INVALID_PDU)
+
+    def _lost(self) -> None:
+        self.connection_lost = True
+        self.event_queue.put(_CONNECTION_CLOSED)
