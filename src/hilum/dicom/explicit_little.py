@@ -1,0 +1,244 @@
+"""Re-encoding uncompressed instances as Explicit VR Little Endian (PS3.5 Annex A).
+
+The header is re-encoded by pydicom; native pixel data only changes its byte order, so that it
+can be streamed by whoever holds the bytes.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import BytesLengthException
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import UID
+
+from hilum.dicom.transfer_syntaxes import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    encoding_of,
+)
+from hilum.domain.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+CONVERTIBLE: Final = frozenset(
+    {IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN}
+)
+
+_PREAMBLE_BYTES: Final = 128
+_PREFIX: Final = b"DICM"
+_UNDEFINED_LENGTH: Final = 0xFFFFFFFF
+_PIXEL_TAGS: Final = {0x7FE00008: ("OF", 4), 0x7FE00009: ("OD", 8), 0x7FE00010: ("OW", 2)}
+# Values pydicom keeps as bytes, and the width of their numbers (PS3.5 section 6.2).
+_SWAPPED_VRS: Final = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
+# What pydicom and the codecs below it raise over damaged elements.
+_READING_ERRORS: Final = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+_T = TypeVar("_T")
+
+
+class NotConvertible(Exception):
+    """An instance that cannot be re-encoded, though it can still be given as stored."""
+
+
+class NeedsMore(Exception):
+    """The bytes at hand end before the pixel data begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetaUIDs:
+    """What file meta information says of an instance that came without it."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAtPixels:
+    """A re-encoded header, and where in the source its pixel data lies."""
+
+    head: bytes
+    """Preamble, file meta, data set up to and with the tag, VR and length of the pixel data."""
+    pixel_offset: int
+    pixel_length: int
+    """0 when there is no pixel data; `pixel_offset` is then the end of the source."""
+    swap_unit: int
+    """Width in bytes of the numbers whose order has to be reversed; 1 when none has."""
+
+
+class _Prefix(io.BytesIO):
+    """The first bytes of a longer source: reading past them is told apart from its end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if size is None or size < 0 or len(data) < size:
+            raise NeedsMore
+        return data
+
+
+def split_at_pixels(
+    source: bytes, dataset_offset: int, transfer_syntax_uid: str, uids: FileMetaUIDs, whole: bool
+) -> SplitAtPixels:
+    """Re-encode everything before the pixel data of an implicit or big endian source.
+
+    `source` is the beginning of the instance, or the `whole` of it.
+
+    Raises `NeedsMore` when `source` is too short, `NotConvertible`.
+    """
+    encoding = encoding_of(transfer_syntax_uid)
+    stream = (io.BytesIO if whole else _Prefix)(source[dataset_offset:])
+    dataset = _guarded(
+        lambda: read_dataset(
+            stream,
+            encoding.is_implicit,
+            encoding.is_little_endian,
+            stop_when=lambda tag, _vr, _length: tag in _PIXEL_TAGS,
+        )
+    )
+    head = _file_meta(source[:dataset_offset], uids) + _explicit(dataset, encoding.is_little_endian)
+    start = stream.tell()
+    if start == len(source) - dataset_offset:
+        return SplitAtPixels(head, len(source), 0, 1)
+    element = _pixel_element(stream, encoding.is_implicit, encoding.is_little_endian)
+    head += struct.pack(
+        "<HH2sHI", element.tag >> 16, element.tag & 0xFFFF, element.vr.encode(), 0, element.length
+    )
+    offset = dataset_offset + stream.tell()
+    unit = 1 if encoding.is_little_endian else element.unit
+    return SplitAtPixels(head, offset, element.length, unit)
+
+
+def convert_elements(source: bytes, transfer_syntax_uid: str) -> bytes:
+    """Re-encode whole elements, such as those after the pixel data. Raises `NotConvertible`."""
+    encoding = encoding_of(transfer_syntax_uid)
+    stream = io.BytesIO(source)
+    dataset = _guarded(
+        lambda: read_dataset(stream, encoding.is_implicit, encoding.is_little_endian)
+    )
+    return _explicit(dataset, encoding.is_little_endian)
+
+
+def inflate_to_explicit(
+    source: bytes, dataset_offset: int, uids: FileMetaUIDs, maximum_bytes: int
+) -> tuple[bytes, bytes]:
+    """Return file meta and data set of a deflated instance: it is explicit little endian inside.
+
+    Raises `NotConvertible`, for a data set above `maximum_bytes`, too.
+    """
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    dataset = _guarded(
+        lambda: inflater.decompress(memoryview(source)[dataset_offset:], maximum_bytes)
+    )
+    if not inflater.eof:
+        message = "the deflated data set is damaged, or longer than is inflated here"
+        raise NotConvertible(message)
+    return _file_meta(source[:dataset_offset], uids), dataset
+
+
+def swap_bytes(data: bytes, unit: int) -> tuple[bytes, bytes]:
+    """Reverse the byte order of numbers of `unit` bytes; the second result is what is left over."""
+    usable = len(data) - len(data) % unit
+    numbers = np.frombuffer(data, dtype=f"u{unit}", count=usable // unit)
+    return numbers.byteswap().tobytes(), data[usable:]
+
+
+@dataclass(frozen=True, slots=True)
+class _PixelElement:
+    tag: int
+    vr: str
+    length: int
+    unit: int
+
+
+def _pixel_element(stream: io.BytesIO, is_implicit: bool, is_little_endian: bool) -> _PixelElement:
+    """Read tag, VR and length of the pixel data, which native data always has (PS3.5 A.1)."""
+    order = "<" if is_little_endian else ">"
+    group, element = struct.unpack(f"{order}HH", stream.read(4))
+    tag = group << 16 | element
+    vr, unit = _PIXEL_TAGS[tag]
+    if not is_implicit:
+        declared = stream.read(2).decode("latin-1")
+        stream.read(2)
+        if declared == "OB":
+            vr, unit = declared, 1
+        elif declared != vr:
+            message = f"pixel data has VR {declared!r}"
+            raise NotConvertible(message)
+    (length,) = struct.unpack(f"{order}I", stream.read(4))
+    if length == _UNDEFINED_LENGTH:
+        message = "pixel data of an uncompressed syntax has no length"
+        raise NotConvertible(message)
+    return _PixelElement(tag, vr, length, unit)
+
+
+def _explicit(dataset: Dataset, from_little_endian: bool) -> bytes:
+    def write() -> bytes:
+        if not from_little_endian:
+            _swap_values(dataset)
+        buffer = DicomBytesIO()
+        buffer.is_implicit_VR = False
+        buffer.is_little_endian = True
+        write_dataset(buffer, dataset)
+        return bytes(buffer.getvalue())
+
+    return _guarded(write)
+
+
+def _swap_values(dataset: Dataset) -> None:
+    for element in dataset.iterall():
+        unit = _SWAPPED_VRS.get(element.VR)
+        if unit is not None and isinstance(element.value, bytes):
+            whole, rest = swap_bytes(element.value, unit)
+            element.value = whole + rest
+
+
+def _file_meta(head: bytes, uids: FileMetaUIDs) -> bytes:
+    """Preamble and file meta information as stored, but for the transfer syntax."""
+
+    def rewrite() -> bytes:
+        preamble, elements = bytes(_PREAMBLE_BYTES), head
+        start = _PREAMBLE_BYTES + len(_PREFIX)
+        if head[_PREAMBLE_BYTES:start] == _PREFIX:
+            preamble, elements = head[:_PREAMBLE_BYTES], head[start:]
+        meta = FileMetaDataset(read_dataset(io.BytesIO(elements), False, True))
+        meta.TransferSyntaxUID = UID(EXPLICIT_VR_LITTLE_ENDIAN)
+        if not meta.get("MediaStorageSOPClassUID"):
+            meta.MediaStorageSOPClassUID = UID(uids.sop_class_uid)
+        if not meta.get("MediaStorageSOPInstanceUID"):
+            meta.MediaStorageSOPInstanceUID = UID(uids.sop_instance_uid)
+        if not meta.get("ImplementationClassUID"):
+            meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+            meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+        buffer = DicomBytesIO()
+        write_file_meta_info(buffer, meta, enforce_standard=True)
+        return preamble + _PREFIX + bytes(buffer.getvalue())
+
+    return _guarded(rewrite)
+
+
+def _guarded(work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except _READING_ERRORS as error:
+        # The message of pydicom may hold a value: it must not travel.
+        message = f"pydicom cannot re-encode it ({type(error).__name__})"
+        raise NotConvertible(message) from None
