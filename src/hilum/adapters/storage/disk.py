@@ -152,46 +152,47 @@ class DiskObjects:
     def _put(self, parts: Parts, name: str, content: Content) -> None:
         if isinstance(content, InMemory):
             self._free_space.demand(content.size_bytes)
-            source = self._write_incoming((content.data,))
+            self._publish_incoming((content.data,), parts, name)
         else:
-            source = self._take_spooled(content)
-        try:
-            self._folders.link(source, parts, name)
-        finally:
-            with suppress(OSError):
-                self._system.unlink(source)
+            self._put_spooled(content, parts, name)
 
-    def _take_spooled(self, content: Spooled) -> str:
-        """Make a spooled file durable where it lies; copy it when that is another disk."""
+    def _put_spooled(self, content: Spooled, parts: Parts, name: str) -> None:
+        """Link a spooled file where it lies; copy it when that is another disk.
+
+        Only success takes the file away.
+        """
         source = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             if os.fstat(source).st_dev == self._device:
                 self._system.fdatasync(source)
-                return os.fspath(content.path)
-            self._free_space.demand(content.size_bytes)
-            return self._write_incoming(iter(lambda: os.read(source, _COPY_BYTES), b""))
+                self._folders.link(os.fspath(content.path), parts, name)
+            else:
+                self._free_space.demand(content.size_bytes)
+                chunks = iter(lambda: os.read(source, _COPY_BYTES), b"")
+                self._publish_incoming(chunks, parts, name)
         finally:
             os.close(source)
+        with suppress(OSError):
+            self._system.unlink(os.fspath(content.path))
 
-    def _write_incoming(self, chunks: Iterable[bytes]) -> str:
-        """Write a file under a temporary name, durably; nothing is left when that fails."""
-        path = self._incoming_name()
-        fd = self._system.create(path)
+    def _publish_incoming(self, chunks: Iterable[bytes], parts: Parts, name: str) -> None:
+        """Write a file under a temporary name, durably, and link it to its own name."""
+        path = f"{self._incoming_path}/{next(self._names)}"
         try:
-            try:
-                for chunk in chunks:
-                    write_all(self._system, fd, chunk)
-                self._system.fdatasync(fd)
-            finally:
-                os.close(fd)
-        except BaseException:
+            self._write(path, chunks)
+            self._folders.link(path, parts, name)
+        finally:
             with suppress(OSError):
                 self._system.unlink(path)
-            raise
-        return path
 
-    def _incoming_name(self) -> str:
-        return f"{self._incoming_path}/{next(self._names)}"
+    def _write(self, path: str, chunks: Iterable[bytes]) -> None:
+        fd = self._system.create(path)
+        try:
+            for chunk in chunks:
+                write_all(self._system, fd, chunk)
+            self._system.fdatasync(fd)
+        finally:
+            os.close(fd)
 
 
 def _place(key: ObjectKey) -> tuple[Parts, str]:

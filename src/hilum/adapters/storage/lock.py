@@ -8,6 +8,7 @@ between those that the NFS server knows of.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from hilum.domain.occupancy import DataFolderInUse, Hold
 
 _SERVER: Final = "server.lock"
 _ARCHIVE: Final = "archive.lock"
+_MOMENTS: Final = (0.005, 0.02, 0.05)
+"""Seconds."""
 
 
 @contextmanager
@@ -65,11 +68,17 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    """Take the lock or say no; a neighbour who only looks holds it for less than a moment."""
+    for pause in (*_MOMENTS, None):
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if pause is None:
+                return False
+            time.sleep(pause)
+        else:
+            return True
+    return False
 
 
 def _in_the_way(folder: Path, server: int, hold: Hold) -> str:

@@ -29,7 +29,7 @@ class ProcessFolder:
             self.path = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
             self.path.mkdir(mode=FOLDER_MODE)
             self._lock_fd = os.open(
-                self.path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE
+                self.path / _LOCK_NAME, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE
             )
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
 
@@ -80,7 +80,7 @@ def remove_abandoned(parent: Path) -> int:
 
 
 def _take(lock: Path) -> int | None:
-    lock_fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    lock_fd = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -97,7 +97,7 @@ class _Exclusive:
         self._fd = -1
 
     def __enter__(self) -> None:
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        self._fd = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,105 @@
+"""The part of the pipeline that needs no waiting: bytes in, description and digests out.
+
+Runs in the event loop for small instances and in a thread for others; also used to make the index
+again from stored objects.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from hilum.dicom.frames import frame_table
+from hilum.dicom.header import Header, read_header
+from hilum.dicom.limits import HeaderLimits
+from hilum.dicom.sources import FileSource, Source
+from hilum.domain.errors import ArchiveUnavailable
+from hilum.domain.instances import Content, Description, InMemory, Spooled, StorePolicy
+from hilum.ingest.describe import WANTED_TAGS, describe
+from hilum.ingest.validate import Verdict, validate
+from hilum.ports.telemetry import IngestMeter, Stage
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is known of an instance before it is kept."""
+
+    verdict: Verdict
+    description: Description | None
+    """None when the verdict refuses the instance; then there are no digests either."""
+    head_sha256: bytes = b""
+    dataset_sha256: bytes = b""
+
+
+def examine(
+    content: Content, policy: StorePolicy, limits: HeaderLimits, meter: IngestMeter
+) -> Examined:
+    """Read, validate, describe and digest one instance.
+
+    Raises `UnreadableInstance` (its kinds in `hilum.dicom.errors`), `LimitExceeded`, and
+    `ArchiveUnavailable` when a spooled file cannot be read.
+    """
+    if isinstance(content, InMemory):
+        return _examine(content.data, content, policy, limits, meter)
+    try:
+        with FileSource(content.path) as source:
+            return _examine(source, content, policy, limits, meter)
+    except OSError as error:
+        message = f"The spooled instance cannot be read: {os.strerror(error.errno or 0)}."
+        raise ArchiveUnavailable(message) from error
+
+
+def _examine(
+    source: Source, content: Content, policy: StorePolicy, limits: HeaderLimits, meter: IngestMeter
+) -> Examined:
+    with _timed(meter, Stage.READ):
+        header = read_header(source, limits=limits, wanted=WANTED_TAGS)
+    with _timed(meter, Stage.VALIDATE):
+        verdict = validate(header, policy)
+    if verdict.is_refused or verdict.uids is None or verdict.sop_class_uid is None:
+        return Examined(verdict, None)
+    with _timed(meter, Stage.DESCRIBE):
+        frames = _packed_frame_table(source, header)
+        description = describe(header, verdict.uids, verdict.sop_class_uid, frames)
+    with _timed(meter, Stage.DIGEST):
+        head, dataset = digests(content, header.dataset_offset)
+    return Examined(verdict, description, head, dataset)
+
+
+def _packed_frame_table(source: Source, header: Header) -> bytes:
+    table = frame_table(source, header)
+    return b"" if table is None else table.pack()
+
+
+def digests(content: Content, dataset_offset: int) -> tuple[bytes, bytes]:
+    """SHA-256 of the bytes before the data set, and of the data set."""
+    if isinstance(content, InMemory):
+        view = memoryview(content.data)
+        head = hashlib.sha256(view[:dataset_offset]).digest()
+        return head, hashlib.sha256(view[dataset_offset:]).digest()
+    return _digest_file(content, dataset_offset)
+
+
+def _digest_file(content: Spooled, dataset_offset: int) -> tuple[bytes, bytes]:
+    head, dataset = hashlib.sha256(), hashlib.sha256()
+    buffer = bytearray(_CHUNK_BYTES)
+    view = memoryview(buffer)
+    with content.path.open("rb", buffering=0) as file:
+        head.update(file.read(dataset_offset))
+        while count := file.readinto(buffer):
+            dataset.update(view[:count])
+    return head.digest(), dataset.digest()
+
+
+@contextmanager
+def _timed(meter: IngestMeter, stage: Stage) -> Iterator[None]:
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        meter.stage(stage, time.perf_counter() - began)

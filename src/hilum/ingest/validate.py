@@ -1,0 +1,169 @@
+"""What an instance's header must hold, by profile; `docs/findings.md` explains every code."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hilum.dicom.attributes import INDEXED_ATTRIBUTES, keyword_of
+from hilum.dicom.header import Header
+from hilum.domain.errors import InvalidUID
+from hilum.domain.findings import Finding, Severity
+from hilum.domain.identifiers import (
+    InstanceUIDs,
+    SeriesInstanceUID,
+    SOPClassUID,
+    SOPInstanceUID,
+    StudyInstanceUID,
+    parse_uid,
+)
+from hilum.domain.instances import StorePolicy
+from hilum.ingest.profiles import ERROR, IDENTIFYING_TAGS, Profile, profile_named
+from hilum.ingest.short_rules import SHORT_RULES
+
+ATTRIBUTE_MISSING: Final = "attribute-missing"
+VALUE_MISSING: Final = "value-missing"
+VALUE_INVALID: Final = "value-invalid"
+VR_MISMATCH: Final = "vr-mismatch"
+STUDY_MISMATCH: Final = "study-mismatch"
+CODES: Final = (ATTRIBUTE_MISSING, VALUE_MISSING, VALUE_INVALID, VR_MISMATCH, STUDY_MISMATCH)
+
+IMPLICIT_VR: Final = "implicit-vr"
+MULTIPLE_VALUES: Final = "multiple-values"
+NOTICES: Final = (IMPLICIT_VR, MULTIPLE_VALUES)
+
+_IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
+_STUDY, _SERIES, _SOP_INSTANCE, _SOP_CLASS = IDENTIFYING_TAGS
+_INDEXED_TAGS: Final = tuple(attribute.tag for attribute in INDEXED_ATTRIBUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What validation says, and the UIDs as far as they could be read."""
+
+    findings: Sequence[Finding]
+    notices: frozenset[str]
+    """`implicit-vr`, `multiple-values`: facts that are no finding."""
+    uids: InstanceUIDs | None
+    """None unless all three are valid."""
+    sop_class_uid: SOPClassUID | None
+    sop_instance_uid: SOPInstanceUID | None
+
+    @property
+    def is_refused(self) -> bool:
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def validate(header: Header, policy: StorePolicy) -> Verdict:
+    """Judge a header by the policy's profile. Raises `KeyError` for a profile there is not."""
+    profile = profile_named(policy.profile)
+    uids = {tag: _uid(header, tag) for tag in IDENTIFYING_TAGS}
+    wrong_uids = [finding for finding in uids.values() if isinstance(finding, Finding)]
+    texts = {tag: uid for tag, uid in uids.items() if isinstance(uid, str)}
+    findings = [
+        *wrong_uids,
+        *_study_mismatch(policy, texts.get(_STUDY)),
+        *_required(header, profile),
+        *_indexed(header, profile),
+    ]
+    findings.extend(_value_problems(header, profile, {finding.tag for finding in findings}))
+    triple = None
+    if _STUDY in texts and _SERIES in texts and _SOP_INSTANCE in texts:
+        triple = InstanceUIDs(
+            StudyInstanceUID(texts[_STUDY]),
+            SeriesInstanceUID(texts[_SERIES]),
+            SOPInstanceUID(texts[_SOP_INSTANCE]),
+        )
+    return Verdict(
+        tuple(findings),
+        frozenset(_notices(header)),
+        triple,
+        SOPClassUID(texts[_SOP_CLASS]) if _SOP_CLASS in texts else None,
+        SOPInstanceUID(texts[_SOP_INSTANCE]) if _SOP_INSTANCE in texts else None,
+    )
+
+
+def _uid(header: Header, tag: int) -> str | Finding:
+    found = header.values.get(tag)
+    if found is None:
+        return _missing(tag, ERROR)
+    if not found[1] or not found[1][0]:
+        return _empty(tag, ERROR)
+    try:
+        return parse_uid(str(found[1][0]), keyword_of(tag))
+    except InvalidUID as error:
+        return Finding(VALUE_INVALID, ERROR, tag, str(error))
+
+
+def _study_mismatch(policy: StorePolicy, study: str | None) -> Iterator[Finding]:
+    if policy.study is not None and study is not None and study != policy.study:
+        text = "The instance belongs to another study than the one it was sent to."
+        yield Finding(STUDY_MISMATCH, ERROR, _STUDY, text)
+
+
+def _required(header: Header, profile: Profile) -> Iterator[Finding]:
+    for tag, requirement in profile.required.items():
+        found = header.values.get(tag)
+        if found is None:
+            if requirement.absent is not None:
+                yield _missing(tag, requirement.absent)
+        elif not found[1] or not found[1][0]:
+            if requirement.empty is not None:
+                yield _empty(tag, requirement.empty)
+        elif requirement.invalid is not None:
+            yield from _short_rule(tag, "LO", found, requirement.invalid)
+
+
+def _indexed(header: Header, profile: Profile) -> Iterator[Finding]:
+    for tag, vr in profile.short_rules.items():
+        found = header.values.get(tag)
+        if found is not None:
+            yield from _short_rule(tag, vr, found, ERROR)
+
+
+def _short_rule(
+    tag: int, vr: str, found: tuple[str, list[Any]], severity: Severity
+) -> Iterator[Finding]:
+    actual, values = found
+    if actual != vr:
+        text = f"{keyword_of(tag)} must have VR {vr} and has VR {actual}."
+        yield Finding(VR_MISMATCH, severity, tag, text)
+        return
+    reason = SHORT_RULES[vr](values[0]) if values and values[0] is not None else None
+    if reason is not None:
+        text = f"{keyword_of(tag)} does not validate VR {vr}: {reason}"
+        yield Finding(VALUE_INVALID, severity, tag, text)
+
+
+def _value_problems(header: Header, profile: Profile, told: "set[int | None]") -> Iterator[Finding]:
+    """The first problem of each top-level tag. UIDs that `parse_uid` took are let through."""
+    if profile.value_problem is None:
+        return
+    told.update(IDENTIFYING_TAGS if profile.value_problem is Severity.WARNING else ())
+    for problem in header.problems:
+        if problem.tag not in told:
+            told.add(problem.tag)
+            text = f"Content of {problem.path} does not validate VR {problem.vr}: {problem.reason}"
+            yield Finding(VALUE_INVALID, profile.value_problem, problem.tag, text)
+
+
+def _missing(tag: int, severity: Severity) -> Finding:
+    return Finding(ATTRIBUTE_MISSING, severity, tag, _required_text(tag))
+
+
+def _empty(tag: int, severity: Severity) -> Finding:
+    return Finding(VALUE_MISSING, severity, tag, _required_text(tag))
+
+
+def _required_text(tag: int) -> str:
+    return f"The required tag '({tag >> 16:04x},{tag & 0xFFFF:04x})' is missing."
+
+
+def _notices(header: Header) -> Iterator[str]:
+    if header.transfer_syntax_uid == _IMPLICIT_VR_LITTLE_ENDIAN:
+        yield IMPLICIT_VR
+    values = header.values
+    for tag in _INDEXED_TAGS:
+        found = values.get(tag)
+        if found is not None and len(found[1]) > 1:
+            yield MULTIPLE_VALUES
+            return
