@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from hilum.domain.identifiers import ObjectKey
+from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey
 from hilum.domain.maintenance import IndexProblem, VersionRecord
 
 
@@ -30,5 +30,17 @@ class MaintenanceIndex(Protocol):
         """Forget every instance, the feed and the deletion queue; keep keys and partitions.
 
         Version numbers go on from where they were.
+        """
+        ...
+
+
+class ForgetsInstances(Protocol):
+    """What a repair needs before it writes an instance's rows anew."""
+
+    async def forget(self, uids: InstanceUIDs, partition: PartitionKey) -> None:
+        """Take away every row of an instance, however damaged; its object and the feed stay.
+
+        Nothing is queued for deletion and nothing is announced: the caller commits the instance
+        again from its object. An unknown instance is no error.
         """
         ...

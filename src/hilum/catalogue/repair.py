@@ -1,0 +1,137 @@
+"""Repair what a check found, as far as it can be made again from the objects.
+
+Nothing that somebody may still want is destroyed: an object that cannot be put back into the index
+is moved aside, and what was acknowledged and is lost is only reported.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from hilum.catalogue.fsck_report import Damage, Found, FsckReport
+from hilum.domain.errors import ArchiveFault, HilumError
+from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey, Scope, parse_object_key
+from hilum.domain.instances import Disposition
+from hilum.ports.describing import DescribesObjects
+from hilum.ports.index import InstanceReader, InstanceWriter
+from hilum.ports.maintenance import ForgetsInstances, MaintenanceIndex
+from hilum.ports.objects import ObjectStore, StoredObject
+
+_REMEDIES: Final = {
+    Damage.OBJECT_MISSING: "restore the object from a copy, or delete the instance",
+    Damage.OBJECT_SIZE: "restore the object from a copy, or delete the instance",
+    Damage.OBJECT_BYTES: "restore the object from a copy, or delete the instance",
+    Damage.OBJECT_UNREADABLE: "see the kernel's log: the disk reports an error",
+    Damage.OBJECT_DOOMED: "stop the server at once and run `hilum rebuild`",
+    Damage.ANNOUNCED_TWICE: "harmless to followers that are idempotent; `hilum rebuild` mends it",
+    Damage.ANNOUNCED_GONE: "`hilum rebuild` writes the feed anew",
+}
+"""What a person has to do about damage that no repair can deal with."""
+
+
+class RepairedIndex(InstanceReader, InstanceWriter, MaintenanceIndex, ForgetsInstances, Protocol):
+    """What a repair asks of the index."""
+
+
+class KeepsAside(Protocol):
+    """A place outside the archive for objects that cannot be put back."""
+
+    async def keep(self, key: ObjectKey, content: AsyncIterator[bytes]) -> str:
+        """Write them durably and return where. Raises `ArchiveFault`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RepairArchive:
+    """Deals with a report's findings one after another; a failure is told and ends nothing."""
+
+    index: RepairedIndex
+    objects: ObjectStore
+    describe: DescribesObjects
+    aside: KeepsAside
+    settle_writes: Callable[[], Awaitable[object]]
+    """Settles what dead processes left half written, as every start does."""
+
+    async def __call__(self, report: FsckReport) -> None:
+        """Mend what can be mended and note the outcome in each finding."""
+        if any(found.damage is Damage.INDEX for found in report.found):
+            await self._recount(report.found)
+        if any(found.damage is Damage.UNFINISHED_WRITE for found in report.found):
+            await self.settle_writes()
+        for found in report.found:
+            if found.damage is not Damage.INDEX:
+                await self._one(found)
+
+    async def _recount(self, found: Iterable[Found]) -> None:
+        await self.index.recount()
+        problems = await self.index.check_integrity()
+        left = [f"{problem.kind.value}: {problem.text}" for problem in problems]
+        for each in found:
+            if each.damage is Damage.INDEX:
+                gone = not any(each.text.startswith(text) for text in left)
+                each.mended, each.remedy = (
+                    (True, "made again") if gone else (False, "run `hilum rebuild`")
+                )
+
+    async def _one(self, found: Found) -> None:
+        if found.stored is None or found.damage in _REMEDIES:
+            found.remedy = _REMEDIES.get(found.damage, "")
+            return
+        try:
+            found.remedy = await self._mend(found.damage, found.stored)
+            found.mended = True
+        except HilumError as error:
+            found.remedy = f"could not be repaired: {error}"
+
+    async def _mend(self, damage: Damage, stored: StoredObject) -> str:
+        match damage:
+            case Damage.OBJECT_NOT_FREED | Damage.OBJECT_LEFT_OVER:
+                await self.objects.delete(stored.key)
+                return "freed"
+            case Damage.NOT_DESCRIBED | Damage.NOT_ANNOUNCED:
+                return await self._describe_again(stored)
+            case Damage.UNFINISHED_WRITE:
+                return "settled"
+            case _:
+                return await self._put_back(stored)
+
+    async def _describe_again(self, stored: StoredObject) -> str:
+        """Describe first, so that an object that cannot be read leaves the rows as they are."""
+        partition, uids, _ = parse_object_key(stored.key)
+        kept = await self.describe(stored)
+        await self.index.forget(uids, partition)
+        await self.index.commit([kept])
+        return "described again"
+
+    async def _put_back(self, stored: StoredObject) -> str:
+        partition, uids, _ = parse_object_key(stored.key)
+        if await self.index.referenced([stored.key]):
+            return "has its row again"
+        try:
+            kept = await self.describe(stored)
+        except ArchiveFault:
+            raise
+        except HilumError as error:
+            return await self._set_aside(stored.key, str(error))
+        if not await self._is_live(uids, partition):
+            await self.index.forget(uids, partition)
+        (committed,) = await self.index.commit([kept])
+        match committed.disposition:
+            case Disposition.CREATED | Disposition.NEW_VERSION:
+                return "described again"
+            case Disposition.ALREADY_HELD:
+                await self.objects.delete(stored.key)
+                return "freed: the same bytes are held in another object"
+            case Disposition.CONFLICT:
+                return await self._set_aside(stored.key, "other bytes are held under these UIDs")
+            case _:
+                return await self._set_aside(stored.key, str(committed.error))
+
+    async def _is_live(self, uids: InstanceUIDs, partition: PartitionKey) -> bool:
+        scope = Scope(uids.study, uids.series, uids.sop_instance, partition)
+        return bool(await self.index.instances(scope, 0, 1))
+
+    async def _set_aside(self, key: ObjectKey, reason: str) -> str:
+        place = await self.aside.keep(key, self.objects.stream(key))
+        await self.objects.delete(key)
+        return f"moved to {place}: {reason}"
