@@ -43,3 +43,6 @@ class Principal:
 
 EVERYBODY: Final = Principal("", Credential.NONE, EVERY_SCOPE)
 """The caller of an archive that asks nobody who they are (open loopback)."""
+
+NOBODY: Final = Principal("", Credential.NONE, frozenset())
+"""A caller that was not asked, on a route that is open to everybody."""

@@ -1,0 +1,52 @@
+"""What is running here: doors, counts, newest studies; without patient data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hilum.desk.readiness import Readiness, Report
+from hilum.domain.records import ArchiveCounts, NewestStudy
+from hilum.foundation.clock import Clock
+from hilum.ports.index import Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class DoorAddress:
+    """A door and how to reach it."""
+
+    name: str
+    """Such as `DICOMweb (PS3.18)`."""
+    address: str
+    """A path on this server, or what to type into another program."""
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the archive holds."""
+
+    counts: ArchiveCounts
+    newest: Sequence[NewestStudy]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the pages and the product's own API are made from."""
+
+    version: str
+    statistics: Statistics
+    readiness: Readiness
+    clock: Clock
+    started: datetime
+    doors: Callable[[], Sequence[DoorAddress]]
+    """Asked at each page, since ports are known only when the doors are open."""
+    newest_studies: int = 10
+
+    async def holdings(self) -> Holdings:
+        """Counts and newest studies. Raises `ArchiveUnavailable`."""
+        counts = await self.statistics.counts()
+        return Holdings(counts, await self.statistics.newest_studies(self.newest_studies))
+
+    async def report(self) -> Report:
+        """The state of the components."""
+        return await self.readiness.report()

@@ -1,0 +1,144 @@
+"""The HTTP application: every route, behind one gate, with one way to fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.requests import Request
+
+from hilum.access import Access, AccessScope
+from hilum.desk.api import api_router
+from hilum.desk.documents import documents_router
+from hilum.desk.health import health_router
+from hilum.desk.landing import landing_router
+from hilum.desk.metrics import MetricsPage, metrics_router
+from hilum.desk.problem_pages import problems_router
+from hilum.desk.status import Desk
+from hilum.domain.origins import Origin
+from hilum.inbound.dicomweb.intake import Ingest, StowLimits
+from hilum.inbound.dicomweb.stow import origin_of, stow_router
+from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
+from hilum.ports.objects import Spool
+from hilum.servers.http_cors import Cors
+from hilum.servers.http_dispatch import Dispatch
+from hilum.servers.http_edge import Edge, EdgeOptions
+from hilum.servers.http_routes import RouteTable
+from hilum.wire.base_url import BaseUrl
+from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES, Surface
+
+_AZURE: Final = (AZURE_V1, AZURE_V2)
+_VERSIONS: Final = [(b"api-supported-versions", b"v1, v2")]
+_POLLED: Final = frozenset({"/health", "/health/check", "/ready", "/metrics"})
+_DESCRIPTION: Final = """
+A DICOM imaging gateway: studies come in by any door, are kept once, and leave by any door.
+
+`/dicom-web` is DICOMweb after PS3.18; `/v1` and `/v2` follow the Azure DICOM service. When
+authentication is required, send `Authorization: Bearer` with an API key or a token, or the key in
+`X-API-Key`. Every answer carries `X-Correlation-ID`, which finds the request in the log.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpServices:
+    """What the application is made of; the bootstrap fills it."""
+
+    access: Access
+    desk: Desk
+    metrics: MetricsPage
+    ingest: Ingest
+    spool: Spool
+    meter: HttpMeter = field(default_factory=NoHttpMeter)
+    stow_limits: StowLimits = field(default_factory=StowLimits)
+    base_url: BaseUrl = field(default_factory=BaseUrl)
+    cors: Cors = field(default_factory=Cors)
+    body_idle_seconds: float = 60.0
+    log_requests: bool = True
+    open_metrics: bool = False
+    """Serve `/metrics` to everybody although authentication is required."""
+
+
+def create_app(services: HttpServices) -> FastAPI:
+    """The application, ready to be served.
+
+    It is a FastAPI application so that its routers make the OpenAPI document; requests are
+    answered by the table of routes before FastAPI sees them.
+    """
+    app = FastAPI(
+        title="Hilum",
+        version=services.desk.version,
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    table = RouteTable()
+    for router, prefix, scope in _routers(services, app.openapi):
+        app.include_router(router, prefix=prefix)
+        table.include(router, prefix, scope)
+    app.user_middleware = _layers(services, table)
+    return app
+
+
+Routers = list[tuple[APIRouter, str, AccessScope | None]]
+
+
+def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> Routers:
+    desk, access = services.desk, services.access
+    metrics_scope = None if services.open_metrics else AccessScope.READ
+    routers: Routers = []
+    for surface in reversed(SURFACES):
+        routers.extend(_surface_routers(services, surface))
+    routers += [
+        (api_router(desk), "/api/v1", AccessScope.READ),
+        (health_router(desk.readiness), "", None),
+        (metrics_router(services.metrics), "", metrics_scope),
+        (landing_router(desk, access), "", None),
+        (documents_router(openapi), "", None),
+        (problems_router(), "", None),
+    ]
+    return routers
+
+
+def _surface_routers(services: HttpServices, surface: Surface) -> Routers:
+    return [
+        (
+            stow_router(
+                services.ingest,
+                services.spool,
+                surface,
+                services.stow_limits,
+                base_url=services.base_url,
+                origin=_origin,
+            ),
+            surface.prefix,
+            AccessScope.WRITE,
+        ),
+    ]
+
+
+def _origin(request: Request) -> Origin:
+    return origin_of(request)
+
+
+def _layers(services: HttpServices, table: RouteTable) -> list[Middleware]:
+    options = EdgeOptions(
+        cors=services.cors,
+        body_idle_seconds=services.body_idle_seconds,
+        log_requests=services.log_requests,
+        headers_by_prefix={surface.prefix[1:]: _VERSIONS for surface in _AZURE},
+    )
+    return [
+        Middleware(Edge, meter=services.meter, options=options),
+        Middleware(
+            Dispatch,
+            table=table,
+            access=services.access,
+            meter=services.meter,
+            surfaces=SURFACES,
+            partitioned=_AZURE,
+            quiet=_POLLED,
+        ),
+    ]

@@ -1,0 +1,65 @@
+"""Cross-origin resource sharing: which headers let pages of other origins read our answers."""
+
+from dataclasses import dataclass
+from typing import Final
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
+_REQUEST_HEADERS: Final = (
+    b"Authorization, Accept, Content-Type, Range, If-None-Match, X-API-Key, X-Correlation-ID"
+)
+_EXPOSED: Final = (
+    b"Content-Type, Content-Length, Content-Range, Content-Encoding, ETag, Warning, Location,"
+    b" Retry-After, X-Correlation-ID, api-supported-versions"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Off while no origin is allowed: then no header is ever sent."""
+
+    allowed_origins: frozenset[str] = frozenset()
+    """Origins, or `*`."""
+    allow_credentials: bool = False
+    max_age_seconds: int = 600
+
+    @property
+    def on(self) -> bool:
+        return bool(self.allowed_origins)
+
+    def headers(self, origin: str | None) -> RawHeaders:
+        """Headers of every answer, errors too: without them a browser shows "network error".
+
+        `Cross-Origin-Resource-Policy` lets pages that isolate themselves (OHIF does, for
+        SharedArrayBuffer) embed our images.
+        """
+        allowed = self._allowed(origin)
+        if allowed is None:
+            return [(b"vary", b"Origin")] if self.on else []
+        headers = [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-expose-headers", _EXPOSED),
+            (b"cross-origin-resource-policy", b"cross-origin"),
+            (b"vary", b"Origin"),
+        ]
+        if self.allow_credentials:
+            headers.append((b"access-control-allow-credentials", b"true"))
+        return headers
+
+    def preflight_headers(self, origin: str | None) -> RawHeaders:
+        """What a preflight needs beside `headers`."""
+        if self._allowed(origin) is None:
+            return []
+        return [
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-max-age", str(self.max_age_seconds).encode()),
+        ]
+
+    def _allowed(self, origin: str | None) -> bytes | None:
+        if origin is None or not self.on:
+            return None
+        if origin in self.allowed_origins:
+            return origin.encode("latin-1")
+        return b"*" if "*" in self.allowed_origins else None

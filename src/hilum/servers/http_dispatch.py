@@ -1,0 +1,139 @@
+"""From a request to the handler that answers it: route, credentials, scope, errors."""
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hilum.access import EVERYBODY, NOBODY, Access
+from hilum.domain.errors import HilumError, InvalidRequest, LimitExceeded
+from hilum.ports.http_telemetry import HttpMeter
+from hilum.servers.http_edge import BodyStalled
+from hilum.servers.http_exchange import Exchange, exchange_of
+from hilum.servers.http_routes import Found, RouteTable, Target
+from hilum.wire.problems import error_response
+from hilum.wire.surfaces import Surface
+
+log = structlog.get_logger()
+
+
+class ResponseBrokenOff(Exception):
+    """An answer that had begun cannot be finished; the connection is closed so that it shows."""
+
+
+class PartitionsOff(InvalidRequest):
+    """A path with a data partition (Azure DICOM service, section 1.3)."""
+
+    code = "partitions-disabled"
+    title = "Data partitions are disabled"
+
+    def __init__(self) -> None:
+        super().__init__("The feature is disabled: this archive has no data partitions.")
+
+
+class Dispatch:
+    """ASGI middleware that answers everything; `Edge` must be around it."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        table: RouteTable,
+        access: Access,
+        meter: HttpMeter,
+        surfaces: Sequence[Surface],
+        partitioned: Sequence[Surface],
+        quiet: frozenset[str],
+    ) -> None:
+        self._app = app
+        self._table = table
+        self._access = access
+        self._meter = meter
+        self._surfaces: Mapping[str, Surface] = {each.prefix: each for each in surfaces}
+        self._partition_prefixes = tuple(f"{each.prefix}/partitions" for each in partitioned)
+        self._quiet = quiet
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = exchange_of(scope)
+        try:
+            response = await self._answer(scope, receive, exchange)
+            await response(scope, receive, send)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - the edge of the process: rendered or told
+            await self._fail(error, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange) -> Response:
+        path: str = scope["path"]
+        found = self._table.find(path)
+        if found is None:
+            if _is_below(path, self._partition_prefixes):
+                raise PartitionsOff
+            raise HTTPException(404)
+        target = self._target(found, scope["method"], exchange)
+        if isinstance(target, Response):
+            return target
+        await self._admit(scope, target)
+        return await target.answer(Request(scope, receive), found.segments)
+
+    def _target(self, found: Found, method: str, exchange: Exchange) -> Target | Response:
+        exchange.template = next(iter(found.targets.values())).template
+        exchange.quiet = exchange.template in self._quiet
+        target = found.targets.get(method)
+        if target is not None:
+            exchange.template = target.template
+            return target
+        allow = ", ".join(sorted({*found.targets, "OPTIONS"}))
+        if method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allow})
+        raise HTTPException(405, headers={"Allow": allow})
+
+    async def _admit(self, scope: Scope, target: Target) -> None:
+        principal = NOBODY if self._access.required else EVERYBODY
+        if target.scope is not None and self._access.required:
+            headers = dict(scope["headers"])
+            principal = await self._access.authenticate(
+                _text(headers.get(b"authorization")), _text(headers.get(b"x-api-key"))
+            )
+            self._access.demand(principal, target.scope)
+        scope.setdefault("state", {})["principal"] = principal
+
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = exchange_of(scope)
+        if not isinstance(error, HilumError | HTTPException):
+            log.error("request_failed", route=exchange.template, exc_info=error)
+        if exchange.status:
+            if isinstance(error, HilumError):
+                log.warning("response_broken_off", route=exchange.template, code=error.code)
+            raise ResponseBrokenOff from error
+        if isinstance(error, LimitExceeded):
+            self._meter.limited(error.limit)
+        surface = self._surface(scope["path"])
+        response = error_response(
+            error,
+            dicomweb=surface is not None,
+            correlation_id=exchange.correlation_id,
+            surface=surface,
+        )
+        if isinstance(error, BodyStalled):
+            self._meter.limited("http.body_idle_seconds")
+            response.status_code = 408
+            response.headers["Connection"] = "close"
+        await response(scope, receive, send)
+
+    def _surface(self, path: str) -> Surface | None:
+        return self._surfaces.get("/" + path[1:].partition("/")[0])
+
+
+def _is_below(path: str, prefixes: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

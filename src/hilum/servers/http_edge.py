@@ -1,0 +1,197 @@
+"""The outermost layer of the HTTP application: what every request and every answer goes through.
+
+Correlation id in and out, one log line and one measurement per request, headers for browsers,
+CORS on whatever is answered, the time a body may stall.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hilum.domain.errors import InvalidRequest
+from hilum.foundation.correlation import CORRELATION_ID
+from hilum.foundation.ids import accepted_correlation_id
+from hilum.ports.http_telemetry import HttpMeter
+from hilum.servers.http_cors import Cors, RawHeaders
+from hilum.servers.http_exchange import EXCHANGE, Exchange
+
+log = structlog.get_logger()
+
+CLIENT_GONE: Final = 499
+"""Status, in log and metrics only, of a request whose client left before it was answered."""
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+_ALWAYS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_OWN_ORIGIN: Final = (b"cross-origin-resource-policy", b"same-origin")
+
+
+class BodyStalled(InvalidRequest):
+    """The client stopped sending a body it had announced."""
+
+    code = "body-stalled"
+    title = "The body stopped arriving"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeOptions:
+    """Plain values; defaults as in the settings."""
+
+    cors: Cors = field(default_factory=Cors)
+    body_idle_seconds: float = 60.0
+    log_requests: bool = True
+    headers_by_prefix: Mapping[str, RawHeaders] = field(default_factory=dict)
+    """Headers of every answer below a first path segment, such as `v2`."""
+
+
+class Edge:
+    """ASGI middleware; must be outermost."""
+
+    def __init__(self, app: ASGIApp, *, meter: HttpMeter, options: EdgeOptions) -> None:
+        self._app = app
+        self._meter = meter
+        self._options = options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        correlation_id, origin, preflight = _read(scope)
+        exchange = Exchange(accepted_correlation_id(correlation_id))
+        scope[EXCHANGE] = exchange
+        scope.setdefault("state", {})["correlation_id"] = exchange.correlation_id
+        token = CORRELATION_ID.set(exchange.correlation_id)
+        self._meter.began()
+        sender = _Sender(send, exchange, self._headers(scope, exchange, origin))
+        try:
+            if preflight and self._options.cors.on:
+                await self._answer_preflight(sender, exchange, origin)
+            else:
+                receiver = _Receiver(receive, exchange, self._options.body_idle_seconds)
+                await self._app(scope, receiver, sender)
+        finally:
+            self._tell(scope["method"], exchange, time.perf_counter() - started)
+            CORRELATION_ID.reset(token)
+
+    def _headers(self, scope: Scope, exchange: Exchange, origin: str | None) -> RawHeaders:
+        headers: RawHeaders = [
+            *_ALWAYS,
+            (b"x-correlation-id", exchange.correlation_id.encode("ascii")),
+        ]
+        segment = scope["path"][1:4].partition("/")[0]
+        headers.extend(self._options.headers_by_prefix.get(segment, ()))
+        cors = self._options.cors.headers(origin)
+        headers.extend(cors)
+        if not cors or len(cors) == 1:
+            headers.append(_OWN_ORIGIN)
+        return headers
+
+    async def _answer_preflight(self, send: Send, exchange: Exchange, origin: str | None) -> None:
+        exchange.template = "preflight"
+        exchange.quiet = True
+        headers = self._options.cors.preflight_headers(origin)
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _tell(self, method: str, exchange: Exchange, seconds: float) -> None:
+        status = exchange.status if exchange.complete else CLIENT_GONE
+        known_method = method if method in _METHODS else "other"
+        self._meter.ended(
+            route=exchange.template,
+            method=known_method,
+            status=status,
+            seconds=seconds,
+            bytes_in=exchange.bytes_in,
+            bytes_out=exchange.bytes_out,
+        )
+        if not self._options.log_requests:
+            return
+        write = log.debug if exchange.quiet else log.info
+        write(
+            "http_request",
+            route=exchange.template,
+            method=known_method,
+            status=status,
+            seconds=round(seconds, 6),
+            bytes_in=exchange.bytes_in,
+            bytes_out=exchange.bytes_out,
+        )
+
+
+def _read(scope: Scope) -> tuple[str | None, str | None, bool]:
+    """The headers this layer needs: correlation id, origin, and whether it is a preflight."""
+    correlation_id: str | None = None
+    origin: str | None = None
+    preflight = False
+    for name, value in scope["headers"]:
+        if name == b"x-correlation-id":
+            correlation_id = value.decode("latin-1")
+        elif name == b"origin":
+            origin = value.decode("latin-1")
+        elif name == b"access-control-request-method":
+            preflight = scope["method"] == "OPTIONS"
+    return correlation_id, origin, preflight and origin is not None
+
+
+class _Sender:
+    """Adds the headers of every answer and counts what leaves."""
+
+    __slots__ = ("_exchange", "_headers", "_send")
+
+    def __init__(self, send: Send, exchange: Exchange, headers: RawHeaders) -> None:
+        self._send = send
+        self._exchange = exchange
+        self._headers = headers
+
+    async def __call__(self, message: Message) -> None:
+        exchange = self._exchange
+        if message["type"] == "http.response.start":
+            exchange.status = message["status"]
+            message = {**message, "headers": _joined(message.get("headers", ()), self._headers)}
+        elif message["type"] == "http.response.body":
+            exchange.bytes_out += len(message.get("body", b""))
+        await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            exchange.complete = True
+
+
+def _joined(own: RawHeaders, ours: RawHeaders) -> RawHeaders:
+    """The answer's own headers win, except that `Vary` adds up."""
+    joined = list(own)
+    names = {name.lower() for name, _ in joined}
+    joined.extend(header for header in ours if header[0] not in names or header[0] == b"vary")
+    return joined
+
+
+class _Receiver:
+    """Counts what arrives and gives up a body that stalls; backpressure of ours does not count."""
+
+    __slots__ = ("_complete", "_exchange", "_idle_seconds", "_receive")
+
+    def __init__(self, receive: Receive, exchange: Exchange, idle_seconds: float) -> None:
+        self._receive = receive
+        self._exchange = exchange
+        self._idle_seconds = idle_seconds
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyStalled(
+                f"No byte of the body arrived for {self._idle_seconds:g} s (setting"
+                " http.body_idle_seconds)."
+            ) from None
+        if message["type"] == "http.request":
+            self._exchange.bytes_in += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
+        else:
+            self._complete = True
+        return message
