@@ -12,6 +12,8 @@ class Door(StrEnum):
     IMPORT = "import"
     DEMO = "demo"
     REBUILD = "rebuild"
+    DELETE = "delete"
+    """No door in, but a change that the feed tells of: DELETE over DICOMweb."""
 
 
 @dataclass(frozen=True, slots=True)

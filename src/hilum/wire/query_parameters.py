@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
-from urllib.parse import unquote_plus
+from typing import Any, Final
+from urllib.parse import unquote, unquote_plus
 
 from hilum.dicom.attributes import tag_of
 from hilum.domain.errors import InvalidQuery
@@ -61,6 +61,22 @@ def read_search(
     offset = _offset(reserved)
     query = Query(level, conditions_of(reading), study, series, limit=limit, offset=offset)
     return SearchRequest(query, _returned(reading, reserved.get("includefield", ())), capped)
+
+
+def accept_of(scope: Mapping[str, Any], query_string: bytes, *, strict: bool) -> str | None:
+    """The Accept a request means: the parameter `accept`, where offered, before the header.
+
+    PS3.18 section 8.3.3.1: the parameter is for clients that cannot set headers. Strict surfaces
+    do not offer it.
+    """
+    if not strict and b"accept=" in query_string:
+        for piece in query_string.split(b"&"):
+            name, _, value = piece.partition(b"=")
+            if name == b"accept" and value:
+                # A plus sign means itself here: it is part of `application/dicom+json`.
+                return unquote(value.decode("latin-1"))
+    values = [value for name, value in scope["headers"] if name == b"accept"]
+    return b",".join(values).decode("latin-1") if values else None
 
 
 def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""DICOMweb doors out: QIDO-RS, WADO-RS, DELETE."""

@@ -1,0 +1,95 @@
+"""How the routes of this door look in the OpenAPI document."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+
+_Endpoint = Callable[..., Awaitable[Response]]
+Responses = dict[int | str, dict[str, Any]]
+
+_TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_DATASETS: Final = {
+    "schema": {
+        "type": "array",
+        "items": {"type": "object", "description": "DICOM JSON (PS3.18 annex F)"},
+    }
+}
+
+_REFUSALS: Final[Responses] = {
+    400: {"description": "A UID or a query parameter is not valid", "content": _TEXT},
+    401: {"description": "Credentials are missing or not valid"},
+    403: {"description": "The scope is not granted"},
+    503: {"description": "The archive cannot do this now; try again", "content": _TEXT},
+}
+_NOT_HELD: Final[Responses] = {404: {"description": "Nothing with these UIDs is held here"}}
+_NOT_ACCEPTABLE: Final[Responses] = {
+    406: {"description": "Nothing that the Accept header names can be given"}
+}
+
+JSON_ROWS: Final[Responses] = {
+    200: {
+        "description": "What matched, newest first",
+        "content": {"application/dicom+json": _DATASETS},
+    },
+    204: {"description": "Nothing matched"},
+    **_REFUSALS,
+    **_NOT_ACCEPTABLE,
+}
+METADATA: Final[Responses] = {
+    200: {
+        "description": "The data sets without bulk data",
+        "content": {"application/dicom+json": _DATASETS},
+    },
+    304: {"description": "Not changed since the ETag in If-None-Match"},
+    **_REFUSALS,
+    **_NOT_HELD,
+    **_NOT_ACCEPTABLE,
+}
+INSTANCES: Final[Responses] = {
+    200: {
+        "description": "The instances, each a Part 10 file",
+        "content": {'multipart/related; type="application/dicom"': _BINARY},
+    },
+    **_REFUSALS,
+    **_NOT_HELD,
+    **_NOT_ACCEPTABLE,
+}
+ONE_INSTANCE: Final[Responses] = {
+    **INSTANCES,
+    200: {
+        "description": "The instance, a Part 10 file",
+        "content": {
+            'multipart/related; type="application/dicom"': _BINARY,
+            "application/dicom": _BINARY,
+        },
+    },
+}
+DELETED: Final[dict[str, Any]] = {
+    "status_code": 204,
+    "response_class": Response,
+    "response_description": "No longer held; its space is freed later",
+    "responses": {**_REFUSALS, **_NOT_HELD},
+}
+"""Keyword arguments of the delete routes."""
+
+
+def documented(
+    router: APIRouter, path: str, summary: str, responses: Responses
+) -> Callable[[_Endpoint], _Endpoint]:
+    """Register an endpoint for GET, which is documented, and for HEAD."""
+
+    def register(endpoint: _Endpoint) -> _Endpoint:
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            summary=summary,
+            responses=responses,
+            response_class=Response,
+        )
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+        return endpoint
+
+    return register

@@ -1,0 +1,92 @@
+"""QIDO-RS: searching for studies, series and instances (PS3.18 section 10.6)."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+
+from hilum.catalogue.search import Search
+from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID, parse_uid
+from hilum.domain.levels import Level
+from hilum.outbound.dicomweb.documented import JSON_ROWS, documented
+from hilum.wire.base_url import BaseUrl
+from hilum.wire.lean_route import LeanRoute
+from hilum.wire.media_types import require_dicom_json
+from hilum.wire.query_parameters import accept_of, read_search
+from hilum.wire.search_response import (
+    capped_warning,
+    in_utf_8,
+    search_response,
+    with_retrieve_urls,
+)
+from hilum.wire.surfaces import Surface
+
+
+@dataclass(frozen=True, slots=True)
+class _Searcher:
+    """Answers one kind of search for all routes of a surface."""
+
+    search: Search
+    surface: Surface
+    base_url: BaseUrl
+
+    async def __call__(
+        self, request: Request, level: Level, study: str | None = None, series: str | None = None
+    ) -> Response:
+        scope, surface = request.scope, self.surface
+        query_string: bytes = scope["query_string"]
+        accept = accept_of(scope, query_string, strict=surface.strict_accept)
+        media_type = require_dicom_json(accept, strict=surface.strict_accept)
+        wanted = read_search(
+            query_string,
+            surface.search,
+            level,
+            None if study is None else StudyInstanceUID(parse_uid(study, "StudyInstanceUID")),
+            None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
+        )
+        found = await self.search(wanted.query, wanted.tags)
+        datasets = found.datasets
+        if surface.search.literal or not datasets:
+            return search_response(datasets, media_type)
+        base = self.base_url(scope) + surface.prefix
+        datasets = with_retrieve_urls(in_utf_8(datasets), wanted.tags, base)
+        warning = None
+        if found.more and wanted.limit_capped:
+            warning = capped_warning(request.url.hostname or "localhost", len(datasets))
+        return search_response(datasets, media_type, warning=warning)
+
+
+def qido_router(search: Search, surface: Surface, *, base_url: BaseUrl | None = None) -> APIRouter:
+    """Return the six search routes of a surface, relative to its prefix."""
+    router = APIRouter(route_class=LeanRoute, tags=[f"{surface.prefix} search"])
+    answer = _Searcher(search, surface, base_url or BaseUrl())
+
+    @documented(router, "/studies", "Search for studies", JSON_ROWS)
+    async def search_studies(request: Request) -> Response:
+        return await answer(request, Level.STUDY)
+
+    @documented(router, "/series", "Search for series", JSON_ROWS)
+    async def search_series(request: Request) -> Response:
+        return await answer(request, Level.SERIES)
+
+    @documented(router, "/instances", "Search for instances", JSON_ROWS)
+    async def search_instances(request: Request) -> Response:
+        return await answer(request, Level.INSTANCE)
+
+    @documented(router, "/studies/{study}/series", "Search for series of a study", JSON_ROWS)
+    async def search_series_of_study(request: Request, study: str) -> Response:
+        return await answer(request, Level.SERIES, study)
+
+    @documented(router, "/studies/{study}/instances", "Search for instances of a study", JSON_ROWS)
+    async def search_instances_of_study(request: Request, study: str) -> Response:
+        return await answer(request, Level.INSTANCE, study)
+
+    @documented(
+        router,
+        "/studies/{study}/series/{series}/instances",
+        "Search for instances of a series",
+        JSON_ROWS,
+    )
+    async def search_instances_of_series(request: Request, study: str, series: str) -> Response:
+        return await answer(request, Level.INSTANCE, study, series)
+
+    return router

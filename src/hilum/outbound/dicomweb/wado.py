@@ -1,0 +1,62 @@
+"""WADO-RS: retrieving studies, series, instances and their metadata (PS3.18 section 10.4)."""
+
+from fastapi import APIRouter, Request, Response
+
+from hilum.catalogue.retrieve import Retrieve
+from hilum.domain.levels import Level
+from hilum.outbound.dicomweb.documented import INSTANCES, METADATA, ONE_INSTANCE, documented
+from hilum.outbound.dicomweb.instances import InstanceSender
+from hilum.outbound.dicomweb.metadata import MetadataSender
+from hilum.wire.base_url import BaseUrl
+from hilum.wire.lean_route import LeanRoute
+from hilum.wire.request_facts import scope_of
+from hilum.wire.surfaces import Surface
+
+
+def wado_router(
+    retrieve: Retrieve,
+    surface: Surface,
+    *,
+    base_url: BaseUrl | None = None,
+    cache_seconds: float = 0.0,
+) -> APIRouter:
+    """Return the six retrieve routes of a surface, relative to its prefix.
+
+    `cache_seconds`: how long a browser may use an instance without asking again.
+    """
+    router = APIRouter(route_class=LeanRoute, tags=[f"{surface.prefix} retrieve"])
+    send = InstanceSender(retrieve, surface, base_url or BaseUrl(), cache_seconds)
+    describe = MetadataSender(retrieve, surface)
+    study_path = "/studies/{study}"
+    series_path = f"{study_path}/series/{{series}}"
+    instance_path = f"{series_path}/instances/{{instance}}"
+
+    @documented(router, study_path, "Retrieve a study", INSTANCES)
+    async def retrieve_study(request: Request, study: str) -> Response:
+        return await send(request, scope_of(study), Level.STUDY)
+
+    @documented(router, series_path, "Retrieve a series", INSTANCES)
+    async def retrieve_series(request: Request, study: str, series: str) -> Response:
+        return await send(request, scope_of(study, series), Level.SERIES)
+
+    @documented(router, instance_path, "Retrieve an instance", ONE_INSTANCE)
+    async def retrieve_instance(
+        request: Request, study: str, series: str, instance: str
+    ) -> Response:
+        return await send(request, scope_of(study, series, instance), Level.INSTANCE)
+
+    @documented(router, f"{study_path}/metadata", "Metadata of a study", METADATA)
+    async def retrieve_study_metadata(request: Request, study: str) -> Response:
+        return await describe(request, (study,), Level.STUDY)
+
+    @documented(router, f"{series_path}/metadata", "Metadata of a series", METADATA)
+    async def retrieve_series_metadata(request: Request, study: str, series: str) -> Response:
+        return await describe(request, (study, series), Level.SERIES)
+
+    @documented(router, f"{instance_path}/metadata", "Metadata of an instance", METADATA)
+    async def retrieve_instance_metadata(
+        request: Request, study: str, series: str, instance: str
+    ) -> Response:
+        return await describe(request, (study, series, instance), Level.INSTANCE)
+
+    return router

@@ -1,0 +1,1 @@
+"""The folder door out: studies as files, in a folder or a zip file, byte for byte."""
