@@ -25,7 +25,17 @@ VALUE_MISSING: Final = "value-missing"
 VALUE_INVALID: Final = "value-invalid"
 VR_MISMATCH: Final = "vr-mismatch"
 STUDY_MISMATCH: Final = "study-mismatch"
-CODES: Final = (ATTRIBUTE_MISSING, VALUE_MISSING, VALUE_INVALID, VR_MISMATCH, STUDY_MISMATCH)
+SOP_CLASS_MISMATCH: Final = "sop-class-mismatch"
+SOP_INSTANCE_MISMATCH: Final = "sop-instance-mismatch"
+CODES: Final = (
+    ATTRIBUTE_MISSING,
+    VALUE_MISSING,
+    VALUE_INVALID,
+    VR_MISMATCH,
+    STUDY_MISMATCH,
+    SOP_CLASS_MISMATCH,
+    SOP_INSTANCE_MISMATCH,
+)
 
 IMPLICIT_VR: Final = "implicit-vr"
 MULTIPLE_VALUES: Final = "multiple-values"
@@ -61,7 +71,7 @@ def validate(header: Header, policy: StorePolicy) -> Verdict:
     texts = {tag: uid for tag, uid in uids.items() if isinstance(uid, str)}
     findings = [
         *wrong_uids,
-        *_study_mismatch(policy, texts.get(_STUDY)),
+        *_mismatches(policy, texts),
         *_required(header, profile),
         *_indexed(header, profile),
     ]
@@ -94,10 +104,30 @@ def _uid(header: Header, tag: int) -> str | Finding:
         return Finding(VALUE_INVALID, ERROR, tag, str(error))
 
 
-def _study_mismatch(policy: StorePolicy, study: str | None) -> Iterator[Finding]:
-    if policy.study is not None and study is not None and study != policy.study:
-        text = "The instance belongs to another study than the one it was sent to."
-        yield Finding(STUDY_MISMATCH, ERROR, _STUDY, text)
+def _mismatches(policy: StorePolicy, uids: dict[int, str]) -> Iterator[Finding]:
+    """Where the instance is not the one that its sender announced."""
+    for announced, tag, code, text in (
+        (
+            policy.study,
+            _STUDY,
+            STUDY_MISMATCH,
+            "The instance belongs to another study than the one it was sent to.",
+        ),
+        (
+            policy.sop_class,
+            _SOP_CLASS,
+            SOP_CLASS_MISMATCH,
+            "The SOP class is not the announced one.",
+        ),
+        (
+            policy.sop_instance,
+            _SOP_INSTANCE,
+            SOP_INSTANCE_MISMATCH,
+            "The SOP Instance UID is not the announced one.",
+        ),
+    ):
+        if announced is not None and tag in uids and uids[tag] != announced:
+            yield Finding(code, ERROR, tag, text)
 
 
 def _required(header: Header, profile: Profile) -> Iterator[Finding]:
