@@ -5,14 +5,13 @@ from fastapi import APIRouter, Request, Response
 from hilum.catalogue.delete import Delete
 from hilum.domain.origins import Door
 from hilum.outbound.dicomweb.documented import DELETED
-from hilum.wire.lean_route import LeanRoute
 from hilum.wire.request_facts import origin_of, scope_of
 from hilum.wire.surfaces import Surface
 
 
 def delete_router(delete: Delete, surface: Surface) -> APIRouter:
     """Return the three delete routes of a surface, relative to its prefix."""
-    router = APIRouter(route_class=LeanRoute, tags=[f"{surface.prefix} delete"])
+    router = APIRouter(tags=[f"{surface.prefix} delete"])
 
     async def answer(request: Request, *uids: str) -> Response:
         await delete(scope_of(*uids), origin_of(request, Door.DELETE))

@@ -9,7 +9,6 @@ from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID, parse_
 from hilum.domain.levels import Level
 from hilum.outbound.dicomweb.documented import JSON_ROWS, documented
 from hilum.wire.base_url import BaseUrl
-from hilum.wire.lean_route import LeanRoute
 from hilum.wire.media_types import require_dicom_json
 from hilum.wire.query_parameters import accept_of, read_search
 from hilum.wire.search_response import (
@@ -57,7 +56,7 @@ class _Searcher:
 
 def qido_router(search: Search, surface: Surface, *, base_url: BaseUrl | None = None) -> APIRouter:
     """Return the six search routes of a surface, relative to its prefix."""
-    router = APIRouter(route_class=LeanRoute, tags=[f"{surface.prefix} search"])
+    router = APIRouter(tags=[f"{surface.prefix} search"])
     answer = _Searcher(search, surface, base_url or BaseUrl())
 
     @documented(router, "/studies", "Search for studies", JSON_ROWS)

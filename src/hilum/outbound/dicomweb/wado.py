@@ -8,7 +8,6 @@ from hilum.outbound.dicomweb.documented import INSTANCES, METADATA, ONE_INSTANCE
 from hilum.outbound.dicomweb.instances import InstanceSender
 from hilum.outbound.dicomweb.metadata import MetadataSender
 from hilum.wire.base_url import BaseUrl
-from hilum.wire.lean_route import LeanRoute
 from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
 
@@ -24,7 +23,7 @@ def wado_router(
 
     `cache_seconds`: how long a browser may use an instance without asking again.
     """
-    router = APIRouter(route_class=LeanRoute, tags=[f"{surface.prefix} retrieve"])
+    router = APIRouter(tags=[f"{surface.prefix} retrieve"])
     send = InstanceSender(retrieve, surface, base_url or BaseUrl(), cache_seconds)
     describe = MetadataSender(retrieve, surface)
     study_path = "/studies/{study}"
