@@ -3,30 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from hilum.domain.errors import HilumError
 from hilum.foundation.clock import Clock
 from hilum.ports.index import IndexHealth
+from hilum.ports.readiness import Check, NotReady
 
 log = structlog.get_logger()
-
-
-class NotReady(Exception):
-    """A component cannot work; the text says why and is safe to show."""
-
-
-class Check(Protocol):
-    """One component."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def __call__(self) -> str:
-        """Return a few words about the state. Raises `NotReady` or a `HilumError`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class HttpSettings(Section):
     """Scheme, host and path prefix that clients use to reach this server, such as
     `https://pacs.example.org/hilum`. Made into RetrieveURLs. Empty: taken from each request."""
     trusted_proxies: Texts = ()
-    """Addresses of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    """Addresses or networks of reverse proxies whose `X-Forwarded-*` headers are believed.
     None by default, since anybody can send these headers."""
     backlog: Count = 1024
     """Connections the kernel holds until they are accepted."""
