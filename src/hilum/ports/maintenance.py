@@ -1,9 +1,9 @@
 """What checking, mending and rebuilding need of an index, beyond its everyday questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey
+from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey, Version
 from hilum.domain.maintenance import IndexProblem, VersionRecord
 
 
@@ -42,5 +42,16 @@ class ForgetsInstances(Protocol):
 
         Nothing is queued for deletion and nothing is announced: the caller commits the instance
         again from its object. An unknown instance is no error.
+        """
+        ...
+
+
+class RemembersDigests(Protocol):
+    """What an export compares the bytes with."""
+
+    async def digests(self, versions: Sequence[Version]) -> Mapping[Version, tuple[bytes, bytes]]:
+        """SHA-256 of what is before the data set, and of the data set, as they were kept.
+
+        Versions that are not known are left out.
         """
         ...

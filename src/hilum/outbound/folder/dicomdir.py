@@ -4,6 +4,7 @@ pydicom's `FileSet` copies whole instances as it would write them; here it only 
 directory records need, so that the files themselves stay byte for byte.
 """
 
+import io
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -75,7 +76,7 @@ class DicomdirBuilder:
             (Path(root) / "DICOMDIR").rename(path)
 
     def _header(self, record: InstanceRecord, content: bytes | Path) -> Dataset:
-        source = content if isinstance(content, Path) else pydicom.filebase.DicomBytesIO(content)
+        source = content if isinstance(content, Path) else io.BytesIO(content)
         read = pydicom.dcmread(
             source, stop_before_pixels=True, force=True, specific_tags=list(_NEEDED)
         )

@@ -84,8 +84,8 @@ class ExportStudies:
                 files[uid] = await asyncio.to_thread(_on_disk, content, sink.staging)
                 self._count(record, report)
             report.studies += 1
-        for uid, name in builder.names().items():
-            await asyncio.to_thread(sink.add, name, files[uid])
+        for name_of, name in builder.names().items():
+            await asyncio.to_thread(sink.add, name, files[name_of])
         directory = sink.staging / "DICOMDIR"
         await asyncio.to_thread(builder.write, directory)
         await asyncio.to_thread(sink.add, PurePosixPath("DICOMDIR"), directory)
@@ -106,30 +106,57 @@ class ExportStudies:
             digests = await self.index.digests([record.version for record in page])
             for record in page:
                 try:
-                    expected = digests.get(record.version)
-                    yield record, await self._fetch(record, expected, staging)
-                except HilumError as error:
+                    content = await self._fetch(record, digests.get(record.version), staging)
+                except (HilumError, DamagedObject) as error:
                     report.not_exported.append((record.uids.sop_instance, str(error)))
+                else:
+                    yield record, content
 
     async def _fetch(
         self, record: InstanceRecord, expected: tuple[bytes, bytes] | None, staging: Path
     ) -> bytes | Path:
-        """Return the bytes, or a file with them, after comparing digests."""
-        head, dataset = hashlib.sha256(), hashlib.sha256()
-        left = record.dataset_offset
-        path = staging / secrets.token_hex(8)
-        parts: list[bytes] = []
-        small = record.size_bytes <= _IN_MEMORY_BYTES
-        with _opened(path, small=small) as write:
-            async for chunk in self.objects.stream(record.object_key):
-                head.update(chunk[:left])
-                dataset.update(chunk[left:])
-                left -= min(left, len(chunk))
-                if write is None:
-                    parts.append(chunk)
-                else:
-                    await asyncio.to_thread(write, chunk)
-        if expected is not None and expected != (head.digest(), dataset.digest()):
-            path.unlink(missing_ok=True)
-            raise DamagedObject
-        return b"".join(parts) if small else path
+        """Return the bytes, or a file of `staging` that has them, after comparing digests."""
+        if expected is None:
+            raise DamagedObject("it was deleted or replaced during the export")
+        digests = _Digests(record.dataset_offset)
+        chunks = self.objects.stream(record.object_key)
+        content: bytes | Path
+        if record.size_bytes <= _IN_MEMORY_BYTES:
+            content = b"".join([digests.over(chunk) async for chunk in chunks])
+        else:
+            content = staging / secrets.token_hex(8)
+            with content.open("xb") as file:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, digests.over(chunk))
+        if digests.value() != expected:
+            raise DamagedObject("its bytes are not those that were kept (see `hilum fsck --deep`)")
+        return content
+
+
+class DamagedObject(Exception):
+    """An object that must not leave: it is not what was kept."""
+
+
+class _Digests:
+    """SHA-256 of what is before the data set and of the data set, as in `Kept`."""
+
+    def __init__(self, dataset_offset: int) -> None:
+        self._left = dataset_offset
+        self._head, self._dataset = hashlib.sha256(), hashlib.sha256()
+
+    def over(self, chunk: bytes) -> bytes:
+        self._head.update(chunk[: self._left])
+        self._dataset.update(chunk[self._left :])
+        self._left -= min(self._left, len(chunk))
+        return chunk
+
+    def value(self) -> tuple[bytes, bytes]:
+        return self._head.digest(), self._dataset.digest()
+
+
+def _on_disk(content: bytes | Path, staging: Path) -> Path:
+    if isinstance(content, Path):
+        return content
+    path = staging / secrets.token_hex(8)
+    path.write_bytes(content)
+    return path

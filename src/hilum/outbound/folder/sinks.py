@@ -109,9 +109,7 @@ class ZipSink:
     def __enter__(self) -> Self:
         self.staging.mkdir(parents=True)
         # Level 1: images gain little from more, and take much longer.
-        self._zip = zipfile.ZipFile(
-            self.staging / "export.zip", "w", self._method, compresslevel=1
-        )
+        self._zip = zipfile.ZipFile(self.staging / "export.zip", "w", self._method, compresslevel=1)
         return self
 
     def __exit__(
