@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
-from starlette.requests import Request
 
 from hilum.access import Access, AccessScope
+from hilum.catalogue.delete import Delete
+from hilum.catalogue.retrieve import Retrieve
+from hilum.catalogue.search import Search
 from hilum.desk.api import api_router
 from hilum.desk.documents import documents_router
 from hilum.desk.health import health_router
@@ -16,9 +18,11 @@ from hilum.desk.landing import landing_router
 from hilum.desk.metrics import MetricsPage, metrics_router
 from hilum.desk.problem_pages import problems_router
 from hilum.desk.status import Desk
-from hilum.domain.origins import Origin
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
-from hilum.inbound.dicomweb.stow import origin_of, stow_router
+from hilum.inbound.dicomweb.stow import stow_router
+from hilum.outbound.dicomweb.delete import delete_router
+from hilum.outbound.dicomweb.qido import qido_router
+from hilum.outbound.dicomweb.wado import wado_router
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 from hilum.ports.objects import Spool
 from hilum.servers.http_cors import Cors
@@ -49,9 +53,14 @@ class HttpServices:
     metrics: MetricsPage
     ingest: Ingest
     spool: Spool
+    search: Search
+    retrieve: Retrieve
+    delete: Delete
     meter: HttpMeter = field(default_factory=NoHttpMeter)
     stow_limits: StowLimits = field(default_factory=StowLimits)
     base_url: BaseUrl = field(default_factory=BaseUrl)
+    retrieve_cache_seconds: float = 0.0
+    """How long a browser may use an instance without asking again."""
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     log_requests: bool = True
@@ -103,24 +112,20 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
 
 
 def _surface_routers(services: HttpServices, surface: Surface) -> Routers:
+    base_url, prefix = services.base_url, surface.prefix
+    stow = stow_router(
+        services.ingest, services.spool, surface, services.stow_limits, base_url=base_url
+    )
+    wado = wado_router(
+        services.retrieve, surface, base_url=base_url, cache_seconds=services.retrieve_cache_seconds
+    )
+    qido = qido_router(services.search, surface, base_url=base_url)
     return [
-        (
-            stow_router(
-                services.ingest,
-                services.spool,
-                surface,
-                services.stow_limits,
-                base_url=services.base_url,
-                origin=_origin,
-            ),
-            surface.prefix,
-            AccessScope.WRITE,
-        ),
+        (qido, prefix, AccessScope.READ),
+        (wado, prefix, AccessScope.READ),
+        (stow, prefix, AccessScope.WRITE),
+        (delete_router(services.delete, surface), prefix, AccessScope.DELETE),
     ]
-
-
-def _origin(request: Request) -> Origin:
-    return origin_of(request)
 
 
 def _layers(services: HttpServices, table: RouteTable) -> list[Middleware]:
