@@ -14,20 +14,26 @@ from hilum.settings.types import (
 )
 
 
-class LimitSettings(Section):
+class DicomSettings(Section):
     """Bounds on what one instance may ask of the reader, whichever door it came through."""
 
     header_bytes: ByteCount = 32 << 20
     """Everything of an instance but bulk values. The largest headers seen in the field are
     functional groups of a few MiB."""
-    nesting: Annotated[int, Field(ge=1, le=1000)] = 64
-    """Depth of sequences within sequences."""
+    nesting_levels: Annotated[int, Field(ge=1, le=200)] = 64
+    """Sequences inside sequences."""
     elements: Count = 200_000
-    """Data elements of one header, at all depths."""
-    inflated_bytes: ByteCount = 8 << 30
+    """Data elements of one header, at all levels."""
+    fragments: Count = 2_000_000
+    """Fragments of encapsulated pixel data."""
+    inflated_bytes: ByteCount = 2 << 30
     """A deflated data set after inflation."""
-    inflate_ratio: Count = 100
-    """Largest ratio of inflated to deflated size (decompression bombs)."""
+    inflation_ratio: Count = 200
+    """Inflated bytes for each deflated byte, looked at from 16 MiB of inflated bytes on
+    (decompression bombs)."""
+    memo_bytes: ByteCount = 32 << 20
+    """Memory for texts of elements that repeat from instance to instance; what makes reading the
+    instances of a series fast."""
 
 
 class IngestSettings(Section):
@@ -35,6 +41,9 @@ class IngestSettings(Section):
 
     threads: Annotated[int, Field(ge=1, le=256)] = 4
     """Threads that read headers, describe instances and make digests."""
+    inline_bytes: ByteCountOrZero = 64 << 10
+    """Instances up to this size are read in the event loop, where a thread would cost more than
+    the work; larger ones could hold up everybody else."""
     instances_in_flight: Count = 64
     """Instances between arrival and answer, over all doors; further ones wait."""
     bytes_in_flight: ByteCount = 256 << 20
@@ -46,15 +55,15 @@ class IngestSettings(Section):
     """Rows and metadata committed in one transaction."""
     queue_instances: Count = 1024
     """Instances whose object is written and that wait for the committer; further ones wait."""
-    memo_bytes: ByteCount = 32 << 20
-    """Memory of the transcoder for element texts that repeat from instance to instance."""
 
 
 class StorageSettings(Section):
     """Objects on disk, below `data_dir`."""
 
-    threads: Annotated[int, Field(ge=1, le=256)] = 8
-    """Threads that write and read objects: as many flushes are in progress at once."""
+    writers: Annotated[int, Field(ge=1, le=256)] = 8
+    """Threads that write objects: as many flushes are in progress at once."""
+    readers: Annotated[int, Field(ge=1, le=256)] = 4
+    """Threads that read objects."""
     reserve_bytes: ByteCountOrZero = 512 << 20
     """Free disk space that is never filled. Below it stores answer that the archive is full and
     everything else, deleting included, goes on working."""
@@ -84,14 +93,6 @@ class SearchSettings(Section):
     """Results of a search that names no `limit`."""
     maximum_results: Count = 1000
     """Results of one answer, whatever `limit` asks for; the answer says when there are more."""
-    maximum_offset: Count = 10_000_000
-    """Largest `offset`."""
-    conditions: Count = 64
-    """Attributes one search may match on."""
-    list_values: Count = 1000
-    """Values in one list of UIDs or modalities."""
-    query_bytes: ByteCount = 32_768
-    """Length of a query string."""
     pages_remembered: Count = 4096
     """Ends of pages kept in memory, so that deep offsets cost no more than shallow ones."""
 

@@ -9,6 +9,7 @@ from hilum.settings.types import (
     AETitle,
     AETitles,
     ByteCount,
+    ByteCountOrZero,
     Count,
     CountOrZero,
     Port,
@@ -47,8 +48,6 @@ class HttpSettings(Section):
     """A request whose body stops for this long is given up with 408."""
     send_idle_seconds: Seconds = 120.0
     """A client that takes no byte of an answer for this long is disconnected."""
-    small_body_bytes: ByteCount = 1 << 20
-    """Bodies of requests that store no instances (there, `stow` has limits of its own)."""
     shutdown_seconds: Seconds = 30.0
     """How long a shutdown waits for requests that were accepted before it ends them."""
     tls_certificate_file: Path | None = None
@@ -141,6 +140,8 @@ class DimseSettings(Section):
     """Largest PDU before an association is accepted; what claims more is aborted unread."""
     dataset_bytes: ByteCount = 16 << 30
     """One data set. It is streamed to disk when it is large."""
+    dataset_fragments: Count = 8_000_000
+    """Fragments (PDVs) of one data set: 16 GiB in PDUs of 2 KiB, the smallest any sender uses."""
     memory_dataset_bytes: ByteCount = 1 << 20
     """Data sets up to this size stay in memory until they are kept; larger ones go to the spool."""
     associations: Count = 64
@@ -169,8 +170,10 @@ class ImportSettings(Section):
     memory_file_bytes: ByteCount = 1 << 20
     """Files up to this size are read into memory; larger ones are copied to the spool."""
     zip_ratio: Count = 100
-    """Largest ratio of unpacked to packed size of a ZIP member (decompression bombs)."""
-    zip_bytes: ByteCount = 8 << 30
-    """Largest unpacked size of one ZIP member."""
+    """Unpacked bytes for each byte of a ZIP file (decompression bombs), beyond `zip_free_bytes`."""
+    zip_free_bytes: ByteCountOrZero = 64 << 20
+    """What any ZIP file may unpack to whatever its ratio: empty images compress 1,000 to 1."""
+    zip_member_bytes: ByteCount = 8 << 30
+    """Unpacked size of one member."""
     zip_members: Count = 1_000_000
-    """Members of one ZIP archive."""
+    """Members of one ZIP file."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from hilum.settings.archive import (
     DatabaseSettings,
     DeletionSettings,
+    DicomSettings,
     IngestSettings,
-    LimitSettings,
     RetrieveSettings,
     SearchSettings,
     StorageSettings,
@@ -33,7 +33,7 @@ class Settings(Section):
     stow: StowSettings = StowSettings()
     dimse: DimseSettings = DimseSettings()
     importing: ImportSettings = ImportSettings()
-    limits: LimitSettings = LimitSettings()
+    dicom: DicomSettings = DicomSettings()
     ingest: IngestSettings = IngestSettings()
     storage: StorageSettings = StorageSettings()
     database: DatabaseSettings = DatabaseSettings()
