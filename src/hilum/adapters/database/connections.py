@@ -1,0 +1,105 @@
+"""What the statements of this package ask of a database, whichever it is."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from hilum.domain.errors import HilumError
+
+Row = tuple[Any, ...]
+Sql = tuple[str, tuple[Any, ...]]
+"""A piece of SQL and the parameters of its question marks."""
+
+
+class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...  # noqa: ANN401 (None, or a row of whatever was asked)
+    def fetchall(self) -> list[Any]: ...
+
+
+class Connection(Protocol):
+    """The part of a DB-API connection that statements are run with; not for two threads at once."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Deadline:
+    """When the work on a connection has had its time (`time.monotonic`); None is never."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+    def passed(self) -> bool:
+        return self.at is not None and time.monotonic() > self.at
+
+
+class Dialect(Protocol):
+    """One kind of database at one place, and what it says in words of its own."""
+
+    @property
+    def begin(self) -> str:
+        """Opens a transaction that will write, so that it can be refused at once."""
+        ...
+
+    def connect_writer(self) -> Connection: ...
+
+    def connect_reader(self, deadline: Deadline) -> Connection:
+        """A connection that cannot write and whose statements end when `deadline` has passed."""
+        ...
+
+    def translate(self, error: Exception) -> HilumError | None:
+        """The fact behind a driver's error; None when it says nothing about the archive."""
+        ...
+
+    def is_data_error(self, error: Exception) -> bool:
+        """Whether a statement failed for the values it was given."""
+        ...
+
+    def rest(self, connection: Connection) -> None:
+        """Use a pause: called on the writing connection when it has nothing to do."""
+        ...
+
+    def using(self, index: str) -> str:
+        """Words after a table's alias that make the planner take this index."""
+        ...
+
+    def wildcard(self, column: str, pattern: str) -> Sql:
+        """A condition: `*` in `pattern` is any run of characters, `?` any one."""
+        ...
+
+    def consecutive(self, column: str, words: Sequence[str]) -> Sql:
+        """A condition: consecutive words of the column begin with these, in order."""
+        ...
+
+    def with_words(self, column: str, words: Sequence[str]) -> Sql:
+        """A query for the keys of studies that may satisfy `consecutive`; a name's words index."""
+        ...
+
+    def add_names(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Index the names of new studies: their keys, then their `NAMED` columns."""
+        ...
+
+    def change_names(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """The same for studies whose names were indexed before."""
+        ...
+
+    def remove_names(self, connection: Connection, study_keys: Sequence[int]) -> None: ...
+
+    def rebuild_names(self, connection: Connection) -> int:
+        """Index the names of all studies anew; how many rows were wrong."""
+        ...
+
+    def wrong_names(self, connection: Connection) -> int:
+        """How many studies' names are indexed wrongly."""
+        ...
+
+    def damage(self, connection: Connection) -> Sequence[str]:
+        """What the database finds wrong with its own files."""
+        ...

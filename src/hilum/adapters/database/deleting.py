@@ -1,0 +1,150 @@
+"""Taking instances out of the index, and the queue of objects that then wait to be freed.
+
+A delete is set-based SQL inside one transaction: no row passes through Python, so a study of any
+length is deleted in constant memory.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hilum.adapters.database.connections import Connection, Dialect
+from hilum.adapters.database.counters import draw
+from hilum.adapters.database.modalities import settle_modalities
+from hilum.adapters.database.patients import drop_unused_patients
+from hilum.adapters.database.reading import place
+from hilum.domain.identifiers import Scope
+from hilum.domain.levels import Level
+from hilum.domain.origins import Origin
+from hilum.domain.records import DueDeletion, FeedKind
+
+_FIND: Final = (
+    "SELECT s.key, s.patient_key, NULL, NULL FROM study s "
+    'WHERE s."StudyInstanceUID" = ? AND s.partition_key = ?',
+    "SELECT s.key, s.patient_key, e.key, NULL FROM study s CROSS JOIN series e "
+    'ON e.study_key = s.key WHERE e."SeriesInstanceUID" = ? AND s."StudyInstanceUID" = ? '
+    "AND s.partition_key = ?",
+    "SELECT s.key, s.patient_key, e.key, i.key FROM study s CROSS JOIN series e "
+    "ON e.study_key = s.key CROSS JOIN instance i ON i.series_key = e.key "
+    'WHERE i."SOPInstanceUID" = ? AND e."SeriesInstanceUID" = ? AND s."StudyInstanceUID" = ? '
+    "AND s.partition_key = ?",
+)
+_GONE: Final = ("i.study_key = ?", "i.series_key = ?", "i.key = ?")
+_COUNT: Final = (
+    "SELECT count(*), coalesce(sum(v.size_bytes), 0) FROM instance i "
+    "CROSS JOIN instance_version v ON v.version = i.version WHERE "
+)
+_ANNOUNCE: Final = (
+    "INSERT INTO feed (time, partition_key, kind, study_instance_uid, series_instance_uid, "
+    "sop_instance_uid, version, correlation_id) "
+    'SELECT ?, i.partition_key, ?, s."StudyInstanceUID", e."SeriesInstanceUID", '
+    'i."SOPInstanceUID", i.version, ? FROM instance i CROSS JOIN series e ON e.key = i.series_key '
+    "CROSS JOIN study s ON s.key = i.study_key WHERE {} ORDER BY i.key"
+)
+_QUEUE: Final = (
+    "INSERT INTO deletion (partition_key, object_key, due, attempts, created) "
+    "SELECT i.partition_key, v.object_key, ?, 0, ? FROM instance i "
+    "CROSS JOIN instance_version v ON v.version = i.version WHERE {} ORDER BY i.key"
+)
+_FORGET: Final = (
+    "DELETE FROM description WHERE instance_key IN (SELECT i.key FROM instance i WHERE {})",
+    "DELETE FROM sequence_item WHERE level = 3 AND owner_key IN "
+    "(SELECT i.key FROM instance i WHERE {})",
+    "DELETE FROM instance_version WHERE instance_key IN (SELECT i.key FROM instance i WHERE {})",
+    "DELETE FROM instance AS i WHERE {}",
+)
+_EMPTY_SERIES: Final = (
+    "SELECT e.key FROM series e WHERE e.study_key = ? AND (? IS NULL OR e.key = ?) "
+    "AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.series_key = e.key)"
+)
+_FORGET_ITEMS: Final = "DELETE FROM sequence_item WHERE level = ? AND owner_key = ?"
+_SETTLE_SERIES: Final = (
+    "UPDATE series SET (number_of_instances, size_bytes) = (SELECT count(*), "
+    "coalesce(sum(v.size_bytes), 0) FROM instance i JOIN instance_version v "
+    "ON v.version = i.version WHERE i.series_key = series.key), newest_instance_key = "
+    "(SELECT i.key FROM instance i WHERE i.series_key = series.key ORDER BY i.version DESC "
+    "LIMIT 1), newest_version = ?, changed = ? WHERE key = ?"
+)
+_SETTLE_STUDY: Final = (
+    "UPDATE study SET (number_of_series, number_of_instances, size_bytes) = (SELECT count(*), "
+    "sum(e.number_of_instances), sum(e.size_bytes) FROM series e WHERE e.study_key = study.key), "
+    "newest_instance_key = (SELECT i.key FROM series e JOIN instance i "
+    "ON i.key = e.newest_instance_key WHERE e.study_key = study.key ORDER BY i.version DESC "
+    "LIMIT 1), newest_version = ?, changed = ?, modalities = ? WHERE key = ?"
+)
+_COUNT_PARTITION: Final = (
+    "UPDATE partition SET number_of_studies = number_of_studies - ?, number_of_series = "
+    "number_of_series - ?, number_of_instances = number_of_instances - ?, size_bytes = "
+    "size_bytes - ? WHERE key = ?"
+)
+
+
+def delete_scope(
+    connection: Connection, dialect: Dialect, scope: Scope, origin: Origin, now: int
+) -> int:
+    """Delete what the scope holds inside the open transaction; how many instances went."""
+    depth, parameters = place(scope)
+    found = connection.execute(_FIND[depth], parameters).fetchone()
+    if found is None:
+        return 0
+    study_key, patient, series_key, instance_key = found
+    gone, key = _GONE[depth], (study_key, series_key, instance_key)[depth]
+    instances, size_bytes = connection.execute(_COUNT + gone, (key,)).fetchone()
+    kind, correlation = FeedKind.DELETED.value, origin.correlation_id
+    connection.execute(_ANNOUNCE.format(gone), (now, kind, correlation, key))
+    connection.execute(_QUEUE.format(gone), (now, now, key))
+    for sql in _FORGET:
+        connection.execute(sql.format(gone), (key,))
+    series = _drop_empty_series(connection, study_key, series_key)
+    if series_key is not None and not series:
+        connection.execute(_SETTLE_SERIES, (_fresh_version(connection), now, series_key))
+    studies = _settle_study(connection, dialect, study_key, patient, now)
+    counts = (studies, series, instances, size_bytes, scope.partition)
+    connection.execute(_COUNT_PARTITION, counts)
+    return int(instances)
+
+
+def _fresh_version(connection: Connection) -> int:
+    return draw(connection, "version", 1)[0]
+
+
+def _drop_empty_series(connection: Connection, study_key: int, series_key: int | None) -> int:
+    found = connection.execute(_EMPTY_SERIES, (study_key, series_key, series_key)).fetchall()
+    connection.executemany(_FORGET_ITEMS, [(int(Level.SERIES), key) for (key,) in found])
+    connection.executemany("DELETE FROM series WHERE key = ?", found)
+    return len(found)
+
+
+def _settle_study(
+    connection: Connection, dialect: Dialect, study_key: int, patient: int | None, now: int
+) -> int:
+    """Make the study's row agree with what is left; 1 when nothing is and the row went too."""
+    if connection.execute("SELECT 1 FROM series WHERE study_key = ?", (study_key,)).fetchone():
+        modalities = settle_modalities(connection, study_key)
+        settled = (_fresh_version(connection), now, modalities, study_key)
+        connection.execute(_SETTLE_STUDY, settled)
+        return 0
+    connection.execute("DELETE FROM study_modality WHERE study_key = ?", (study_key,))
+    connection.execute(_FORGET_ITEMS, (int(Level.STUDY), study_key))
+    dialect.remove_names(connection, [study_key])
+    connection.execute("DELETE FROM study WHERE key = ?", (study_key,))
+    drop_unused_patients(connection, [] if patient is None else [patient])
+    return 1
+
+
+def read_due(connection: Connection, now: int, limit: int) -> list[DueDeletion]:
+    rows = connection.execute(
+        "SELECT key, object_key, attempts FROM deletion WHERE due <= ? ORDER BY due, key LIMIT ?",
+        (now, limit),
+    ).fetchall()
+    return [DueDeletion(*row) for row in rows]
+
+
+def forget_freed(connection: Connection, keys: Sequence[int]) -> None:
+    connection.executemany("DELETE FROM deletion WHERE key = ?", [(key,) for key in keys])
+
+
+def postpone(connection: Connection, key: int, until: int) -> None:
+    parameters: tuple[Any, ...] = (until, key)
+    connection.execute(
+        "UPDATE deletion SET due = ?, attempts = attempts + 1 WHERE key = ?", parameters
+    )

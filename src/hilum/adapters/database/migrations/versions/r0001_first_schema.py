@@ -1,0 +1,464 @@
+"""First schema: partitions, patients, studies, series, instances, feed, deletions, keys."""
+
+import time
+
+import sqlalchemy as sa
+from alembic import op
+
+from hilum.adapters.database.dialects import create_name_search
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    _archive_wide()
+    _patients_and_studies()
+    _series()
+    _instances()
+    _sequence_items()
+    create_name_search(op.get_bind())
+    _first_rows()
+
+
+def downgrade() -> None:
+    message = "there is no schema before the first"
+    raise NotImplementedError(message)
+
+
+def _first_rows() -> None:
+    partition = sa.table(
+        "partition",
+        *map(
+            sa.column,
+            "key name number_of_studies number_of_series number_of_instances "
+            "size_bytes created".split(),
+        ),
+    )
+    op.bulk_insert(
+        partition,
+        [
+            {
+                "key": 1,
+                "name": "Microsoft.Default",
+                "number_of_studies": 0,
+                "number_of_series": 0,
+                "number_of_instances": 0,
+                "size_bytes": 0,
+                "created": time.time_ns() // 1000,
+            }
+        ],
+    )
+    counter = sa.table("counter", sa.column("name"), sa.column("value"))
+    names = ("version", "study", "series", "instance")
+    op.bulk_insert(counter, [{"name": name, "value": 0} for name in names])
+
+
+def _archive_wide() -> None:
+    op.create_table(
+        "partition",
+        sa.Column("key", _KEY, autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("number_of_studies", sa.BigInteger(), nullable=False),
+        sa.Column("number_of_series", sa.BigInteger(), nullable=False),
+        sa.Column("number_of_instances", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_partition")),
+        sa.UniqueConstraint("name", name=op.f("uq_partition_name")),
+    )
+    op.create_table(
+        "counter",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
+        comment="The largest number given out so far, by what is counted",
+    )
+    op.create_table(
+        "api_key",
+        sa.Column("key_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False, comment="Joined by a space"),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=True),
+        sa.Column("revoked", sa.BigInteger(), nullable=True),
+        sa.Column("last_used", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("pk_api_key")),
+    )
+    op.create_table(
+        "feed",
+        sa.Column("sequence", _KEY, nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("study_instance_uid", sa.String(length=64), nullable=False),
+        sa.Column("series_instance_uid", sa.String(length=64), nullable=False),
+        sa.Column("sop_instance_uid", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column(
+            "payload",
+            sa.Text(),
+            nullable=True,
+            comment="JSON, for kinds that need more than identifiers",
+        ),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_feed")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "deletion",
+        sa.Column("key", _KEY, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("object_key", sa.Text(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_deletion")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_deletion_due"), "deletion", ["due"], unique=False)
+    op.create_index(op.f("ix_deletion_object_key"), "deletion", ["object_key"], unique=False)
+
+
+def _patients_and_studies() -> None:
+    op.create_table(
+        "patient",
+        sa.Column("key", _KEY, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("patient_id", sa.Text(), nullable=False),
+        sa.Column("issuer_of_patient_id", sa.Text(), nullable=False),
+        sa.Column("merged_into_key", _KEY, nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merged_into_key"], ["patient.key"], name=op.f("fk_patient_merged_into_key_patient")
+        ),
+        sa.ForeignKeyConstraint(
+            ["partition_key"], ["partition.key"], name=op.f("fk_patient_partition_key_partition")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_patient")),
+        sa.UniqueConstraint(
+            "partition_key",
+            "patient_id",
+            "issuer_of_patient_id",
+            name=op.f("uq_patient_partition_key_patient_id_issuer_of_patient_id"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_patient_merged_into_key"), "patient", ["merged_into_key"], unique=False
+    )
+    op.create_table(
+        "study",
+        sa.Column("key", _KEY, autoincrement=False, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("patient_key", _KEY, nullable=True),
+        sa.Column("StudyInstanceUID", sa.Text(), nullable=False),
+        sa.Column("PatientID", sa.Text(), nullable=True),
+        sa.Column("IssuerOfPatientID", sa.Text(), nullable=True),
+        sa.Column("PatientName", sa.Text(), nullable=True),
+        sa.Column("PatientBirthDate", sa.Text(), nullable=True),
+        sa.Column("PatientSex", sa.Text(), nullable=True),
+        sa.Column("AccessionNumber", sa.Text(), nullable=True),
+        sa.Column("StudyID", sa.Text(), nullable=True),
+        sa.Column("StudyDate", sa.Text(), nullable=True),
+        sa.Column("StudyTime", sa.Text(), nullable=True),
+        sa.Column("StudyDescription", sa.Text(), nullable=True),
+        sa.Column("ReferringPhysicianName", sa.Text(), nullable=True),
+        sa.Column("number_of_series", sa.BigInteger(), nullable=False),
+        sa.Column("number_of_instances", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("newest_version", sa.BigInteger(), nullable=False),
+        sa.Column("newest_instance_key", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "modalities", sa.Text(), nullable=False, comment="As they came, joined by a backslash"
+        ),
+        sa.Column("attributes", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["partition_key"], ["partition.key"], name=op.f("fk_study_partition_key_partition")
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_key"], ["patient.key"], name=op.f("fk_study_patient_key_patient")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_study")),
+    )
+    op.create_index(
+        op.f("ix_study_StudyInstanceUID_partition_key"),
+        "study",
+        ["StudyInstanceUID", "partition_key"],
+        unique=True,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_AccessionNumber_key"),
+        "study",
+        ["partition_key", "AccessionNumber", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_PatientBirthDate_key"),
+        "study",
+        ["partition_key", "PatientBirthDate", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_PatientID_key"),
+        "study",
+        ["partition_key", "PatientID", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_PatientName_key"),
+        "study",
+        ["partition_key", "PatientName", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_ReferringPhysicianName_key"),
+        "study",
+        ["partition_key", "ReferringPhysicianName", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_StudyDate_key"),
+        "study",
+        ["partition_key", "StudyDate", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_StudyID_key"),
+        "study",
+        ["partition_key", "StudyID", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_study_partition_key_key"), "study", ["partition_key", "key"], unique=False
+    )
+    op.create_index(op.f("ix_study_patient_key"), "study", ["patient_key"], unique=False)
+    op.create_table(
+        "study_modality",
+        sa.Column("study_key", _KEY, autoincrement=False, nullable=False),
+        sa.Column("modality", sa.Text(), nullable=False, comment="Folded, as in series"),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["partition_key"],
+            ["partition.key"],
+            name=op.f("fk_study_modality_partition_key_partition"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_key"], ["study.key"], name=op.f("fk_study_modality_study_key_study")
+        ),
+        sa.PrimaryKeyConstraint("study_key", "modality", name=op.f("pk_study_modality")),
+        comment="The modalities of a study's series, so that each can be walked newest first",
+    )
+    op.create_index(
+        op.f("ix_study_modality_partition_key_modality_study_key"),
+        "study_modality",
+        ["partition_key", "modality", "study_key"],
+        unique=False,
+    )
+
+
+def _series() -> None:
+    op.create_table(
+        "series",
+        sa.Column("key", _KEY, autoincrement=False, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("study_key", _KEY, nullable=False),
+        sa.Column("SeriesInstanceUID", sa.Text(), nullable=False),
+        sa.Column("Modality", sa.Text(), nullable=True),
+        sa.Column("SeriesNumber", sa.BigInteger(), nullable=True),
+        sa.Column("SeriesDescription", sa.Text(), nullable=True),
+        sa.Column("SeriesDate", sa.Text(), nullable=True),
+        sa.Column("SeriesTime", sa.Text(), nullable=True),
+        sa.Column("BodyPartExamined", sa.Text(), nullable=True),
+        sa.Column("PerformedProcedureStepStartDate", sa.Text(), nullable=True),
+        sa.Column("PerformedProcedureStepStartTime", sa.Text(), nullable=True),
+        sa.Column("ManufacturerModelName", sa.Text(), nullable=True),
+        sa.Column("Manufacturer", sa.Text(), nullable=True),
+        sa.Column("StationName", sa.Text(), nullable=True),
+        sa.Column("InstitutionName", sa.Text(), nullable=True),
+        sa.Column("ProtocolName", sa.Text(), nullable=True),
+        sa.Column("number_of_instances", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("newest_version", sa.BigInteger(), nullable=False),
+        sa.Column("newest_instance_key", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("shown_modality", sa.Text(), nullable=True, comment="Modality as it came"),
+        sa.Column("attributes", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["partition_key"], ["partition.key"], name=op.f("fk_series_partition_key_partition")
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_key"], ["study.key"], name=op.f("fk_series_study_key_study")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_series")),
+    )
+    op.create_index(
+        op.f("ix_series_SeriesInstanceUID_study_key"),
+        "series",
+        ["SeriesInstanceUID", "study_key"],
+        unique=True,
+    )
+    op.create_index(
+        op.f("ix_series_partition_key_Modality_key"),
+        "series",
+        ["partition_key", "Modality", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_series_partition_key_PerformedProcedureStepStartDate_key"),
+        "series",
+        ["partition_key", "PerformedProcedureStepStartDate", "key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_series_partition_key_key"), "series", ["partition_key", "key"], unique=False
+    )
+    op.create_index(op.f("ix_series_study_key_key"), "series", ["study_key", "key"], unique=False)
+
+
+def _instances() -> None:
+    op.create_table(
+        "instance",
+        sa.Column("key", _KEY, autoincrement=False, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("study_key", _KEY, nullable=False),
+        sa.Column("series_key", _KEY, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("SOPInstanceUID", sa.Text(), nullable=False),
+        sa.Column("SOPClassUID", sa.Text(), nullable=True),
+        sa.Column("InstanceNumber", sa.BigInteger(), nullable=True),
+        sa.Column("ContentDate", sa.Text(), nullable=True),
+        sa.Column("ContentTime", sa.Text(), nullable=True),
+        sa.Column("AcquisitionDate", sa.Text(), nullable=True),
+        sa.Column("AcquisitionTime", sa.Text(), nullable=True),
+        sa.Column("NumberOfFrames", sa.BigInteger(), nullable=True),
+        sa.Column("Rows", sa.BigInteger(), nullable=True),
+        sa.Column("Columns", sa.BigInteger(), nullable=True),
+        sa.Column("BitsAllocated", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["partition_key"], ["partition.key"], name=op.f("fk_instance_partition_key_partition")
+        ),
+        sa.ForeignKeyConstraint(
+            ["series_key"], ["series.key"], name=op.f("fk_instance_series_key_series")
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_key"], ["study.key"], name=op.f("fk_instance_study_key_study")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_instance")),
+        comment="The live version of each instance",
+    )
+    op.create_index(
+        op.f("ix_instance_SOPInstanceUID_series_key"),
+        "instance",
+        ["SOPInstanceUID", "series_key"],
+        unique=True,
+    )
+    op.create_index(
+        op.f("ix_instance_partition_key_key"), "instance", ["partition_key", "key"], unique=False
+    )
+    op.create_index(
+        op.f("ix_instance_series_key_key"), "instance", ["series_key", "key"], unique=False
+    )
+    op.create_index(
+        op.f("ix_instance_study_key_key"), "instance", ["study_key", "key"], unique=False
+    )
+    op.create_table(
+        "instance_version",
+        sa.Column("version", _KEY, autoincrement=False, nullable=False),
+        sa.Column("instance_key", _KEY, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("dataset_offset", sa.BigInteger(), nullable=False),
+        sa.Column("transfer_syntax_uid", sa.String(length=64), nullable=False),
+        sa.Column("object_key", sa.Text(), nullable=False),
+        sa.Column("dataset_sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("head_sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("door", sa.String(length=16), nullable=False),
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "superseded",
+            sa.BigInteger(),
+            nullable=True,
+            comment="When a newer version took its place",
+        ),
+        sa.ForeignKeyConstraint(
+            ["instance_key"],
+            ["instance.key"],
+            name=op.f("fk_instance_version_instance_key_instance"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["partition_key"],
+            ["partition.key"],
+            name=op.f("fk_instance_version_partition_key_partition"),
+        ),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_instance_version")),
+        comment="Every version that was committed and whose instance was not deleted",
+    )
+    op.create_index(
+        op.f("ix_instance_version_instance_key"), "instance_version", ["instance_key"], unique=False
+    )
+    op.create_table(
+        "description",
+        sa.Column("instance_key", _KEY, autoincrement=False, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("description_format", sa.SmallInteger(), nullable=False),
+        sa.Column("crc32", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False, comment="Length of the JSON text"),
+        sa.Column(
+            "invalid_tags", sa.LargeBinary(), nullable=True, comment="32-bit little endian numbers"
+        ),
+        sa.Column("attributes", sa.LargeBinary(), nullable=False),
+        sa.Column("deflated", sa.LargeBinary(), nullable=False),
+        sa.Column("frame_table", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instance_key"], ["instance.key"], name=op.f("fk_description_instance_key_instance")
+        ),
+        sa.ForeignKeyConstraint(
+            ["partition_key"],
+            ["partition.key"],
+            name=op.f("fk_description_partition_key_partition"),
+        ),
+        sa.PrimaryKeyConstraint("instance_key", name=op.f("pk_description")),
+        comment="Lies in insertion order, so that a series is read by going straight on",
+    )
+
+
+def _sequence_items() -> None:
+    op.create_table(
+        "sequence_item",
+        sa.Column("key", _KEY, nullable=False),
+        sa.Column("partition_key", _KEY, nullable=False),
+        sa.Column("level", sa.SmallInteger(), nullable=False),
+        sa.Column("owner_key", _KEY, nullable=False, comment="Of the study, series or instance"),
+        sa.Column("path", sa.String(length=16), nullable=False),
+        sa.Column("item", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["partition_key"],
+            ["partition.key"],
+            name=op.f("fk_sequence_item_partition_key_partition"),
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sequence_item")),
+    )
+    op.create_index(
+        op.f("ix_sequence_item_level_owner_key_path"),
+        "sequence_item",
+        ["level", "owner_key", "path"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_sequence_item_partition_key_level_path_value_owner_key"),
+        "sequence_item",
+        ["partition_key", "level", "path", "value", "owner_key"],
+        unique=False,
+    )

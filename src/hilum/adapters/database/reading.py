@@ -1,0 +1,151 @@
+"""Questions by UID: each is one statement that goes down the unique indexes."""
+
+from collections.abc import Sequence
+from struct import unpack
+from typing import Any, Final
+
+from hilum.adapters.database.connections import Connection
+from hilum.adapters.database.statements import chunks, marks, padded
+from hilum.adapters.database.times import from_microseconds
+from hilum.domain.identifiers import (
+    InstanceUIDs,
+    ObjectKey,
+    Scope,
+    parse_object_key,
+)
+from hilum.domain.instances import Metadata
+from hilum.domain.records import (
+    FeedEntry,
+    FeedKind,
+    InstanceRecord,
+    MetadataRecord,
+    ScopeSummary,
+)
+
+_METADATA: Final = "d.instance_key, d.deflated, d.crc32, d.size_bytes, d.invalid_tags"
+_PAGE: Final = " AND i.key > ? ORDER BY i.key LIMIT ?"
+
+
+def _walks(select: str, join: str = "", tail: str = "") -> tuple[str, str, str]:
+    """Write `select` over the instances `i` of a study `s`, of a series `e` of it, and over one.
+
+    CROSS JOIN keeps SQLite from choosing another order than from the top down.
+    """
+    study = f's."StudyInstanceUID" = ? AND s.partition_key = ?{tail}'
+    below = (
+        "FROM study s CROSS JOIN series e ON e.study_key = s.key "
+        f"CROSS JOIN instance i ON i.series_key = e.key {join} WHERE"
+    )
+    series = "CROSS JOIN series e ON e.key = i.series_key" if "SeriesInstanceUID" in select else ""
+    return (
+        f"SELECT {select} FROM study s CROSS JOIN instance i ON i.study_key = s.key "
+        f"{series} {join} WHERE {study}",
+        f'SELECT {select} {below} e."SeriesInstanceUID" = ? AND {study}',
+        f'SELECT {select} {below} i."SOPInstanceUID" = ? AND e."SeriesInstanceUID" = ? AND {study}',
+    )
+
+
+_KEYS: Final = _walks("i.key")
+_INSTANCES: Final = _walks(
+    'i.key, e."SeriesInstanceUID", i."SOPInstanceUID", i."SOPClassUID", v.transfer_syntax_uid, '
+    "i.version, v.object_key, v.size_bytes, v.dataset_offset",
+    "CROSS JOIN instance_version v ON v.version = i.version",
+    _PAGE,
+)
+_DESCRIPTIONS: Final = _walks(
+    _METADATA, "CROSS JOIN description d ON d.instance_key = i.key", _PAGE
+)
+_REFERENCED: Final = _walks(
+    "1", "CROSS JOIN instance_version v ON v.instance_key = i.key", " AND v.object_key = ?"
+)[2]
+_SUMMARIES: Final = (
+    "SELECT s.number_of_instances, s.newest_version FROM study s "
+    'WHERE s."StudyInstanceUID" = ? AND s.partition_key = ?',
+    "SELECT e.number_of_instances, e.newest_version FROM study s "
+    "CROSS JOIN series e ON e.study_key = s.key "
+    'WHERE e."SeriesInstanceUID" = ? AND s."StudyInstanceUID" = ? AND s.partition_key = ?',
+    _walks("1, i.version")[2],
+)
+
+
+def place(scope: Scope) -> tuple[int, list[Any]]:
+    """How deep a scope goes (0 is a study), and the parameters that name it, deepest first."""
+    if scope.series is None:
+        return 0, [scope.study, scope.partition]
+    if scope.sop_instance is None:
+        return 1, [scope.series, scope.study, scope.partition]
+    return 2, [scope.sop_instance, scope.series, scope.study, scope.partition]
+
+
+def read_summary(connection: Connection, scope: Scope) -> ScopeSummary | None:
+    depth, parameters = place(scope)
+    row = connection.execute(_SUMMARIES[depth], parameters).fetchone()
+    return None if row is None else ScopeSummary(row[0], row[1])
+
+
+def read_instances(
+    connection: Connection, scope: Scope, after: int, limit: int
+) -> list[InstanceRecord]:
+    depth, parameters = place(scope)
+    rows = connection.execute(_INSTANCES[depth], [*parameters, after, limit]).fetchall()
+    study = scope.study
+    return [InstanceRecord(row[0], InstanceUIDs(study, row[1], row[2]), *row[3:]) for row in rows]
+
+
+def read_metadata(
+    connection: Connection, scope: Scope, after: int, limit: int
+) -> list[MetadataRecord]:
+    depth, parameters = place(scope)
+    rows = connection.execute(_DESCRIPTIONS[depth], [*parameters, after, limit]).fetchall()
+    return [_metadata(row) for row in rows]
+
+
+def read_metadata_of(connection: Connection, keys: Sequence[int]) -> list[MetadataRecord]:
+    found: list[MetadataRecord] = []
+    for some in chunks(sorted(set(keys))):
+        values = padded(some)
+        rows = connection.execute(
+            f"SELECT {_METADATA} FROM description d WHERE d.instance_key IN "
+            f"({marks(len(values))}) ORDER BY d.instance_key",
+            values,
+        ).fetchall()
+        found.extend(_metadata(row) for row in rows)
+    return found
+
+
+def _metadata(row: tuple[Any, ...]) -> MetadataRecord:
+    key, deflated, crc32, size_bytes, invalid = row
+    tags = unpack(f"<{len(invalid) // 4}I", invalid) if invalid else ()
+    return MetadataRecord(key, Metadata(deflated, crc32, size_bytes), tags)
+
+
+def read_referenced(connection: Connection, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
+    """Look each key up by the UIDs in it: a text that is no object key is referred to by none."""
+    return {key for key in keys if _is_referenced(connection, key)}
+
+
+def _is_referenced(connection: Connection, key: ObjectKey) -> bool:
+    try:
+        partition, uids, _ = parse_object_key(key)
+    except ValueError:
+        return False
+    _, parameters = place(Scope(uids.study, uids.series, uids.sop_instance, partition))
+    row = connection.execute(_REFERENCED, [*parameters, key]).fetchone()
+    return row is not None
+
+
+def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]:
+    """One writer at a time gives out sequences, so none below one that shows is still to come."""
+    rows = connection.execute(
+        "SELECT sequence, time, partition_key, kind, study_instance_uid, series_instance_uid, "
+        "sop_instance_uid, version, correlation_id FROM feed WHERE sequence > ? "
+        "ORDER BY sequence LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return [
+        FeedEntry(
+            row[0], from_microseconds(row[1]), row[2], FeedKind(row[3]),
+            InstanceUIDs(row[4], row[5], row[6]), row[7], row[8],
+        )
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,110 @@
+"""Answering searches: pick a walk, run it, hand out a page."""
+
+from typing import Any, Final
+
+from hilum.adapters.database.connections import Connection, Dialect, Row, Sql
+from hilum.adapters.database.cursors import Cursors
+from hilum.adapters.database.modalities import SEPARATOR
+from hilum.adapters.database.planning import Lead
+from hilum.adapters.database.walks import Page, Walks
+from hilum.domain.levels import Level
+from hilum.domain.queries import Query, SearchPage, SearchRow
+
+_CURSORS: Final = 4096
+_NARROW: Final = {Level.STUDY: 500, Level.SERIES: 100, Level.INSTANCE: 20}
+"""The most studies (or other rows) whose rows of the asked level are sorted without a thought."""
+_WALKED_KEYS: Final = 4096
+"""How far the newest rows are looked through before everything that matches is sorted."""
+
+
+class Searcher:
+    """Searches with a cap on rows; may be shared by threads that have connections of their own."""
+
+    def __init__(self, dialect: Dialect, row_cap: int) -> None:
+        self._dialect = dialect
+        self._row_cap = row_cap
+        self._cursors = Cursors(_CURSORS)
+
+    def search(self, connection: Connection, query: Query) -> SearchPage:
+        limit = min(query.limit, self._row_cap)
+        search = (query.level, *query.conditions, query.study, query.series, query.partition)
+        below = self._cursors.find(search, query.offset) if query.offset else None
+        offset = query.offset if below is None else 0
+        rows = self._rows(connection, query, Page(limit + 1, offset, below))
+        more = len(rows) > limit
+        del rows[limit:]
+        if more and rows:
+            self._cursors.note(search, query.offset + limit, rows[-1][0])
+        answer = _ANSWERS[query.level]
+        return SearchPage([answer(row) for row in rows], more)
+
+    def _rows(self, connection: Connection, query: Query, page: Page) -> list[Row]:
+        walks = Walks(self._dialect, query)
+        chosen = self._choose(connection, walks, query.level, page)
+        if chosen is not None:
+            return _run(connection, chosen)
+        rows = _run(connection, walks.newest(_recent(connection, walks, page)))
+        if len(rows) < page.limit:
+            rows = _run(connection, walks.narrow(walks.leads[0], page))
+        return rows
+
+    def _choose(self, connection: Connection, walks: Walks, level: Level, page: Page) -> Sql | None:
+        """The walk to take; None when every lead has too many rows to sort them light-heartedly."""
+        for lead in walks.leads:
+            if lead.unique and lead.level is level:
+                return walks.along(lead, page)
+            if walks.scoped:
+                continue
+            if lead.in_order and lead.level is level:
+                return walks.along(lead, page)
+            if lead.unique or _is_narrow(connection, walks, lead, level):
+                return walks.narrow(lead, page)
+        if walks.scoped:
+            return walks.inside(page)
+        return None if walks.leads else walks.newest(page)
+
+
+def _run(connection: Connection, sql: Sql) -> list[Row]:
+    return connection.execute(*sql).fetchall()
+
+
+def _is_narrow(connection: Connection, walks: Walks, lead: Lead, level: Level) -> bool:
+    most = _NARROW[Level.STUDY] if lead.level is level else _NARROW[level]
+    return connection.execute(*walks.probe(lead, most)).fetchone() is None
+
+
+def _recent(connection: Connection, walks: Walks, page: Page) -> Page:
+    start = page.below
+    if start is None:
+        start = (connection.execute(walks.last_key()).fetchone()[0] or 0) + 1
+    return Page(page.limit, page.offset, page.below, start - _WALKED_KEYS)
+
+
+def _study(row: Row) -> SearchRow:
+    _, newest, modalities, series, instances, attributes = row
+    return SearchRow(attributes, None, None, _computed(modalities, series, instances), newest)
+
+
+def _series(row: Row) -> SearchRow:
+    _, newest, modalities, series, instances, study, in_series, attributes = row
+    computed = _computed(modalities, series, instances)
+    computed["NumberOfSeriesRelatedInstances"] = in_series
+    return SearchRow(study, attributes, None, computed, newest)
+
+
+def _instance(row: Row) -> SearchRow:
+    _, newest, modalities, series, instances, study, in_series, of_series, attributes = row
+    computed = _computed(modalities, series, instances)
+    computed["NumberOfSeriesRelatedInstances"] = in_series
+    return SearchRow(study, of_series, attributes, computed, newest)
+
+
+def _computed(modalities: str, series: int, instances: int) -> dict[str, Any]:
+    return {
+        "ModalitiesInStudy": modalities.split(SEPARATOR) if modalities else [],
+        "NumberOfStudyRelatedSeries": series,
+        "NumberOfStudyRelatedInstances": instances,
+    }
+
+
+_ANSWERS: Final = {Level.STUDY: _study, Level.SERIES: _series, Level.INSTANCE: _instance}

@@ -1,0 +1,185 @@
+"""`SqlIndex`: every port of `hilum.ports.index` over one database."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from hilum.adapters.database.committing import commit_batch
+from hilum.adapters.database.connections import Connection
+from hilum.adapters.database.counters import draw
+from hilum.adapters.database.counting import read_counts, read_newest_studies
+from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
+from hilum.adapters.database.dialects import dialect_for
+from hilum.adapters.database.lanes import Lane, Reader, Writer
+from hilum.adapters.database.reading import (
+    read_feed,
+    read_instances,
+    read_metadata,
+    read_metadata_of,
+    read_referenced,
+    read_summary,
+)
+from hilum.adapters.database.searching import Searcher
+from hilum.adapters.database.tables import REVISION
+from hilum.adapters.database.times import now_microseconds, to_microseconds
+from hilum.domain.errors import ArchiveUnavailable
+from hilum.domain.identifiers import ObjectKey, Scope, Version
+from hilum.domain.instances import Kept
+from hilum.domain.origins import Origin
+from hilum.domain.queries import Query, SearchPage
+from hilum.domain.records import (
+    ArchiveCounts,
+    Committed,
+    DueDeletion,
+    FeedEntry,
+    InstanceRecord,
+    MetadataRecord,
+    NewestStudy,
+    ScopeSummary,
+)
+
+
+class SqlIndex:
+    """The index and feed in the database at `url`, whose schema `migrate` made.
+
+    `readers` threads answer questions, each statement for `limit_seconds` at most
+    (`QueryTooCostly`); a search returns `row_cap` rows at most. One thread writes. Calls wait in
+    a bounded queue and raise `ArchiveUnavailable` beyond `max_waiting`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers: int = 4,
+        limit_seconds: float = 15.0,
+        row_cap: int = 1000,
+        max_waiting: int = 2000,
+        now: Callable[[], int] = now_microseconds,
+    ) -> None:
+        self._dialect = dialect_for(url)
+        self._now = now
+        self._searcher = Searcher(self._dialect, row_cap)
+        self._writer = Lane([Writer("index-writer", self._dialect)], max_waiting)
+        reading = [
+            Reader(f"index-reader-{number}", self._dialect, limit_seconds)
+            for number in range(1, readers + 1)
+        ]
+        self._readers = Lane(reading, max_waiting)
+        self._write = self._writer.run
+        self._read = self._readers.run
+
+    async def open(self) -> None:
+        """Start the threads and check the schema. `ArchiveUnavailable` when it is another."""
+        self._writer.start()
+        self._readers.start()
+        try:
+            await self._read(_check_schema)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish what was asked for and close the database; a second time does nothing."""
+        await self._readers.close()
+        await self._writer.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # InstanceWriter
+
+    async def commit(self, batch: Sequence[Kept]) -> Sequence[Committed]:
+        if not batch:
+            return []
+        return await self._write(
+            lambda connection: commit_batch(connection, self._dialect, batch, self._now())
+        )
+
+    async def delete(self, scope: Scope, origin: Origin) -> int:
+        return await self._write(
+            lambda connection: delete_scope(connection, self._dialect, scope, origin, self._now())
+        )
+
+    async def reserve_versions(self, count: int) -> range:
+        return await self._write(lambda connection: draw(connection, "version", count))
+
+    # InstanceReader
+
+    async def summary(self, scope: Scope) -> ScopeSummary | None:
+        return await self._read(lambda connection: read_summary(connection, scope))
+
+    async def instances(self, scope: Scope, after: int, limit: int) -> Sequence[InstanceRecord]:
+        return await self._read(lambda connection: read_instances(connection, scope, after, limit))
+
+    async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
+        return await self._read(lambda connection: read_metadata(connection, scope, after, limit))
+
+    async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
+        return await self._read(lambda connection: read_metadata_of(connection, keys))
+
+    async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
+        return await self._read(lambda connection: read_referenced(connection, keys))
+
+    # SearchIndex
+
+    async def search(self, query: Query) -> SearchPage:
+        return await self._read(lambda connection: self._searcher.search(connection, query))
+
+    # FeedReader
+
+    async def feed(self, after: int, limit: int) -> Sequence[FeedEntry]:
+        return await self._read(lambda connection: read_feed(connection, after, limit))
+
+    # DeletionQueue
+
+    async def due(self, now: datetime, limit: int) -> Sequence[DueDeletion]:
+        moment = to_microseconds(now)
+        return await self._read(lambda connection: read_due(connection, moment, limit))
+
+    async def freed(self, keys: Sequence[int]) -> None:
+        await self._write(lambda connection: forget_freed(connection, keys))
+
+    async def postpone(self, key: int, until: datetime) -> None:
+        moment = to_microseconds(until)
+        await self._write(lambda connection: postpone(connection, key, moment))
+
+    # Statistics
+
+    async def counts(self) -> ArchiveCounts:
+        return await self._read(read_counts)
+
+    async def newest_studies(self, limit: int) -> Sequence[NewestStudy]:
+        return await self._read(lambda connection: read_newest_studies(connection, limit))
+
+    # IndexHealth
+
+    async def ping(self) -> Version:
+        written = await self._write(lambda connection: draw(connection, "version", 1)[0])
+        held = await self._read(_last_version)
+        if held < written:
+            raise ArchiveUnavailable("The archive is not available: a write did not stay.")
+        return Version(held)
+
+
+def _last_version(connection: Connection) -> int:
+    row = connection.execute("SELECT value FROM counter WHERE name = 'version'").fetchone()
+    return int(row[0])
+
+
+def _check_schema(connection: Connection) -> None:
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if found is None or found[0] != REVISION:
+        raise ArchiveUnavailable(
+            "The database has another schema than this program needs; run `hilum migrate`."
+        )

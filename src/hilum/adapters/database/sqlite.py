@@ -1,0 +1,163 @@
+"""SQLite: one file in WAL mode, which several processes may open.
+
+- `synchronous=FULL`: a commit that returned survives a power failure (law 1).
+- Memory mapping stays off: with it a failing disk kills the process instead of raising.
+- Checkpoints come with pauses of the writer, or after `_CHECKPOINT_PAGES` pages without one.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hilum.adapters.database import sqlite_names
+from hilum.adapters.database.connections import Connection, Deadline, Row, Sql
+from hilum.domain.errors import ArchiveFull, ArchiveUnavailable, HilumError, QueryTooCostly
+
+_CHECKPOINT_PAGES: Final = 8000  # 32 MiB
+_WAL_KEPT_BYTES: Final = 64 * 2**20
+_WRITER_CACHE_KIB: Final = 64 * 1024
+_READER_CACHE_KIB: Final = 16 * 1024
+_STATEMENTS_KEPT: Final = 512
+_STEPS_BETWEEN_LOOKS: Final = 50_000  # virtual machine steps, some milliseconds
+_NO_SPACE_BYTES: Final = 2**20
+_DATA_ERRORS: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,  # a value of a type that cannot be bound; from 3.12 ProgrammingError
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeError,
+)
+
+_UNAVAILABLE: Final = {
+    sqlite3.SQLITE_BUSY: "the database is locked by another process",
+    sqlite3.SQLITE_LOCKED: "the database is locked by another process",
+    sqlite3.SQLITE_NOMEM: "the database has run out of memory",
+    sqlite3.SQLITE_READONLY: "the database cannot be written to: file, folder or disk is read-only",
+    sqlite3.SQLITE_IOERR: "the disk under the database fails",
+    sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened",
+    sqlite3.SQLITE_PERM: "the database file may not be opened by this user",
+    sqlite3.SQLITE_AUTH: "the database file may not be opened by this user",
+    sqlite3.SQLITE_PROTOCOL: "the database is locked by another process",
+    sqlite3.SQLITE_CORRUPT: "the database file is damaged; restore a copy or run `hilum rebuild`",
+    sqlite3.SQLITE_NOTADB: "the database file is no SQLite database; run `hilum rebuild`",
+    sqlite3.SQLITE_SCHEMA: "the database schema has changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDialect:
+    """The database in the file `path`."""
+
+    path: Path
+    busy_seconds: float = 5.0
+    begin: str = "BEGIN IMMEDIATE"
+
+    def connect_writer(self) -> sqlite3.Connection:
+        return self._connect(_WRITER_CACHE_KIB)
+
+    def connect_reader(self, deadline: Deadline) -> sqlite3.Connection:
+        connection = self._connect(_READER_CACHE_KIB)
+        connection.execute("PRAGMA query_only = ON")
+        connection.set_progress_handler(deadline.passed, _STEPS_BETWEEN_LOOKS)
+        return connection
+
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self.busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS_KEPT,
+        )
+        try:
+            prepare(connection)
+            connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def translate(self, error: Exception) -> HilumError | None:
+        if not isinstance(error, sqlite3.DatabaseError):
+            return None
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        primary = code & 0xFF
+        if primary == sqlite3.SQLITE_INTERRUPT:
+            return QueryTooCostly("The query ran into its time limit; ask for less.")
+        if primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and self._full()):
+            return ArchiveFull("There is no space left for the database.")
+        if primary in _UNAVAILABLE:
+            return ArchiveUnavailable(f"The archive is not available: {_UNAVAILABLE[primary]}.")
+        if "no such table" in str(error):
+            return ArchiveUnavailable(
+                "The archive is not available: the database has no schema; run `hilum migrate`."
+            )
+        return None
+
+    def _full(self) -> bool:
+        """Whether an I/O error is a lack of space: SQLite says so for some of its files only."""
+        try:
+            disk = os.statvfs(self.path.parent)
+        except OSError:
+            return False
+        return disk.f_bavail * disk.f_frsize < _NO_SPACE_BYTES
+
+    def is_data_error(self, error: Exception) -> bool:
+        return isinstance(error, _DATA_ERRORS)
+
+    def rest(self, connection: Connection) -> None:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def using(self, index: str) -> str:
+        return f' INDEXED BY "{index}"'
+
+    def wildcard(self, column: str, pattern: str) -> Sql:
+        return f"{column} GLOB ?", (glob_of(pattern),)
+
+    def consecutive(self, column: str, words: Sequence[str]) -> Sql:
+        return sqlite_names.consecutive(column, words)
+
+    def with_words(self, column: str, words: Sequence[str]) -> Sql:
+        return sqlite_names.with_words(column, words)
+
+    def add_names(self, connection: Connection, rows: Sequence[Row]) -> None:
+        sqlite_names.add(connection, rows)
+
+    def change_names(self, connection: Connection, rows: Sequence[Row]) -> None:
+        sqlite_names.change(connection, rows)
+
+    def remove_names(self, connection: Connection, study_keys: Sequence[int]) -> None:
+        sqlite_names.remove(connection, study_keys)
+
+    def rebuild_names(self, connection: Connection) -> int:
+        return sqlite_names.rebuild(connection)
+
+    def wrong_names(self, connection: Connection) -> int:
+        return sqlite_names.wrong(connection)
+
+    def damage(self, connection: Connection) -> Sequence[str]:
+        found = connection.execute("PRAGMA quick_check(20)").fetchall()
+        return [str(line) for (line,) in found if line != "ok"]
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Set what every connection to an archive needs, those of migrations too."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA secure_delete = FAST")
+    connection.create_function("name_has_words", 2, sqlite_names.name_has, deterministic=True)
+
+
+def glob_of(pattern: str) -> str:
+    """Write a DICOM wild card pattern as a GLOB pattern; only `[` means more there."""
+    while "**" in pattern:
+        pattern = pattern.replace("**", "*")
+    return pattern.replace("[", "[[]")
