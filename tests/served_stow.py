@@ -12,8 +12,9 @@ from typing import Self
 import uvicorn
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.domain.errors import HilumError
@@ -55,7 +56,11 @@ class ServedStow:
         app = FastAPI(lifespan=self._lifespan)
         for kind in (HilumError, HTTPException, Exception):
             app.add_exception_handler(kind, _render)
-        config = uvicorn.Config(app, http="httptools", loop="uvloop", log_level="error")
+        self.ended = 0
+        self._request_ended = threading.Condition()
+        config = uvicorn.Config(
+            self._counting(app), http="httptools", loop="uvloop", log_level="error"
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run)
         self.loop: asyncio.AbstractEventLoop
@@ -72,6 +77,25 @@ class ServedStow:
     @property
     def spooled_files(self) -> list[Path]:
         return [path for path in self.spool_folder.rglob("*") if path.name.isdecimal()]
+
+    def wait_for_end_of_request(self, count: int) -> None:
+        """Return when `count` requests in all came to their end, however they ended."""
+        with self._request_ended:
+            assert self._request_ended.wait_for(lambda: self.ended >= count, timeout=30)
+
+    def _counting(self, app: ASGIApp) -> ASGIApp:
+        async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except ClientDisconnect:
+                return
+            finally:
+                if scope["type"] == "http":
+                    with self._request_ended:
+                        self.ended += 1
+                        self._request_ended.notify_all()
+
+        return counting
 
     def empty(self) -> None:
         """Forget everything stored, between two tests."""
