@@ -103,7 +103,7 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     routers += [
         (api_router(desk), "/api/v1", AccessScope.READ),
         (health_router(desk.readiness), "", None),
-        (metrics_router(services.metrics), "", metrics_scope),
+        (metrics_router(services.metrics, desk.statistics), "", metrics_scope),
         (landing_router(desk, access), "", None),
         (documents_router(openapi), "", None),
         (problems_router(), "", None),

@@ -19,15 +19,18 @@ from prometheus_client.registry import Collector
 from hilum.adapters.telemetry.dimse import PrometheusDimseMeter
 from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpMeter
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
+from hilum.domain.records import ArchiveCounts
 
 _OBSERVED: Final = {
     "hilum_disk_free_bytes": "Free space on the file system of the objects.",
     "hilum_disk_reserve_bytes": "Space that is never filled (setting storage.reserve_bytes).",
     "hilum_deletion_queue_objects": "Objects that were deleted and whose space is not yet freed.",
-    "hilum_studies": "Studies held.",
-    "hilum_series": "Series held.",
-    "hilum_instances": "Instances held.",
-    "hilum_stored_bytes": "Bytes of the instances held.",
+}
+_HELD: Final = {
+    "studies": "Studies",
+    "series": "Series",
+    "instances": "Instances",
+    "stored_bytes": "Bytes of the instances",
 }
 
 
@@ -60,6 +63,10 @@ class Metrics:
         self.access = PrometheusAccessMeter(self.registry)
         self.ingest = PrometheusIngestMeter(self.registry, limits)
         self.dimse = PrometheusDimseMeter(self.registry)
+        self._held = {
+            name: Gauge(f"hilum_{name}", f"{text} held.", registry=self.registry)
+            for name, text in _HELD.items()
+        }
         self._observed = _Observed()
         self.registry.register(self._observed)
 
@@ -70,6 +77,13 @@ class Metrics:
         not among those of docs/operations/metrics.md.
         """
         self._observed.sources[_known(name)] = value
+
+    def held(self, counts: ArchiveCounts) -> None:
+        """Remember how much the archive holds, for the next page."""
+        self._held["studies"].set(counts.studies)
+        self._held["series"].set(counts.series)
+        self._held["instances"].set(counts.instances)
+        self._held["stored_bytes"].set(counts.size_bytes)
 
     def render(self) -> bytes:
         """The page for Prometheus."""
