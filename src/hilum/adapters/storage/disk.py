@@ -9,6 +9,7 @@ name, flushed, linked to its own name and the folder flushed: it is there whole 
 import asyncio
 import itertools
 import os
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,7 @@ class DiskObjects:
         self._writers = ThreadPoolExecutor(writers, "hilum-objects-write")
         self._readers = ThreadPoolExecutor(readers, "hilum-objects-read")
         self._names = itertools.count()
+        self._of_thread = threading.local()
 
     async def __aenter__(self) -> Self:
         await self._in(self._writers, "opening the object store", self._open)
@@ -177,13 +179,21 @@ class DiskObjects:
 
     def _publish_incoming(self, chunks: Iterable[bytes], parts: Parts, name: str) -> None:
         """Write a file under a temporary name, durably, and link it to its own name."""
-        path = f"{self._incoming_path}/{next(self._names)}"
+        path = f"{self._incoming_folder()}/{next(self._names)}"
         try:
             self._write(path, chunks)
             self._folders.link(path, parts, name)
         finally:
             with suppress(OSError):
                 self._system.unlink(path)
+
+    def _incoming_folder(self) -> str:
+        """A folder for each thread: creating files in one makes the kernel's threads wait."""
+        folder: str | None = getattr(self._of_thread, "folder", None)
+        if folder is None:
+            folder = self._of_thread.folder = f"{self._incoming_path}/w{threading.get_ident()}"
+            Path(folder).mkdir(FOLDER_MODE, exist_ok=True)
+        return folder
 
     def _write(self, path: str, chunks: Iterable[bytes]) -> None:
         fd = self._system.create(path)
