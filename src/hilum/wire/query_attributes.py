@@ -24,6 +24,9 @@ from hilum.wire.search_rules import SearchRules
 
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 
+_LONGEST_NAME: Final = 64
+NO_ATTRIBUTE: Final = "no attribute has this keyword, nor is it a tag of 8 hexadecimal digits"
+
 # PS3.4 section C.2.2.2.5.3: two ranges on such a pair mean one span of time.
 _PAIRED_TIMES: Final = {
     f"{prefix}Date": f"{prefix}Time"
@@ -53,7 +56,7 @@ def read_attribute(reading: Reading, name: str, value: str) -> None:
     if "." in name and not reading.rules.literal:
         _read_item(reading, name, value)
         return
-    tag = parse_tag(name)
+    tag = _demand_tag(reading, name, name)
     key = f"{tag:08X}"
     if key in reading.seen:
         raise InvalidQuery(printable(name), "the attribute is given more than once")
@@ -78,7 +81,7 @@ def read_attribute(reading: Reading, name: str, value: str) -> None:
 
 def _read_item(reading: Reading, name: str, value: str) -> None:
     """Read `Sequence.Attribute=value` (PS3.18 section 8.3.4.1)."""
-    path = tuple(parse_tag(part) for part in name.split("."))
+    path = tuple(_demand_tag(reading, part, name) for part in name.split("."))
     key = "".join(f"{tag:08X}" for tag in path)
     if key in reading.seen:
         raise InvalidQuery(printable(name), "the attribute is given more than once")
@@ -100,15 +103,23 @@ def _read_item(reading: Reading, name: str, value: str) -> None:
 
 
 @lru_cache(maxsize=1024)
-def parse_tag(name: str) -> int:
-    """Tag of a keyword or of 8 hexadecimal digits."""
+def _known_tag(name: str) -> int | None:
+    tag = tag_for_keyword(name)
+    return None if tag is None else int(tag)
+
+
+def find_tag(name: str) -> int | None:
+    """Tag of a keyword of PS3.6 or of 8 hexadecimal digits; None when it is neither."""
     if _HEXADECIMAL.fullmatch(name) is not None:
         return int(name, 16)
-    tag = tag_for_keyword(name)
+    return _known_tag(name) if len(name) <= _LONGEST_NAME else None
+
+
+def _demand_tag(reading: Reading, part: str, name: str) -> int:
+    tag = find_tag(part)
     if tag is None:
-        reason = "there is no attribute with this keyword, nor is it a tag of 8 hexadecimal digits"
-        raise InvalidQuery(printable(name), reason)
-    return int(tag)
+        raise InvalidQuery(printable(name), f"{NO_ATTRIBUTE}; {_offer(reading)}")
+    return tag
 
 
 def _allowed(reading: Reading, level: Level) -> bool:
@@ -119,6 +130,13 @@ def _allowed(reading: Reading, level: Level) -> bool:
 
 
 def _not_searchable(reading: Reading, attribute: IndexedAttribute | IndexedItem | None) -> str:
+    why = "it cannot be searched for"
+    if attribute is not None:
+        why = f"it is an attribute of the {attribute.level.name.lower()} level"
+    return f"{why}; {_offer(reading)}"
+
+
+def _offer(reading: Reading) -> str:
     offered = [
         candidate.keyword
         for candidate in reading.rules.searchable.values()
@@ -130,10 +148,7 @@ def _not_searchable(reading: Reading, attribute: IndexedAttribute | IndexedItem 
             for item in INDEXED_ITEMS
             if _allowed(reading, item.level)
         ]
-    why = "it cannot be searched for"
-    if attribute is not None:
-        why = f"it is an attribute of the {attribute.level.name.lower()} level"
-    return f"{why}; here can be searched for {', '.join(offered)}"
+    return f"here can be searched for {', '.join(offered)}"
 
 
 def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:

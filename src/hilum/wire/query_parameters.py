@@ -11,10 +11,11 @@ from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query
 from hilum.wire.query_attributes import (
+    NO_ATTRIBUTE,
     Reading,
     conditions_of,
+    find_tag,
     means_attribute,
-    parse_tag,
     printable,
     read_attribute,
 )
@@ -174,7 +175,8 @@ def _returned(reading: Reading, includefields: Sequence[str]) -> tuple[str, ...]
 
 def _included(name: str, rules: SearchRules) -> str:
     """Key of one included attribute; of an attribute in a sequence, that of the sequence."""
-    if rules.literal or "." not in name:
-        return f"{parse_tag(name):08X}"
-    path = [parse_tag(part) for part in name.split(".")]
-    return f"{path[0]:08X}"
+    parts = [name] if rules.literal else name.split(".")
+    tags = [find_tag(part) for part in parts]
+    if tags[0] is None or None in tags:
+        raise InvalidQuery("includefield", f"{NO_ATTRIBUTE}: {printable(name)}")
+    return f"{tags[0]:08X}"

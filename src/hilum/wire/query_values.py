@@ -79,7 +79,10 @@ def _single(parameter: str, text: str, folding: Folding, *, fuzzy: bool) -> Matc
             return Like(fold(text))
         if fuzzy and folding is Folding.NAME:
             return _words(parameter, text)
-        return Equals(fold(text))
+        folded = fold(text)
+        if not folded:
+            raise InvalidQuery(parameter, "it holds nothing to match")
+        return Equals(folded)
     if _WILD.search(text) is not None:
         raise InvalidQuery(parameter, "wild cards match text only, not UIDs, dates or numbers")
     return _typed(parameter, text, folding)
