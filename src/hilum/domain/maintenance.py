@@ -53,6 +53,8 @@ class ProblemKind(StrEnum):
     """An instance whose live version has no row: describe the object again."""
     MISSING_FEED_ENTRY = "missing-feed-entry"
     """A live version that the feed never announced."""
+    REPEATED_FEED_ENTRY = "repeated-feed-entry"
+    """A version that the feed announced more than once."""
     ORPHANED_ROW = "orphaned-row"
     """A row whose owner is gone: `recount` removes it."""
 

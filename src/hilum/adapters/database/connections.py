@@ -100,6 +100,10 @@ class Dialect(Protocol):
         """How many studies' names are indexed wrongly."""
         ...
 
+    def joined(self, column: str) -> str:
+        """An aggregate that joins texts, in the order of their rows, by a backslash."""
+        ...
+
     def damage(self, connection: Connection) -> Sequence[str]:
         """What the database finds wrong with its own files."""
         ...

@@ -57,14 +57,14 @@ _EMPTY_SERIES: Final = (
     "AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.series_key = e.key)"
 )
 _FORGET_ITEMS: Final = "DELETE FROM sequence_item WHERE level = ? AND owner_key = ?"
-_SETTLE_SERIES: Final = (
+SETTLE_SERIES: Final = (
     "UPDATE series SET (number_of_instances, size_bytes) = (SELECT count(*), "
-    "coalesce(sum(v.size_bytes), 0) FROM instance i JOIN instance_version v "
+    "coalesce(sum(v.size_bytes), 0) FROM instance i LEFT JOIN instance_version v "
     "ON v.version = i.version WHERE i.series_key = series.key), newest_instance_key = "
     "(SELECT i.key FROM instance i WHERE i.series_key = series.key ORDER BY i.version DESC "
     "LIMIT 1), newest_version = ?, changed = ? WHERE key = ?"
 )
-_SETTLE_STUDY: Final = (
+SETTLE_STUDY: Final = (
     "UPDATE study SET (number_of_series, number_of_instances, size_bytes) = (SELECT count(*), "
     "sum(e.number_of_instances), sum(e.size_bytes) FROM series e WHERE e.study_key = study.key), "
     "newest_instance_key = (SELECT i.key FROM series e JOIN instance i "
@@ -96,7 +96,7 @@ def delete_scope(
         connection.execute(sql.format(gone), (key,))
     series = _drop_empty_series(connection, study_key, series_key)
     if series_key is not None and not series:
-        connection.execute(_SETTLE_SERIES, (_fresh_version(connection), now, series_key))
+        connection.execute(SETTLE_SERIES, (_fresh_version(connection), now, series_key))
     studies = _settle_study(connection, dialect, study_key, patient, now)
     counts = (studies, series, instances, size_bytes, scope.partition)
     connection.execute(_COUNT_PARTITION, counts)
@@ -121,7 +121,7 @@ def _settle_study(
     if connection.execute("SELECT 1 FROM series WHERE study_key = ?", (study_key,)).fetchone():
         modalities = settle_modalities(connection, study_key)
         settled = (_fresh_version(connection), now, modalities, study_key)
-        connection.execute(_SETTLE_STUDY, settled)
+        connection.execute(SETTLE_STUDY, settled)
         return 0
     connection.execute("DELETE FROM study_modality WHERE study_key = ?", (study_key,))
     connection.execute(_FORGET_ITEMS, (int(Level.STUDY), study_key))

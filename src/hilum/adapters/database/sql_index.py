@@ -1,5 +1,6 @@
 """`SqlIndex`: every port of `hilum.ports.index` over one database."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -11,7 +12,9 @@ from hilum.adapters.database.counters import draw
 from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
 from hilum.adapters.database.dialects import dialect_for
+from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import Lane, Reader, Writer
+from hilum.adapters.database.maintaining import SqlMaintenance
 from hilum.adapters.database.reading import (
     read_feed,
     read_instances,
@@ -67,6 +70,12 @@ class SqlIndex:
             for number in range(1, readers + 1)
         ]
         self._readers = Lane(reading, max_waiting)
+        unlimited = Reader("index-maintenance", self._dialect, math.inf)
+        self._maintenance = Lane([unlimited], max_waiting)
+        self.keys = SqlKeys(self._readers, self._writer)
+        """API keys, kept in the same database."""
+        self.maintenance = SqlMaintenance(self._dialect, self._maintenance, self._writer, now)
+        """What checking, mending and rebuilding ask."""
         self._write = self._writer.run
         self._read = self._readers.run
 
@@ -74,6 +83,7 @@ class SqlIndex:
         """Start the threads and check the schema. `ArchiveUnavailable` when it is another."""
         self._writer.start()
         self._readers.start()
+        self._maintenance.start()
         try:
             await self._read(_check_schema)
         except BaseException:
@@ -83,6 +93,7 @@ class SqlIndex:
     async def close(self) -> None:
         """Finish what was asked for and close the database; a second time does nothing."""
         await self._readers.close()
+        await self._maintenance.close()
         await self._writer.close()
 
     async def __aenter__(self) -> Self:

@@ -141,6 +141,9 @@ class SqliteDialect:
     def wrong_names(self, connection: Connection) -> int:
         return sqlite_names.wrong(connection)
 
+    def joined(self, column: str) -> str:
+        return f"group_concat({column}, char(92))"
+
     def damage(self, connection: Connection) -> Sequence[str]:
         found = connection.execute("PRAGMA quick_check(20)").fetchall()
         return [str(line) for (line,) in found if line != "ok"]

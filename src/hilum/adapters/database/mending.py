@@ -1,0 +1,110 @@
+"""Making right what `checking` finds wrong and rows can tell; and starting from nothing."""
+
+from typing import Final
+
+from hilum.adapters.database.checking import (
+    EMPTY_SERIES,
+    EMPTY_STUDIES,
+    LOW_COUNTERS,
+    ORPHANED_ITEMS,
+    UNUSED_PATIENTS,
+    WRONG_PARTITIONS,
+    WRONG_SERIES,
+    WRONG_STUDIES,
+    wrong_modalities,
+)
+from hilum.adapters.database.connections import Connection, Dialect
+from hilum.adapters.database.counters import draw
+from hilum.adapters.database.deleting import SETTLE_SERIES, SETTLE_STUDY
+from hilum.adapters.database.modalities import settle_modalities
+
+_FORGET_SERIES: Final = (
+    "DELETE FROM sequence_item WHERE level = 2 AND owner_key = ?",
+    "DELETE FROM series WHERE key = ?",
+)
+_FORGET_STUDY: Final = (
+    "DELETE FROM sequence_item WHERE level = 1 AND owner_key = ?",
+    "DELETE FROM study_modality WHERE study_key = ?",
+    "DELETE FROM study WHERE key = ?",
+)
+_SETTLE_PARTITION: Final = (
+    "UPDATE partition SET (number_of_studies, number_of_series, number_of_instances, size_bytes) "
+    "= (SELECT count(*), coalesce(sum(s.number_of_series), 0), "
+    "coalesce(sum(s.number_of_instances), 0), coalesce(sum(s.size_bytes), 0) "
+    "FROM study s WHERE s.partition_key = partition.key) WHERE key = ?"
+)
+_HIGHEST: Final = {
+    "version": "SELECT max(version) FROM instance_version",
+    "study": "SELECT max(key) FROM study",
+    "series": "SELECT max(key) FROM series",
+    "instance": "SELECT max(key) FROM instance",
+}
+_EVERYTHING: Final = (
+    "sequence_item",
+    "description",
+    "instance_version",
+    "instance",
+    "series",
+    "study_modality",
+    "study",
+    "patient",
+    "feed",
+    "deletion",
+)
+
+
+def recount(connection: Connection, dialect: Dialect, now: int) -> int:
+    """Mend inside the open transaction; how many rows were changed or removed."""
+    changed = _forget(connection, ORPHANED_ITEMS, ("DELETE FROM sequence_item WHERE key = ?",))
+    changed += _forget(connection, EMPTY_SERIES, _FORGET_SERIES)
+    changed += _forget(connection, EMPTY_STUDIES, _FORGET_STUDY)
+    changed += _settle_series(connection, now)
+    changed += _settle_studies(connection, dialect, now)
+    changed += _forget(connection, UNUSED_PATIENTS, ("DELETE FROM patient WHERE key = ?",))
+    changed += _forget(connection, WRONG_PARTITIONS, (_SETTLE_PARTITION,))
+    changed += _raise_counters(connection)
+    return changed + dialect.rebuild_names(connection)
+
+
+def wipe(connection: Connection, dialect: Dialect) -> None:
+    """Empty the archive's tables inside the open transaction; numbers given out stay given out."""
+    for table in _EVERYTHING:
+        connection.execute(f"DELETE FROM {table}")
+    connection.execute(
+        "UPDATE partition SET number_of_studies = 0, number_of_series = 0, "
+        "number_of_instances = 0, size_bytes = 0"
+    )
+    dialect.rebuild_names(connection)
+
+
+def _forget(connection: Connection, which: str, statements: tuple[str, ...]) -> int:
+    """Run statements on each key that `which` finds."""
+    found = connection.execute(which).fetchall()
+    for sql in statements:
+        connection.executemany(sql, found)
+    return len(found)
+
+
+def _settle_series(connection: Connection, now: int) -> int:
+    found = connection.execute(WRONG_SERIES).fetchall()
+    if found:
+        version = draw(connection, "version", 1)[0]
+        connection.executemany(SETTLE_SERIES, [(version, now, key) for (key,) in found])
+    return len(found)
+
+
+def _settle_studies(connection: Connection, dialect: Dialect, now: int) -> int:
+    modalities = wrong_modalities(dialect)
+    found = connection.execute(f"{WRONG_STUDIES} UNION {modalities}").fetchall()
+    if found:
+        version = draw(connection, "version", 1)[0]
+        rows = [(version, now, settle_modalities(connection, key), key) for (key,) in found]
+        connection.executemany(SETTLE_STUDY, rows)
+    return len(found)
+
+
+def _raise_counters(connection: Connection) -> int:
+    found = connection.execute(LOW_COUNTERS).fetchall()
+    for (name,) in found:
+        connection.execute(f"UPDATE counter SET value = ({_HIGHEST[name]}) WHERE name = ?", (name,))
+    return len(found)
