@@ -1,0 +1,145 @@
+"""The archive over its embedded engines, SQLite and a local disk, and its use cases."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.adapters.database.schema import migrate
+from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.storage.disk import DiskObjects
+from hilum.adapters.storage.intents import FileIntents
+from hilum.adapters.storage.lock import hold_data_folder
+from hilum.adapters.storage.spool import DiskSpool
+from hilum.bootstrap import options
+from hilum.catalogue.conversion import Conversion
+from hilum.catalogue.delete import Delete
+from hilum.catalogue.freeing import Freeing
+from hilum.catalogue.retrieve import Retrieve
+from hilum.catalogue.search import Search
+from hilum.domain.occupancy import Hold
+from hilum.foundation.clock import SystemClock
+from hilum.ingest.committer import Committer
+from hilum.ingest.pipeline import Ingest
+from hilum.ingest.recovery import recover
+from hilum.ports.telemetry import IngestMeter, NoIngestMeter
+from hilum.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An open archive: its engines, for checks and repairs, and its use cases, for doors."""
+
+    folder: Path
+    index: SqlIndex
+    objects: DiskObjects
+    spool: DiskSpool
+    intents: FileIntents
+    committer: Committer
+    ingest: Ingest
+    search: Search
+    retrieve: Retrieve
+    delete: Delete
+
+
+def database_path(folder: Path) -> Path:
+    """Where the index and the feed lie below the data folder."""
+    return folder / "index.sqlite"
+
+
+def database_url(folder: Path) -> str:
+    """The same as a URL, as the database engine wants it."""
+    return f"sqlite:///{database_path(folder).absolute()}"
+
+
+@asynccontextmanager
+async def open_archive(
+    settings: Settings, *, hold: Hold = Hold.SHARED, meter: IngestMeter | None = None
+) -> AsyncIterator[Archive]:
+    """Open the archive in `settings.data_dir`, making or migrating it first.
+
+    Writes that a dead process left unfinished are settled before anything else happens. Leaving
+    finishes what was accepted. Raises `DataFolderInUse` when somebody else stands in the way,
+    `ArchiveFault` when disk or database cannot be used.
+    """
+    folder = settings.data_dir
+    meter = meter or NoIngestMeter()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_data_folder(folder, hold))
+        await asyncio.to_thread(migrate, database_url(folder))
+        index = await stack.enter_async_context(_index(settings))
+        objects = await stack.enter_async_context(_objects(settings))
+        spool = await stack.enter_async_context(_spool(settings))
+        intents = stack.enter_context(closing(FileIntents(folder / "intents")))
+        await recover(intents, index, objects)
+        freeing = await stack.enter_async_context(
+            Freeing(index, objects, SystemClock(), options.freeing_options(settings))
+        )
+        conversion = stack.enter_context(closing(_conversion(settings, objects)))
+        committer = await stack.enter_async_context(_committer(settings, index, meter))
+        ingest = await stack.enter_async_context(
+            Ingest(
+                index=index,
+                objects=objects,
+                intents=intents,
+                committer=committer,
+                limits=options.ingest_limits(settings),
+                header_limits=options.header_limits(settings),
+                meter=meter,
+            )
+        )
+        yield Archive(
+            folder=folder,
+            index=index,
+            objects=objects,
+            spool=spool,
+            intents=intents,
+            committer=committer,
+            ingest=ingest,
+            search=Search(index, index),
+            retrieve=Retrieve(index, objects, conversion, options.retrieve_limits(settings)),
+            delete=Delete(index, freeing.due),
+        )
+
+
+def _index(settings: Settings) -> SqlIndex:
+    database = settings.database
+    return SqlIndex(
+        database_url(settings.data_dir),
+        readers=database.reader_connections,
+        limit_seconds=database.statement_seconds,
+        row_cap=settings.search.maximum_results,
+    )
+
+
+def _objects(settings: Settings) -> DiskObjects:
+    storage = settings.storage
+    return DiskObjects(
+        settings.data_dir,
+        writers=storage.writers,
+        readers=storage.readers,
+        chunk_bytes=storage.chunk_bytes,
+        reserve_bytes=storage.reserve_bytes,
+    )
+
+
+def _spool(settings: Settings) -> DiskSpool:
+    return DiskSpool(settings.data_dir / "spool", reserve_bytes=settings.storage.reserve_bytes)
+
+
+def _conversion(settings: Settings, objects: DiskObjects) -> Conversion:
+    return Conversion(
+        objects, settings.retrieve.conversion_threads, options.conversion_limits(settings)
+    )
+
+
+def _committer(settings: Settings, index: SqlIndex, meter: IngestMeter) -> Committer:
+    ingest = settings.ingest
+    return Committer(
+        index,
+        batch_instances=ingest.batch_instances,
+        batch_bytes=ingest.batch_bytes,
+        queue_instances=ingest.queue_instances,
+        meter=meter,
+    )

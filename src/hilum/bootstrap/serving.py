@@ -1,0 +1,140 @@
+"""The archive with its doors open: HTTP always, DIMSE unless its port is 0."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from hilum import __version__
+from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
+from hilum.adapters.telemetry.metrics import Metrics
+from hilum.bootstrap import options
+from hilum.bootstrap.archive import Archive, open_archive
+from hilum.bootstrap.gauges import observe_archive
+from hilum.bootstrap.identity import make_access
+from hilum.desk.readiness import IndexCheck, Readiness
+from hilum.desk.status import Desk, DoorAddress
+from hilum.domain.occupancy import Hold
+from hilum.foundation.clock import SystemClock
+from hilum.inbound.dimse.store import CStoreDoor
+from hilum.ports.readiness import Check
+from hilum.servers.dimse import DimseServer
+from hilum.servers.http import HttpServices, create_app
+from hilum.servers.http_server import HttpServer
+from hilum.settings import Settings
+from hilum.wire.base_url import BaseUrl
+from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is open, and where."""
+
+    archive: Archive
+    http: HttpServer
+    dimse: DimseServer | None
+
+
+@asynccontextmanager
+async def serve(settings: Settings) -> AsyncIterator[Serving]:
+    """Open the archive and all doors; leaving closes the doors first and finishes what came in.
+
+    Raises `DataFolderInUse`, `CannotListen`, `ArchiveFault`.
+    """
+    clock = SystemClock()
+    metrics = Metrics(__version__)
+    async with AsyncExitStack() as stack:
+        archive = await stack.enter_async_context(
+            open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest)
+        )
+        await stack.enter_async_context(observe_archive(metrics, archive, settings))
+        dimse = None
+        if settings.dimse.port:
+            dimse = await stack.enter_async_context(_dimse(settings, archive, metrics))
+        desk = Desk(
+            version=__version__,
+            statistics=archive.index,
+            readiness=_readiness(settings, archive, dimse, clock),
+            clock=clock,
+            started=clock.now(),
+            doors=lambda: _addresses(settings, dimse),
+        )
+        http = await stack.enter_async_context(_http(settings, archive, desk, metrics, clock))
+        yield Serving(archive, http, dimse)
+
+
+def _dimse(settings: Settings, archive: Archive, metrics: Metrics) -> DimseServer:
+    door = CStoreDoor(
+        archive.ingest,
+        settings.dimse.validation_profile,
+        options.dimse_on_conflict(settings),
+    )
+    return DimseServer(options.dimse_options(settings), door, archive.spool, metrics.dimse)
+
+
+def _http(
+    settings: Settings, archive: Archive, desk: Desk, metrics: Metrics, clock: SystemClock
+) -> HttpServer:
+    http = settings.http
+    services = HttpServices(
+        access=make_access(settings, archive.index, clock, metrics.access),
+        desk=desk,
+        metrics=metrics,
+        ingest=archive.ingest,
+        spool=archive.spool,
+        search=archive.search,
+        retrieve=archive.retrieve,
+        delete=archive.delete,
+        meter=metrics.http,
+        stow_limits=options.stow_limits(settings),
+        base_url=BaseUrl.of(http.public_url, http.trusted_proxies),
+        retrieve_cache_seconds=settings.retrieve.cache_seconds,
+        cors=options.cors(settings),
+        body_idle_seconds=http.body_idle_seconds,
+        log_requests=settings.logging.requests,
+        open_metrics=settings.telemetry.open_metrics,
+    )
+    return HttpServer(create_app(services), options.http_options(settings), metrics.http)
+
+
+def _readiness(
+    settings: Settings, archive: Archive, dimse: DimseServer | None, clock: SystemClock
+) -> Readiness:
+    checks: list[Check] = [
+        IndexCheck(archive.index),
+        DiskCheck(archive.folder, settings.storage.reserve_bytes),
+        StateCheck(
+            "committer",
+            lambda: archive.committer.alive,
+            "Commits what arrives.",
+            "The committer has ended: see the log, and restart the server.",
+        ),
+    ]
+    if dimse is not None:
+        listener = dimse
+        checks.append(
+            StateCheck(
+                "dimse",
+                lambda: listener.listening,
+                f"Listening on port {listener.port}.",
+                "The DIMSE listener has ended: see the log, and restart the server.",
+            )
+        )
+    return Readiness(
+        checks,
+        clock,
+        reuse_seconds=settings.telemetry.readiness_cache_seconds,
+        timeout_seconds=settings.telemetry.readiness_seconds,
+    )
+
+
+def _addresses(settings: Settings, dimse: DimseServer | None) -> Sequence[DoorAddress]:
+    addresses = [
+        DoorAddress("DICOMweb (PS3.18)", STANDARD.prefix, "Store, search, retrieve, delete"),
+        DoorAddress("DICOMweb (Azure v2)", AZURE_V2.prefix, "As the Azure DICOM service, v2"),
+        DoorAddress("DICOMweb (Azure v1)", AZURE_V1.prefix, "As the Azure DICOM service, v1"),
+    ]
+    if dimse is not None:
+        title, host = settings.dimse.ae_title, settings.dimse.host
+        address = f"{title} at {host}:{dimse.port}"
+        addresses.append(DoorAddress("DIMSE", address, "C-ECHO and C-STORE"))
+    return addresses
