@@ -59,12 +59,23 @@ def _versions(connection: Connection, after: int, limit: int) -> list[VersionRec
 
 
 def _version(row: Row) -> VersionRecord:
-    key, instance_key, partition, study, series, sop_instance, *rest = row
-    *facts, door, correlation_id, peer, principal, created, live = rest
+    door, correlation_id, peer, principal, created, live = row[13:]
     return VersionRecord(
-        key, instance_key, partition, InstanceUIDs(study, series, sop_instance), *facts,
-        Origin(Door(door), correlation_id, peer, principal), from_microseconds(created), bool(live),
-    )  # fmt: skip
+        key=row[0],
+        instance_key=row[1],
+        partition=row[2],
+        uids=InstanceUIDs(row[3], row[4], row[5]),
+        version=row[6],
+        transfer_syntax_uid=row[7],
+        object_key=row[8],
+        size_bytes=row[9],
+        dataset_offset=row[10],
+        head_sha256=row[11],
+        dataset_sha256=row[12],
+        origin=Origin(Door(door), correlation_id, peer, principal),
+        created=from_microseconds(created),
+        live=bool(live),
+    )
 
 
 def _awaiting(connection: Connection, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
