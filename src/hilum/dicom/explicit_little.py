@@ -123,7 +123,7 @@ def split_at_pixels(
         "<HH2sHI", element.tag >> 16, element.tag & 0xFFFF, element.vr.encode(), 0, element.length
     )
     offset = dataset_offset + stream.tell()
-    unit = 1 if encoding.is_little_endian else element.unit
+    unit = 1 if encoding.is_little_endian else _swap_unit(dataset, element)
     return SplitAtPixels(head, offset, element.length, unit)
 
 
@@ -188,6 +188,14 @@ def _pixel_element(stream: io.BytesIO, is_implicit: bool, is_little_endian: bool
         message = "pixel data of an uncompressed syntax has no length"
         raise NotConvertible(message)
     return _PixelElement(tag, vr, length, unit)
+
+
+def _swap_unit(dataset: Dataset, element: _PixelElement) -> int:
+    """Width of a pixel: writers swap whole pixels, also where the VR speaks of 16 bit words."""
+    allocated = dataset.get("BitsAllocated", 0)
+    if element.unit > 1 and allocated in {32, 64}:
+        return int(allocated) // 8
+    return element.unit
 
 
 def _explicit(dataset: Dataset, from_little_endian: bool) -> bytes:
