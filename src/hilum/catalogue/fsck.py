@@ -31,12 +31,17 @@ REPAIR_PREFIX: Final = "repair-"
 """Starts the correlation id of feed rows that a repair writes: it may announce a version again."""
 
 _SEEN_BY_WALKS: Final = frozenset(
-    (ProblemKind.MISSING_DESCRIPTION, ProblemKind.MISSING_FEED_ENTRY, ProblemKind.MISSING_VERSION)
+    (
+        ProblemKind.MISSING_DESCRIPTION,
+        ProblemKind.MISSING_VERSION,
+        ProblemKind.MISSING_FEED_ENTRY,
+        ProblemKind.REPEATED_FEED_ENTRY,
+    )
 )
 """Found here instance by instance, so that they can be mended one by one."""
 
 
-class CheckedIndex(InstanceReader, MaintenanceIndex, FeedReader, Protocol):
+class CheckedIndex(InstanceReader, FeedReader, Protocol):
     """What a check asks of the index."""
 
 
@@ -51,6 +56,7 @@ class Fsck:
     """The use case behind `hilum fsck`; see `RepairArchive` for what mends."""
 
     index: CheckedIndex
+    maintenance: MaintenanceIndex
     objects: ObjectStore
     intents: WriteIntents
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -73,6 +79,7 @@ class _Check:
     def __init__(self, fsck: Fsck, *, deep: bool, patience_seconds: float) -> None:
         self._fsck = fsck
         self._index = fsck.index
+        self._maintenance = fsck.maintenance
         self._objects = fsck.objects
         self._deep = deep
         self._patience_seconds = patience_seconds
@@ -92,7 +99,7 @@ class _Check:
 
     async def _index_itself(self) -> None:
         self._fsck.progress("index", 0)
-        for problem in await self._index.check_integrity():
+        for problem in await self._maintenance.check_integrity():
             if problem.kind is ProblemKind.MISSING_DESCRIPTION:
                 self._undescribed = True
             if problem.kind not in _SEEN_BY_WALKS:
@@ -102,9 +109,11 @@ class _Check:
 
     async def _versions(self) -> None:
         """Every live version has its object; every former one is gone or will be."""
-        async for page in _pages(self._index.versions, _key_of):
+        async for page in _pages(self._maintenance.versions, _key_of):
             live = [record for record in page if record.live]
-            doomed = await self._index.awaiting_deletion([record.object_key for record in page])
+            doomed = await self._maintenance.awaiting_deletion(
+                [record.object_key for record in page]
+            )
             room = asyncio.Semaphore(_AT_ONCE)
             await asyncio.gather(
                 *(
@@ -135,9 +144,9 @@ class _Check:
     async def _superseded(self, record: VersionRecord, *, doomed: bool) -> None:
         if doomed or not await self._is_there(record.object_key):
             return
-        if not await self._index.awaiting_deletion([record.object_key]) and await self._is_there(
-            record.object_key
-        ):
+        if not await self._maintenance.awaiting_deletion(
+            [record.object_key]
+        ) and await self._is_there(record.object_key):
             text = f"{_name(record)} was superseded and its object is not queued for deletion"
             self.report.add(Found(Damage.OBJECT_NOT_FREED, text, _stored(record)))
 
@@ -205,7 +214,7 @@ class _Check:
         unannounced = next(self._held.missing_from(self._announced), None) is not None
         if not unannounced and not self._held.overlaps(self._deleted):
             return
-        async for page in _pages(self._index.versions, _key_of):
+        async for page in _pages(self._maintenance.versions, _key_of):
             for record in page:
                 if not record.live or record.version not in self._held:
                     continue
@@ -242,9 +251,9 @@ class _Check:
     async def _without_rows(self, page: Sequence[StoredObject]) -> list[StoredObject]:
         # A delete moves an object from the rows to the queue, and freeing takes it from the queue.
         keys = [stored.key for stored in page]
-        named = await self._index.awaiting_deletion(keys)
+        named = await self._maintenance.awaiting_deletion(keys)
         named |= await self._index.referenced(keys)
-        named |= await self._index.awaiting_deletion(keys)
+        named |= await self._maintenance.awaiting_deletion(keys)
         left = [stored for stored in page if stored.key not in named]
         return [stored for stored in left if await self._is_there(stored.key)]
 

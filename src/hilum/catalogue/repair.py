@@ -29,8 +29,12 @@ _REMEDIES: Final = {
 """What a person has to do about damage that no repair can deal with."""
 
 
-class RepairedIndex(InstanceReader, InstanceWriter, MaintenanceIndex, ForgetsInstances, Protocol):
+class RepairedIndex(InstanceReader, InstanceWriter, Protocol):
     """What a repair asks of the index."""
+
+
+class RepairedRows(MaintenanceIndex, ForgetsInstances, Protocol):
+    """What a repair asks of the index's maintenance."""
 
 
 class KeepsAside(Protocol):
@@ -46,6 +50,7 @@ class RepairArchive:
     """Deals with a report's findings one after another; a failure is told and ends nothing."""
 
     index: RepairedIndex
+    maintenance: RepairedRows
     objects: ObjectStore
     describe: DescribesObjects
     aside: KeepsAside
@@ -54,24 +59,23 @@ class RepairArchive:
 
     async def __call__(self, report: FsckReport) -> None:
         """Mend what can be mended and note the outcome in each finding."""
-        if any(found.damage is Damage.INDEX for found in report.found):
-            await self._recount(report.found)
+        if not report.found:
+            return
+        await self.maintenance.recount()
         if any(found.damage is Damage.UNFINISHED_WRITE for found in report.found):
             await self.settle_writes()
         for found in report.found:
             if found.damage is not Damage.INDEX:
                 await self._one(found)
+        await self._recount([each for each in report.found if each.damage is Damage.INDEX])
 
     async def _recount(self, found: Iterable[Found]) -> None:
-        await self.index.recount()
-        problems = await self.index.check_integrity()
-        left = [f"{problem.kind.value}: {problem.text}" for problem in problems]
+        """Count again what the repairs changed, and see what of the index's own faults is left."""
+        await self.maintenance.recount()
+        left = [f"{each.kind}: {each.text}" for each in await self.maintenance.check_integrity()]
         for each in found:
-            if each.damage is Damage.INDEX:
-                gone = not any(each.text.startswith(text) for text in left)
-                each.mended, each.remedy = (
-                    (True, "made again") if gone else (False, "run `hilum rebuild`")
-                )
+            each.mended = not any(each.text.startswith(text) for text in left)
+            each.remedy = "made again" if each.mended else "run `hilum rebuild`"
 
     async def _one(self, found: Found) -> None:
         if found.stored is None or found.damage in _REMEDIES:
@@ -99,7 +103,7 @@ class RepairArchive:
         """Describe first, so that an object that cannot be read leaves the rows as they are."""
         partition, uids, _ = parse_object_key(stored.key)
         kept = await self.describe(stored)
-        await self.index.forget(uids, partition)
+        await self.maintenance.forget(uids, partition)
         await self.index.commit([kept])
         return "described again"
 
@@ -114,7 +118,7 @@ class RepairArchive:
         except HilumError as error:
             return await self._set_aside(stored.key, str(error))
         if not await self._is_live(uids, partition):
-            await self.index.forget(uids, partition)
+            await self.maintenance.forget(uids, partition)
         (committed,) = await self.index.commit([kept])
         match committed.disposition:
             case Disposition.CREATED | Disposition.NEW_VERSION:

@@ -58,6 +58,14 @@ ORPHANED_ITEMS: Final = (
     "WHEN 2 THEN NOT EXISTS (SELECT 1 FROM series e WHERE e.key = q.owner_key) "
     "ELSE NOT EXISTS (SELECT 1 FROM instance i WHERE i.key = q.owner_key) END"
 )
+ORPHANED_VERSIONS: Final = (
+    "SELECT v.version FROM instance_version v WHERE NOT EXISTS "
+    "(SELECT 1 FROM instance i WHERE i.key = v.instance_key)"
+)
+ORPHANED_DESCRIPTIONS: Final = (
+    "SELECT d.instance_key FROM description d WHERE NOT EXISTS "
+    "(SELECT 1 FROM instance i WHERE i.key = d.instance_key)"
+)
 LOW_COUNTERS: Final = (
     "SELECT c.name FROM counter c WHERE c.value < CASE c.name "
     "WHEN 'version' THEN (SELECT coalesce(max(version), 0) FROM instance_version) "
@@ -103,6 +111,8 @@ _CHECKS: Final = (
     _Check(ProblemKind.EMPTY_PARENT, EMPTY_STUDIES, "study {} has no instances"),
     _Check(ProblemKind.ORPHANED_ROW, UNUSED_PATIENTS, "patient {} has no study"),
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_ITEMS, "sequence item {} has no owner"),
+    _Check(ProblemKind.ORPHANED_ROW, ORPHANED_VERSIONS, "version {} has no instance"),
+    _Check(ProblemKind.ORPHANED_ROW, ORPHANED_DESCRIPTIONS, "description {} has no instance"),
     _Check(ProblemKind.MISSING_DESCRIPTION, _MISSING_DESCRIPTION, "instance {} has no description"),
     _Check(ProblemKind.MISSING_VERSION, _MISSING_VERSION, "instance {} has no row of its version"),
     _Check(ProblemKind.MISSING_FEED_ENTRY, _MISSING_FEED, "version {} was never announced"),

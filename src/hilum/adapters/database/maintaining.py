@@ -1,15 +1,16 @@
 """`hilum.ports.maintenance.MaintenanceIndex` over the lanes of an index."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hilum.adapters.database.checking import find_problems
 from hilum.adapters.database.connections import Connection, Dialect, Row
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.mending import recount, wipe
+from hilum.adapters.database.redescribing import forget, read_digests
 from hilum.adapters.database.statements import chunks, marks, padded
 from hilum.adapters.database.times import from_microseconds
-from hilum.domain.identifiers import InstanceUIDs, ObjectKey
+from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey, Scope, Version
 from hilum.domain.maintenance import IndexProblem, VersionRecord
 from hilum.domain.origins import Door, Origin
 
@@ -49,6 +50,15 @@ class SqlMaintenance:
 
     async def recount(self) -> int:
         return await self._write(lambda connection: recount(connection, self._dialect, self._now()))
+
+    async def forget(self, uids: InstanceUIDs, partition: PartitionKey) -> None:
+        """See `ForgetsInstances.forget`."""
+        scope = Scope(uids.study, uids.series, uids.sop_instance, partition)
+        await self._write(lambda connection: forget(connection, self._dialect, scope, self._now()))
+
+    async def digests(self, versions: Sequence[Version]) -> Mapping[Version, tuple[bytes, bytes]]:
+        """See `RemembersDigests.digests`."""
+        return await self._read(lambda connection: read_digests(connection, versions))
 
     async def wipe(self) -> None:
         await self._write(lambda connection: wipe(connection, self._dialect))

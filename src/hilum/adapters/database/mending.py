@@ -6,7 +6,9 @@ from hilum.adapters.database.checking import (
     EMPTY_SERIES,
     EMPTY_STUDIES,
     LOW_COUNTERS,
+    ORPHANED_DESCRIPTIONS,
     ORPHANED_ITEMS,
+    ORPHANED_VERSIONS,
     UNUSED_PATIENTS,
     WRONG_PARTITIONS,
     WRONG_SERIES,
@@ -18,6 +20,8 @@ from hilum.adapters.database.counters import draw
 from hilum.adapters.database.deleting import SETTLE_SERIES, SETTLE_STUDY
 from hilum.adapters.database.modalities import settle_modalities
 
+_FORGET_VERSION: Final = ("DELETE FROM instance_version WHERE version = ?",)
+_FORGET_DESCRIPTION: Final = ("DELETE FROM description WHERE instance_key = ?",)
 _FORGET_SERIES: Final = (
     "DELETE FROM sequence_item WHERE level = 2 AND owner_key = ?",
     "DELETE FROM series WHERE key = ?",
@@ -56,6 +60,8 @@ _EVERYTHING: Final = (
 def recount(connection: Connection, dialect: Dialect, now: int) -> int:
     """Mend inside the open transaction; how many rows were changed or removed."""
     changed = _forget(connection, ORPHANED_ITEMS, ("DELETE FROM sequence_item WHERE key = ?",))
+    changed += _forget(connection, ORPHANED_DESCRIPTIONS, _FORGET_DESCRIPTION)
+    changed += _forget(connection, ORPHANED_VERSIONS, _FORGET_VERSION)
     changed += _forget(connection, EMPTY_SERIES, _FORGET_SERIES)
     changed += _forget(connection, EMPTY_STUDIES, _FORGET_STUDY)
     changed += _settle_series(connection, now)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import Final
 
 from hilum.domain.errors import HilumError
 from hilum.domain.identifiers import Scope, StudyInstanceUID
@@ -19,10 +19,6 @@ from hilum.ports.objects import ObjectStore
 
 _PAGE: Final = 200
 _IN_MEMORY_BYTES: Final = 4 << 20
-
-
-class ExportedIndex(InstanceReader, RemembersDigests, Protocol):
-    """What an export asks of the index."""
 
 
 @dataclass(slots=True)
@@ -40,7 +36,8 @@ class ExportReport:
 class ExportStudies:
     """The use case behind `hilum export`."""
 
-    index: ExportedIndex
+    index: InstanceReader
+    kept: RemembersDigests
     objects: ObjectStore
     progress: Callable[[ExportReport], None] = lambda _report: None
 
@@ -68,24 +65,23 @@ class ExportStudies:
         """Write the files under the names of a DICOM file-set, with a DICOMDIR."""
         report = ExportReport()
         builder = DicomdirBuilder()
-        files: dict[str, Path] = {}
+        seen: set[str] = set()
         for study in studies:
             async for record, content in self._verified(study, sink.staging, report):
                 uid = record.uids.sop_instance
-                if uid in files:
+                if uid in seen:
                     reason = "another instance of this export has the same SOP Instance UID"
                     report.not_exported.append((uid, reason))
                     continue
                 try:
-                    await asyncio.to_thread(builder.add, record, content)
+                    name = await asyncio.to_thread(builder.add, record, content)
                 except NotInDicomdir as error:
                     report.not_exported.append((uid, str(error)))
                     continue
-                files[uid] = await asyncio.to_thread(_on_disk, content, sink.staging)
+                seen.add(uid)
+                await asyncio.to_thread(sink.add, name, content)
                 self._count(record, report)
             report.studies += 1
-        for name_of, name in builder.names().items():
-            await asyncio.to_thread(sink.add, name, files[name_of])
         directory = sink.staging / "DICOMDIR"
         await asyncio.to_thread(builder.write, directory)
         await asyncio.to_thread(sink.add, PurePosixPath("DICOMDIR"), directory)
@@ -103,7 +99,7 @@ class ExportStudies:
         after = 0
         while page := await self.index.instances(Scope(study), after, _PAGE):
             after = page[-1].key
-            digests = await self.index.digests([record.version for record in page])
+            digests = await self.kept.digests([record.version for record in page])
             for record in page:
                 try:
                     content = await self._fetch(record, digests.get(record.version), staging)
@@ -152,11 +148,3 @@ class _Digests:
 
     def value(self) -> tuple[bytes, bytes]:
         return self._head.digest(), self._dataset.digest()
-
-
-def _on_disk(content: bytes | Path, staging: Path) -> Path:
-    if isinstance(content, Path):
-        return content
-    path = staging / secrets.token_hex(8)
-    path.write_bytes(content)
-    return path
