@@ -9,7 +9,7 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import options
 from hilum.bootstrap.archive import Archive, open_archive
-from hilum.bootstrap.gauges import observe_archive
+from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.desk.readiness import IndexCheck, Readiness
 from hilum.desk.status import Desk, DoorAddress
@@ -46,7 +46,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
         archive = await stack.enter_async_context(
             open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest)
         )
-        await stack.enter_async_context(observe_archive(metrics, archive, settings))
+        observe_disk(metrics, archive, settings)
         dimse = None
         if settings.dimse.port:
             dimse = await stack.enter_async_context(_dimse(settings, archive, metrics))
@@ -76,7 +76,7 @@ def _http(
 ) -> HttpServer:
     http = settings.http
     services = HttpServices(
-        access=make_access(settings, archive.index, clock, metrics.access),
+        access=make_access(settings, archive.index.keys, clock, metrics.access),
         desk=desk,
         metrics=metrics,
         ingest=archive.ingest,
