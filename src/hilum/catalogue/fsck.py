@@ -33,7 +33,6 @@ REPAIR_PREFIX: Final = "repair-"
 _SEEN_BY_WALKS: Final = frozenset(
     (
         ProblemKind.MISSING_DESCRIPTION,
-        ProblemKind.MISSING_VERSION,
         ProblemKind.MISSING_FEED_ENTRY,
         ProblemKind.REPEATED_FEED_ENTRY,
     )

@@ -1,4 +1,4 @@
-"""For repairs and exports: taking an instance's rows away in silence, and the digests of versions."""
+"""For repairs and exports: taking rows of an instance away in silence, and digests of versions."""
 
 from collections.abc import Sequence
 
