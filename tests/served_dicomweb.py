@@ -1,87 +1,52 @@
-"""Search, retrieve and delete on every surface behind a real HTTP server.
-
-The engines are given as a factory, so that the same tests run over the twins and over the real
-ones. What is sent is kept by the real pipeline.
-"""
+"""The whole server on loopback, in a thread of the test's process, with its archive at hand."""
 
 import asyncio
-import socket
+import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-import uvicorn
-from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+import uvloop
 
-from hilum.adapters.storage.spool import DiskSpool
-from hilum.catalogue.conversion import Conversion, ConversionLimits
-from hilum.catalogue.delete import Delete
-from hilum.catalogue.retrieve import Retrieve, RetrieveLimits
-from hilum.catalogue.search import Search
-from hilum.domain.errors import HilumError
+from hilum.bootstrap import Archive, Serving, serve
+from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Arrival, InMemory, OnConflict, Outcome, StorePolicy
 from hilum.domain.origins import Door, Origin
-from hilum.inbound.dicomweb.stow import stow_router
-from hilum.ingest.committer import Committer
-from hilum.ingest.pipeline import Ingest
-from hilum.outbound.dicomweb.delete import delete_router
-from hilum.outbound.dicomweb.qido import qido_router
-from hilum.outbound.dicomweb.wado import wado_router
-from hilum.wire.problems import error_response
-from hilum.wire.surfaces import SURFACES
-from tests.twins import MemoryIntents
+from hilum.settings import Settings
 
 _T = TypeVar("_T")
 
 
-@dataclass
-class Engines:
-    """An index with all its ports, and an object store."""
-
-    index: Any
-    objects: Any
-
-
-EngineFactory = Callable[[Path], AbstractAsyncContextManager[Engines]]
-
-
 class ServedDicomWeb:
-    """Serves in a thread of its own; `engines` may be looked at and switched."""
+    """Serves while it is entered."""
 
-    def __init__(
-        self,
-        folder: Path,
-        engines: EngineFactory,
-        *,
-        limits: RetrieveLimits | None = None,
-        conversion: ConversionLimits | None = None,
-    ) -> None:
-        self._folder = folder
-        self._factory = engines
-        self._limits = limits
-        self._conversion_limits = conversion
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        fixed = {
+            "data_dir": folder,
+            "http": {"port": 0},
+            "dimse": {"port": 0},
+            "storage": {"reserve_bytes": 0},
+        }
+        self._settings = Settings.model_validate(fixed | settings)
+        self._serving: Serving | None = None
+        self._failure: BaseException | None = None
         self._ready = threading.Event()
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self.engines: Engines
-        self.freeing_calls = 0
-        app = FastAPI(lifespan=self._lifespan)
-        for kind in (HilumError, HTTPException, Exception):
-            app.add_exception_handler(kind, _render)
-        config = uvicorn.Config(app, http="httptools", loop="uvloop", log_level="critical")
-        self._server = uvicorn.Server(config)
+        self._loop = uvloop.new_event_loop()
+        self._stop: asyncio.Event
         self._thread = threading.Thread(target=self._run)
-        self._loop: asyncio.AbstractEventLoop
-        self._ingest: Ingest
+
+    @property
+    def archive(self) -> Archive:
+        assert self._serving is not None
+        return self._serving.archive
+
+    @property
+    def port(self) -> int:
+        assert self._serving is not None
+        return self._serving.http.port
 
     @property
     def url(self) -> str:
@@ -94,64 +59,45 @@ class ServedDicomWeb:
         """Hand instances to the pipeline, one after another, as a door would."""
         conflict = OnConflict.NEW_VERSION if new_versions else OnConflict.REFUSE
         policy = StorePolicy(profile, conflict)
+        origin = Origin(Door.IMPORT, "tests")
 
         async def keep() -> list[Outcome]:
-            origin = Origin(Door.IMPORT, "tests")
             return [
-                await self._ingest(Arrival(InMemory(data), origin, policy)) for data in instances
+                await self.archive.ingest(Arrival(InMemory(data), origin, policy))
+                for data in instances
             ]
 
         outcomes = self.run(keep())
         assert all(outcome.held for outcome in outcomes), outcomes
 
+    def delete(self, scope: Scope) -> None:
+        self.run(self.archive.delete(scope, Origin(Door.DELETE, "tests")))
+
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run on the server's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
-    def _freeing_due(self) -> None:
-        self.freeing_calls += 1
-
-    @asynccontextmanager
-    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        self._loop = asyncio.get_running_loop()
-        async with AsyncExitStack() as stack:
-            engines = self.engines = await stack.enter_async_context(self._factory(self._folder))
-            spool = await stack.enter_async_context(
-                DiskSpool(self._folder / "spool", reserve_bytes=0)
-            )
-            committer = await stack.enter_async_context(Committer(engines.index))
-            self._ingest = await stack.enter_async_context(
-                Ingest(
-                    index=engines.index,
-                    objects=engines.objects,
-                    intents=MemoryIntents(),
-                    committer=committer,
-                )
-            )
-            conversion = Conversion(engines.objects, 2, self._conversion_limits)
-            stack.callback(conversion.close)
-            retrieve = Retrieve(engines.index, engines.objects, conversion, self._limits)
-            search = Search(engines.index, engines.index)
-            delete = Delete(engines.index, self._freeing_due)
-            for surface in SURFACES:
-                for router in (
-                    stow_router(self._ingest, spool, surface),
-                    qido_router(search, surface),
-                    wado_router(retrieve, surface),
-                    delete_router(delete, surface),
-                ):
-                    app.include_router(router, prefix=surface.prefix)
-            self._ready.set()
-            yield
-
     def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+        asyncio.set_event_loop(self._loop)
+        with contextlib.closing(self._loop):
+            self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        try:
+            async with serve(self._settings) as self._serving:
+                self._ready.set()
+                await self._stop.wait()
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._ready.set()
 
     def __enter__(self) -> Self:
-        self._socket.listen(128)
         self._thread.start()
-        if not self._ready.wait(30):
-            raise AssertionError("the server did not start")
+        if not self._ready.wait(30) or self._failure is not None:
+            raise AssertionError("the server did not start") from self._failure
         return self
 
     def __exit__(
@@ -160,12 +106,6 @@ class ServedDicomWeb:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-        self._socket.close()
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(60)
         assert not self._thread.is_alive()
-
-
-async def _render(request: Request, error: Exception) -> Response:
-    surface = next((each for each in SURFACES if request.url.path.startswith(each.prefix)), None)
-    return error_response(error, dicomweb=True, correlation_id="c-1", surface=surface)

@@ -90,7 +90,7 @@ class Search:
         Raises `ArchiveUnavailable`, `QueryTooCostly`.
         """
         page = await self._index.search(query)
-        datasets = [_dataset(row, tags) for row in page.rows]
+        datasets = _datasets(page.rows, tags)
         stored = _stored_tags(query.level, tags)
         if stored and datasets:
             await self._complete(page.rows, datasets, tags, stored)
@@ -119,14 +119,28 @@ def _stored_tags(level: Level, tags: tuple[str, ...]) -> frozenset[str]:
     return frozenset(tags) - _FROM_INDEX[level] - _OF_LOWER_LEVELS[level] - _COMPUTED
 
 
-def _dataset(row: SearchRow, tags: tuple[str, ...]) -> DataSet:
-    known: DataSet = orjson.loads(row.study)
-    if row.series is not None:
-        known |= orjson.loads(row.series)
-    if row.instance is not None:
-        known |= orjson.loads(row.instance)
-    known |= _computed(row.computed)
-    return {tag: known[tag] for tag in tags if tag in known}
+def _datasets(rows: Sequence[SearchRow], tags: tuple[str, ...]) -> list[DataSet]:
+    wanted = frozenset(tags)
+    # Rows of one series hold the same text for study and series: each is read once.
+    opened: dict[bytes, DataSet] = {}
+    datasets = []
+    for row in rows:
+        known: DataSet = {}
+        for text in (row.study, row.series):
+            if text is not None:
+                if (level := opened.get(text)) is None:
+                    level = opened[text] = _wanted(text, wanted)
+                known |= level
+        if row.instance is not None:
+            known |= orjson.loads(row.instance)
+        known |= _computed(row.computed)
+        datasets.append({tag: known[tag] for tag in tags if tag in known})
+    return datasets
+
+
+def _wanted(text: bytes, wanted: frozenset[str]) -> DataSet:
+    dataset: DataSet = orjson.loads(text)
+    return {tag: element for tag, element in dataset.items() if tag in wanted}
 
 
 def _computed(computed: Mapping[str, Any]) -> DataSet:

@@ -75,8 +75,13 @@ class IndexedItem:
         return f"{tag_of(self.sequence):08X}{tag_of(self.keyword):08X}"
 
     @property
+    def vr(self) -> str:
+        """Value representation (PS3.6)."""
+        return dictionary_VR(tag_of(self.keyword))
+
+    @property
     def folding(self) -> Folding:
-        return _FOLDING_BY_VR.get(dictionary_VR(tag_of(self.keyword)), Folding.TEXT)
+        return _FOLDING_BY_VR.get(self.vr, Folding.TEXT)
 
 
 @cache

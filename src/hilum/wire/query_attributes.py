@@ -7,7 +7,7 @@ from typing import Final
 
 from pydicom.datadict import tag_for_keyword
 
-from hilum.dicom.attributes import INDEXED_ITEMS, Folding, IndexedAttribute, IndexedItem, tag_of
+from hilum.dicom.attributes import INDEXED_ITEMS, IndexedAttribute, IndexedItem, tag_of
 from hilum.domain.errors import InvalidQuery
 from hilum.domain.levels import Level
 from hilum.domain.queries import (
@@ -72,7 +72,8 @@ def read_attribute(reading: Reading, name: str, value: str) -> None:
     if reading.rules.literal:
         match = literal_match(label, value, attribute.folding, fuzzy=reading.fuzzy)
     else:
-        read = standard_match(label, value, attribute.folding, attribute.vr, fuzzy=reading.fuzzy)
+        maximum = reading.rules.maximum_list_values
+        read = standard_match(label, value, attribute, fuzzy=reading.fuzzy, maximum_list=maximum)
         if read is None:
             return
         match = read
@@ -93,8 +94,8 @@ def _read_item(reading: Reading, name: str, value: str) -> None:
             return
         raise InvalidQuery(printable(name), _not_searchable(reading, item))
     label = f"{item.sequence}.{item.keyword}"
-    vr = "UI" if item.folding is Folding.UID else ""
-    match = standard_match(label, value, item.folding, vr, fuzzy=False)
+    maximum = reading.rules.maximum_list_values
+    match = standard_match(label, value, item, fuzzy=False, maximum_list=maximum)
     if match is None:
         return
     if not isinstance(match, (Equals, Like, OneOf, Between)):
@@ -156,6 +157,10 @@ def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:
     if not reading.rules.literal:
         for date_keyword, time_keyword in _PAIRED_TIMES.items():
             _combine(conditions, date_keyword, time_keyword)
+    keys = sum(len(keys) for keys in reading.items.values())
+    if len(conditions) + keys > reading.rules.maximum_conditions:
+        allowed = reading.rules.maximum_conditions
+        raise InvalidQuery("&", f"at most {allowed} attributes are matched at once")
     items = [
         ItemCondition(sequence, keys[0][0].level, tuple((item.path, match) for item, match in keys))
         for sequence, keys in reading.items.items()

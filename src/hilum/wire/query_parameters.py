@@ -29,7 +29,6 @@ _UID_TAGS: Final = {
 }
 
 MAXIMUM_PARAMETERS: Final = 200
-MAXIMUM_OFFSET: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def read_search(
     for name, value in attributes:
         read_attribute(reading, name, value)
     limit, capped = _limit(reserved, rules)
-    offset = _offset(reserved)
+    offset = _offset(reserved, rules)
     query = Query(level, conditions_of(reading), study, series, limit=limit, offset=offset)
     return SearchRequest(query, _returned(reading, reserved.get("includefield", ())), capped)
 
@@ -83,6 +82,8 @@ def accept_of(scope: Mapping[str, Any], query_string: bytes, *, strict: bool) ->
 def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:
     if not query_string:
         return []
+    if len(query_string) > rules.maximum_query_bytes:
+        raise InvalidQuery("&", f"at most {rules.maximum_query_bytes} bytes are read in all")
     if rules.literal and (b"<" in query_string or b"%3c" in query_string.lower()):
         raise InvalidQuery("<", "this character is not taken in a query string")
     pieces = query_string.decode("latin-1").split("&")
@@ -149,10 +150,10 @@ def _limit(reserved: Mapping[str, list[str]], rules: SearchRules) -> tuple[int, 
     return min(limit, rules.maximum_limit), limit > rules.maximum_limit
 
 
-def _offset(reserved: Mapping[str, list[str]]) -> int:
+def _offset(reserved: Mapping[str, list[str]], rules: SearchRules) -> int:
     offset = _number(reserved, "offset") or 0
-    if offset > MAXIMUM_OFFSET:
-        raise InvalidQuery("offset", f"it is at most {MAXIMUM_OFFSET}")
+    if offset > rules.maximum_offset:
+        raise InvalidQuery("offset", f"it is at most {rules.maximum_offset}")
     return offset
 
 

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
 from hilum.dicom.attributes import Folding, fold_name, fold_text
 from hilum.domain.errors import InvalidQuery, InvalidUID
@@ -17,12 +17,20 @@ _WILD: Final = re.compile(r"[*?]")
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 EMPTY_VALUE: Final = '""'
 """Asks for attributes without a value (PS3.4 section C.2.2.2.7)."""
-MAXIMUM_LIST: Final = 1000
-"""Values in one list: UIDs of a study's worth of instances fit, a flood does not."""
+
+
+class Matched(Protocol):
+    """An attribute that can be matched on."""
+
+    @property
+    def vr(self) -> str: ...
+
+    @property
+    def folding(self) -> Folding: ...
 
 
 def standard_match(
-    parameter: str, text: str, folding: Folding, vr: str, *, fuzzy: bool
+    parameter: str, text: str, attribute: Matched, *, fuzzy: bool, maximum_list: int
 ) -> Match | None:
     """Read a value as PS3.4 defines matching; None means universal matching.
 
@@ -33,11 +41,12 @@ def standard_match(
         return None
     if text == EMPTY_VALUE:
         return Empty()
-    values = _values(text, vr)
+    folding = attribute.folding
+    values = _values(text, attribute.vr)
     if len(values) == 1:
         return _single(parameter, values[0], folding, fuzzy=fuzzy)
-    if len(values) > MAXIMUM_LIST:
-        raise InvalidQuery(parameter, f"a list may hold {MAXIMUM_LIST} values")
+    if len(values) > maximum_list:
+        raise InvalidQuery(parameter, f"a list may hold {maximum_list} values")
     if folding is Folding.INTEGER:
         raise InvalidQuery(parameter, "a list of numbers cannot be matched")
     matches = [_single(parameter, value, folding, fuzzy=False) for value in values]

@@ -5,7 +5,7 @@ Standard sets: PS3.18 tables 10.6.3-3, 10.6.3-4 and 10.6.3-5.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hilum.dicom.attributes import (
@@ -41,6 +41,44 @@ class SearchRules:
     """For `includefield=all`."""
     default_limit: int
     maximum_limit: int
+    maximum_offset: int = 10_000_000
+    maximum_conditions: int = 64
+    """Attributes one search may match on."""
+    maximum_list_values: int = 1000
+    """Values in one list: the UIDs of a study's worth of series fit, a flood does not."""
+    maximum_query_bytes: int = 32_768
+    """Length of a query string."""
+
+    def within(self, limits: "SearchLimits") -> "SearchRules":
+        """The same rules with an operator's limits; a strict surface keeps the service's own
+        numbers of results, which its clients count on.
+        """
+        rules = replace(
+            self,
+            maximum_offset=limits.maximum_offset,
+            maximum_conditions=limits.conditions,
+            maximum_list_values=limits.list_values,
+            maximum_query_bytes=limits.query_bytes,
+        )
+        if self.strict:
+            return rules
+        maximum = limits.maximum_results
+        return replace(
+            rules, maximum_limit=maximum, default_limit=min(limits.default_results, maximum)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """What an operator may choose; the settings of the section `search` have the same names."""
+
+    default_results: int = 100
+    """Results of a search that names no `limit`, on the standard surface."""
+    maximum_results: int = 1000
+    maximum_offset: int = 10_000_000
+    conditions: int = 64
+    list_values: int = 1000
+    query_bytes: int = 32_768
 
 
 def _tags(text: str) -> tuple[str, ...]:

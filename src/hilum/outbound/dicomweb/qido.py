@@ -17,6 +17,7 @@ from hilum.wire.search_response import (
     search_response,
     with_retrieve_urls,
 )
+from hilum.wire.search_rules import SearchLimits, SearchRules
 from hilum.wire.surfaces import Surface
 
 
@@ -26,6 +27,7 @@ class _Searcher:
 
     search: Search
     surface: Surface
+    rules: SearchRules
     base_url: BaseUrl
 
     async def __call__(
@@ -37,7 +39,7 @@ class _Searcher:
         media_type = require_dicom_json(accept, strict=surface.strict_accept)
         wanted = read_search(
             query_string,
-            surface.search,
+            self.rules,
             level,
             None if study is None else StudyInstanceUID(parse_uid(study, "StudyInstanceUID")),
             None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
@@ -54,10 +56,18 @@ class _Searcher:
         return search_response(datasets, media_type, warning=warning)
 
 
-def qido_router(search: Search, surface: Surface, *, base_url: BaseUrl | None = None) -> APIRouter:
+def qido_router(
+    search: Search,
+    surface: Surface,
+    *,
+    base_url: BaseUrl | None = None,
+    limits: SearchLimits | None = None,
+) -> APIRouter:
     """Return the six search routes of a surface, relative to its prefix."""
     router = APIRouter(tags=[f"{surface.prefix} search"])
-    answer = _Searcher(search, surface, base_url or BaseUrl())
+    answer = _Searcher(
+        search, surface, surface.search.within(limits or SearchLimits()), base_url or BaseUrl()
+    )
 
     @documented(router, "/studies", "Search for studies", JSON_ROWS)
     async def search_studies(request: Request) -> Response:
