@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterable, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
@@ -39,12 +40,16 @@ class LogOptions:
     """Errors whose text is known to hold no patient data; of others only the type is written."""
 
 
-def configure_logging(options: LogOptions, stream: TextIO | None = None) -> None:
+def configure_logging(
+    options: LogOptions, stream: TextIO | None = None
+) -> AbstractContextManager[None]:
     """Write every event from now on as `options` say, to `stream` (standard error by default).
 
-    May be called again; the last call counts.
+    May be called again; the last call counts. The context it returns need not be entered: leaving
+    it gives the loggers of libraries back as they were, which only tests want.
     """
     stream = sys.stderr if stream is None else stream
+    before = _Before()
     level = logging.getLevelNamesMapping()[options.level.upper()]
     finish = _finishing(options, stream)
     structlog.configure(
@@ -62,6 +67,23 @@ def configure_logging(options: LogOptions, stream: TextIO | None = None) -> None
         logger.propagate = True
         logger.setLevel(max(level, logging.WARNING))
     warnings.showwarning = _show_warning
+    return before
+
+
+class _Before(AbstractContextManager[None]):
+    """How library loggers were set."""
+
+    def __init__(self) -> None:
+        self._root_level = logging.getLogger().level
+        self._root_handlers = list(logging.getLogger().handlers)
+        self._show_warning = warnings.showwarning
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().setLevel(self._root_level)
+        logging.getLogger().handlers = self._root_handlers
+        for name in _CHATTY_LOGGERS:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        warnings.showwarning = self._show_warning
 
 
 def _finishing(options: LogOptions, stream: TextIO) -> Sequence[Processor]:

@@ -32,7 +32,7 @@ class PatientDataInLog(Exception):
 @lru_cache(maxsize=4096)
 def normal_key(key: str) -> str:
     """`patient_name`, `PatientName` and `Patient's Name` are one key."""
-    return re.sub(r"[^a-z0-9]", "", key.lower().replace("'s", ""))
+    return re.sub(r"[^a-z0-9]", "", key.lower()).replace("patients", "patient")
 
 
 def scrubbed(text: str) -> str:

@@ -36,4 +36,4 @@ def exposure_problems(settings: Settings) -> Sequence[str]:
             f"Refusing to serve DIMSE on {dimse.host} to any AE title: set"
             " dimse.allowed_calling_ae_titles, or pass --insecure on a closed test network."
         )
-    return problems
+    return tuple(problems)
