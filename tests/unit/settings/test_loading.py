@@ -224,4 +224,4 @@ def test_secrets_do_not_show() -> None:
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        load_settings(environment={}).http.port = 1  # type: ignore[misc]
+        load_settings(environment={}).http.port = 1
