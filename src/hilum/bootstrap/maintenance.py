@@ -1,0 +1,175 @@
+"""The archive's own maintenance: opening it to check it, rebuilding its index, migrating."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hilum.adapters.database.schema import current, head, migrate
+from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.storage.disk import DiskObjects
+from hilum.adapters.storage.intents import FileIntents
+from hilum.adapters.storage.lock import hold_data_folder, is_held
+from hilum.adapters.storage.spool import DiskSpool
+from hilum.bootstrap import options
+from hilum.bootstrap.archive import database_path, database_url
+from hilum.bootstrap.index_file import IndexFile
+from hilum.catalogue.fsck import REPAIR_PREFIX
+from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
+from hilum.desk.redescribing import DescribeObjects
+from hilum.domain.errors import ArchiveUnavailable, HilumError
+from hilum.domain.keys import ApiKey
+from hilum.domain.occupancy import Hold
+from hilum.domain.origins import Door, Origin
+from hilum.foundation.ids import new_correlation_id
+from hilum.ingest.recovery import recover
+from hilum.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEngines:
+    """The engines without use cases: nothing was recovered, freed or migrated by opening them."""
+
+    index: SqlIndex
+    objects: DiskObjects
+    spool: DiskSpool
+    intents: FileIntents
+    describe: DescribeObjects
+    alone: bool
+    """True when no other process had the archive open."""
+
+    async def settle_writes(self) -> None:
+        """Settle what dead processes left half written, as every start does."""
+        await recover(self.intents, self.index, self.objects)
+
+
+@asynccontextmanager
+async def open_engines(settings: Settings) -> AsyncIterator[OpenedEngines]:
+    """Open what is there beside any other process, to check it.
+
+    Raises `DataFolderInUse`, and `ArchiveUnavailable` when there is no archive, or one of another
+    schema.
+    """
+    folder = settings.data_dir
+    if not database_path(folder).exists():
+        hint = "run `hilum rebuild`" if (folder / "objects").exists() else "check --data"
+        message = f"There is no index in {folder}: {hint}."
+        raise ArchiveUnavailable(message)
+    alone = not is_held(folder)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_data_folder(folder, Hold.SHARED))
+        index = await stack.enter_async_context(SqlIndex(database_url(folder)))
+        objects = await stack.enter_async_context(_objects(settings))
+        spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
+        intents = stack.enter_context(closing(FileIntents(folder / "intents")))
+        origin = Origin(Door.REBUILD, REPAIR_PREFIX + new_correlation_id())
+        describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
+        yield OpenedEngines(index, objects, spool, intents, describe, alone)
+
+
+def _objects(settings: Settings) -> DiskObjects:
+    storage = settings.storage
+    return DiskObjects(
+        settings.data_dir,
+        writers=storage.writers,
+        readers=storage.readers,
+        chunk_bytes=storage.chunk_bytes,
+        reserve_bytes=storage.reserve_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did."""
+
+    report: RebuildReport
+    keys: int
+    """API keys taken over from the index before."""
+    former_index: Path | None
+    """Where the index before lies now; None when there was none."""
+    former_index_problem: str | None
+    """Why nothing could be taken over from it; then deleted instances whose space was not freed
+    are back, and API keys are gone."""
+
+
+async def rebuild_archive(
+    settings: Settings, progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> Rebuilt:
+    """Make the index again from the objects, beside the one in use, and put it in its place.
+
+    Until the last step, which is one rename, the archive stays as it was. Raises
+    `DataFolderInUse` while anybody else uses the archive, and `ArchiveFault`.
+    """
+    folder = settings.data_dir
+    if not (folder / "objects").is_dir():
+        message = f"There are no objects in {folder} to make an index from: check --data."
+        raise ArchiveUnavailable(message)
+    file = IndexFile(database_path(folder))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_data_folder(folder, Hold.EXCLUSIVE))
+        objects = await stack.enter_async_context(_objects(settings))
+        spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
+        former = await _take_over(file, objects)
+        await asyncio.to_thread(file.clear_fresh)
+        await asyncio.to_thread(migrate, file.fresh_url)
+        async with SqlIndex(file.fresh_url) as index:
+            for key in former.keys:
+                await index.keys.add(key)
+            if former.version:
+                await index.reserve_versions(former.version)
+            origin = Origin(Door.REBUILD, new_correlation_id())
+            describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
+            report = await Rebuild(objects, index, describe, folder, progress=progress)()
+        kept = await asyncio.to_thread(file.swap)
+        return Rebuilt(report, len(former.keys), kept, former.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    keys: tuple[ApiKey, ...] = ()
+    version: int = 0
+    problem: str | None = None
+
+
+async def _take_over(file: IndexFile, objects: DiskObjects) -> _Former:
+    """Free what the index before had given up, and read from it what no object knows."""
+    if not file.path.exists():
+        return _Former(problem="there was none")
+    try:
+        await asyncio.to_thread(migrate, file.url)
+        async with SqlIndex(file.url) as index:
+            await free_everything_due(index, objects, lambda: datetime.max.replace(tzinfo=UTC))
+            keys = await index.keys.list()
+            version = (await index.reserve_versions(1))[0]
+            return _Former(tuple(keys), version)
+    except HilumError as error:
+        return _Former(problem=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """What schema the index has, and what this program works with."""
+
+    found: str | None
+    """None when there is no index yet."""
+    wanted: str
+
+    @property
+    def is_current(self) -> bool:
+        return self.found == self.wanted
+
+
+def schema_state(settings: Settings) -> SchemaState:
+    """Raises `ArchiveUnavailable` when the index cannot be opened."""
+    return SchemaState(current(database_url(settings.data_dir)), head())
+
+
+def migrate_archive(settings: Settings) -> bool:
+    """Bring the index to this program's schema; False when it was there already.
+
+    Raises `DataFolderInUse` while anybody else uses the archive, and `ArchiveUnavailable`.
+    """
+    with hold_data_folder(settings.data_dir, Hold.EXCLUSIVE):
+        return migrate(database_url(settings.data_dir))
