@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -74,9 +75,13 @@ class ServedStow:
         """What the archive holds, in the order of its coming."""
         return [self.objects.held[row.kept.object_key] for row in self.index.rows.values()]
 
-    @property
-    def spooled_files(self) -> list[Path]:
-        return [path for path in self.spool_folder.rglob("*") if path.name.isdecimal()]
+    def spool_gets_empty(self) -> bool:
+        """False when files are left; a thread that still writes one removes it afterwards."""
+        for _ in range(2_000):
+            if not any(path.name.isdecimal() for path in self.spool_folder.rglob("*")):
+                return True
+            time.sleep(0.005)
+        return False
 
     def wait_for_end_of_request(self, count: int) -> None:
         """Return when `count` requests in all came to their end, however they ended."""

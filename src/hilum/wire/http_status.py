@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from hilum.dicom.frames import FramesUnknown, NoSuchFrame
 from hilum.domain import errors
 
 HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
@@ -14,7 +15,9 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         errors.UnsupportedMediaType: 415,
         errors.LimitExceeded: 413,
         errors.NotHeld: 404,
+        NoSuchFrame: 404,
         errors.UnreadableInstance: 422,
+        FramesUnknown: 422,
         errors.AccessDenied: 403,
         errors.NotAuthenticated: 401,
         errors.ArchiveFault: 503,

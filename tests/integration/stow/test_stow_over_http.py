@@ -61,7 +61,7 @@ def test_a_chunked_body_of_small_and_large_parts_is_stored(served: ServedStow, s
 
     assert response.status_code == 200
     assert sorted(served.stored) == sorted(instances)
-    assert served.spooled_files == []
+    assert served.spool_gets_empty()
 
 
 def test_an_announced_body_over_the_limit_is_refused_before_it_is_sent(served: ServedStow) -> None:
@@ -123,7 +123,7 @@ def test_a_body_that_grows_over_a_limit_is_refused_by_the_name_of_the_setting(
 
     assert response.status_code == 413
     assert said in response.text
-    assert served.spooled_files == []
+    assert served.spool_gets_empty()
 
 
 def test_a_refusal_in_the_middle_reaches_a_client_that_sends_on_regardless(
@@ -165,7 +165,7 @@ def test_a_client_that_goes_away_leaves_what_was_complete_and_nothing_else(
 
     served.wait_for_end_of_request(ended_before + 1)
     assert served.stored == instances[:1]
-    assert served.spooled_files == []
+    assert served.spool_gets_empty()
 
 
 def test_urls_in_the_answer_are_those_behind_the_proxy(served: ServedStow) -> None:
