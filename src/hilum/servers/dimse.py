@@ -64,6 +64,11 @@ class DimseServer:
         """True while associations are taken."""
         return self._accepting is not None and not self._accepting.done()
 
+    @property
+    def associations(self) -> int:
+        """Connections that are open, associated or not yet."""
+        return sum(each.is_alive() for each in self._associations)
+
     async def __aenter__(self) -> Self:
         """Raises `OSError` when the address cannot be listened on."""
         configure_pynetdicom()

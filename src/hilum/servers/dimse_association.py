@@ -222,7 +222,7 @@ class DimseAssociation(Association):
     def _cause(self) -> str:
         if self.is_released:
             return "peer"
-        idle = "idle" if self.upper_layer.idle_timer_expired() else "peer"
+        idle = "idle" if self.upper_layer.was_idle else "peer"
         return self.upper_layer.violation or self._course.cause or idle
 
     def _new_sink(self, context_id: int, command: CommandSet) -> DatasetSink:
@@ -280,6 +280,9 @@ class DimseAssociation(Association):
             return services.bridge.call(
                 services.door.store(received), services.options.store_seconds
             )
+        except HilumError as error:
+            _log.warning("c_store_unanswered", correlation_id=correlation_id, code=error.code)
+            return status_of_error(error)
         except Exception as error:  # noqa: BLE001 - a sender must be answered whatever happens
             _log.error("c_store_failed", correlation_id=correlation_id, exc_info=error)
             return status_of_error(error)

@@ -86,8 +86,8 @@ class DatasetSink:
         if self._error is not None:
             return
         if self.size_bytes > self._dataset_bytes:
-            what = "The data set is larger than is taken"
-            self._fail(LimitExceeded("dimse.dataset_bytes", self._dataset_bytes, what))
+            limit = self._dataset_bytes
+            self._fail(LimitExceeded("dimse.dataset_bytes", limit, "Data set too large"))
             return
         self._buffer += fragment
         if self._file is None:

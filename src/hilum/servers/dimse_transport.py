@@ -80,6 +80,7 @@ class BoundedSocket(AssociationSocket):
     def __init__(self, association: "Association", connection: socket.socket) -> None:
         super().__init__(association, client_socket=connection)
         self._connection = connection
+        self._bound_seconds = 0.0
         connection.setblocking(True)
         # The response PDU must not wait for the acknowledgement of what was sent before it.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -93,6 +94,9 @@ class BoundedSocket(AssociationSocket):
 
     def bound_waits(self, seconds: float) -> None:
         """Let no single send or receive take longer than this."""
+        if seconds == self._bound_seconds:
+            return
+        self._bound_seconds = seconds
         whole, fraction = divmod(seconds, 1)
         value = struct.pack("@ll", int(whole), int(fraction * 1_000_000))
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -116,6 +120,7 @@ class BoundedSocket(AssociationSocket):
 
         One system call as a rule: the kernel gathers the bytes while other threads run.
         """
+        self.bound_waits(seconds)
         deadline = time.monotonic() + seconds
         received = 0
         while received < len(target):

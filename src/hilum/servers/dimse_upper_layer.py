@@ -54,10 +54,17 @@ class UpperLayer(DULServiceProvider):
         self.violation = ""
         """Reason of the abort, when the peer broke a rule."""
         self.connection_lost = False
+        self.was_idle = False
+        """True once the association was found idle for too long."""
 
     def resume(self) -> None:
         """Look again whether PDUs may be read."""
         self._wakeup.set()
+
+    @override
+    def idle_timer_expired(self) -> bool:
+        self.was_idle = self.was_idle or super().idle_timer_expired()
+        return self.was_idle
 
     @override
     def kill_dul(self) -> None:
@@ -84,6 +91,18 @@ class UpperLayer(DULServiceProvider):
             self.to_user_queue.put(None)
 
     @override
+    def _process_recv_primitive(self) -> bool:
+        if not self.event_queue.empty():
+            # pynetdicom takes the primitive with its event: a second event would find none.
+            return False
+        if self.state_machine.current_state == _AWAITING_CLOSE:
+            # Nothing may be said any more (PS3.8 table 9-10 has no such transitions).
+            while not self.to_provider_queue.empty():
+                self.to_provider_queue.get_nowait()
+            return False
+        return super()._process_recv_primitive()
+
+    @override
     def _is_transport_event(self) -> bool:
         connection = self.socket
         if connection is None:
@@ -91,9 +110,11 @@ class UpperLayer(DULServiceProvider):
         if self.state_machine.current_state == _AWAITING_CLOSE:
             connection.close()
             return True
-        wait_seconds = _WAIT_SECONDS if self.event_queue.empty() else 0.0
+        if not self.event_queue.empty():
+            # What a PDU means depends on the state that this event leads to.
+            return False
         reading = self._association.messages.may_receive
-        if not connection.wait(self._wakeup, wait_seconds, reading=reading):
+        if not connection.wait(self._wakeup, _WAIT_SECONDS, reading=reading):
             return False
         if reading:
             self._read_pdu_data()
@@ -157,10 +178,8 @@ class UpperLayer(DULServiceProvider):
             raise ProtocolViolation("pdu-too-long")
 
     def _time_left(self) -> float:
-        if self.state_machine.current_state == _AWAITING_REQUEST and self.socket is not None:
-            left = max(float(self.artim_timer.remaining), 0.01)
-            self.socket.bound_waits(left)
-            return left
+        if self.state_machine.current_state == _AWAITING_REQUEST:
+            return max(float(self.artim_timer.remaining), 0.01)
         return self._options.network_seconds
 
     def _violated(self, reason: str) -> None:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from hilum.dicom.errors import MalformedElement, TruncatedInstance
 from hilum.domain import errors
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.instances import Disposition, Outcome
@@ -78,9 +79,10 @@ def status_of(outcome: Outcome) -> DimseStatus:
 def status_of_error(error: Exception) -> DimseStatus:
     """Say with a status why nothing could be done. Only a `HilumError` tells more than that."""
     code = next(_OF_ERROR[kind] for kind in type(error).__mro__ if kind in _OF_ERROR)
-    if isinstance(error, errors.HilumError):
-        return DimseStatus(code, comment_of(str(error) or error.title))
-    return DimseStatus(code, "Internal error")
+    if not isinstance(error, errors.HilumError):
+        return DimseStatus(code, "Internal error")
+    damaged = (error.tag,) if isinstance(error, TruncatedInstance | MalformedElement) else ()
+    return DimseStatus(code, comment_of(str(error) or error.title), damaged)
 
 
 def comment_of(text: str) -> str:
