@@ -4,7 +4,7 @@ HilumError
 ├── InvalidRequest            the caller's words are wrong (InvalidUID, InvalidQuery, MalformedBody)
 ├── NotAcceptable             no representation the caller accepts
 ├── UnsupportedMediaType      a body we do not take
-├── LimitExceeded             a bound that is a setting was reached
+├── LimitExceeded             a bound that is a setting was reached (BodyTooLarge: as announced)
 ├── NotHeld                   study, series or instance unknown here
 ├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors);
 │                             NotIndexable
@@ -85,6 +85,13 @@ class LimitExceeded(HilumError):
         self.limit = limit
         self.allowed = allowed
         super().__init__(f"{what} (setting {limit} allows {allowed}).")
+
+
+class BodyTooLarge(LimitExceeded):
+    """A body whose announced length is over a limit; nothing of it was read."""
+
+    code = "body-too-large"
+    title = "The announced body is too large"
 
 
 class NotHeld(HilumError):

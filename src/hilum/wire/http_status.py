@@ -50,7 +50,7 @@ def http_status(error: errors.HilumError, *, dicomweb: bool) -> int:
 
 
 def http_headers(error: errors.HilumError) -> dict[str, str]:
-    """Return the headers that belong to the status: when to come back, how to authenticate."""
+    """Return what belongs to the status: when to come back, how to authenticate, to hang up."""
     headers: dict[str, str] = {}
     for ancestor in type(error).__mro__:
         if ancestor in RETRY_AFTER_SECONDS:
@@ -58,7 +58,8 @@ def http_headers(error: errors.HilumError) -> dict[str, str]:
             break
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="hilum"'
-    if isinstance(error, errors.LimitExceeded):
-        # What is left of the body would only be thrown away.
+    if isinstance(error, errors.BodyTooLarge):
+        # All of the body would only be thrown away. When a part of it was read already the
+        # connection stays: a client that sends on would be cut off before it reads the answer.
         headers["Connection"] = "close"
     return headers

@@ -8,11 +8,15 @@ from pathlib import Path
 import httpx
 import pytest
 import requests
+from fastapi import FastAPI
 
+from hilum.adapters.storage.spool import DiskSpool
 from hilum.domain.instances import Arrival, Disposition, Outcome
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
+from hilum.inbound.dicomweb.stow import stow_router
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.multipart_related import MultipartLimits
+from hilum.wire.surfaces import SURFACES
 from tests.instances import STUDY, a_multipart, an_instance
 from tests.served_stow import ServedStow
 
@@ -205,3 +209,22 @@ def test_memory_does_not_grow_with_the_size_of_an_instance(tmp_path: Path) -> No
 
     assert response.status_code == 200
     assert after - before < 60 * 1024, "KiB"
+
+
+def test_the_openapi_document_describes_the_routes_of_every_surface(tmp_path: Path) -> None:
+    app = FastAPI()
+    for surface in SURFACES:
+        router = stow_router(never, DiskSpool(tmp_path), surface)
+        app.include_router(router, prefix=surface.prefix)
+
+    paths = app.openapi()["paths"]
+
+    assert set(paths["/v2/studies/{study}"]) == {"post", "put"}
+    assert set(paths["/dicom-web/studies"]) == {"post"}
+    operation = paths["/dicom-web/studies"]["post"]
+    assert "application/dicom" in operation["requestBody"]["content"]
+    assert {"200", "202", "204", "400", "409", "413", "415", "503"} <= set(operation["responses"])
+
+
+async def never(arrival: Arrival) -> Outcome:
+    raise AssertionError("nothing is sent here")

@@ -136,6 +136,19 @@ def test_a_fault_that_passes_says_when_to_come_back() -> None:
     assert "retry-after" not in broken.headers
 
 
+def test_only_an_announced_body_over_the_limit_closes_the_connection() -> None:
+    announced = errors.BodyTooLarge("stow.request_bytes", 10, "Too large")
+    grown = errors.LimitExceeded("stow.parts", 10, "Too many")
+
+    closing, keeping = (
+        error_response(error, dicomweb=True, correlation_id="c") for error in (announced, grown)
+    )
+
+    assert closing.headers["connection"] == "close"
+    assert "connection" not in keeping.headers
+    assert closing.status_code == keeping.status_code == 413
+
+
 def test_missing_credentials_are_asked_for() -> None:
     response = error_response(errors.NotAuthenticated("none"), dicomweb=True, correlation_id="c")
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hilum.domain.errors import InvalidRequest, LimitExceeded, UnsupportedMediaType
+from hilum.domain.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from hilum.domain.identifiers import StudyInstanceUID, parse_uid
 from hilum.domain.instances import OnConflict, StorePolicy
 from hilum.domain.origins import Door, Origin
@@ -109,8 +109,8 @@ class _Store:
         self, request: Request, study: str | None, on_conflict: OnConflict
     ) -> Response:
         headers = request.headers
-        strict = self._surface.strict_accept
-        media_type = require_dicom_json(headers.get("accept"), strict=strict)
+        accept = ", ".join(headers.getlist("accept")) if "accept" in headers else None
+        media_type = require_dicom_json(accept, strict=self._surface.strict_accept)
         uid = StudyInstanceUID(parse_uid(study, "StudyInstanceUID")) if study is not None else None
         content_type = self._accepted(headers)
         policy = StorePolicy(self._surface.validation_profile, on_conflict, study=uid)
@@ -145,7 +145,7 @@ class _Store:
             raise UnsupportedMediaType(f"Store instances as {DICOM} or as {MULTIPART} of it.")
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > allowed:
-            raise LimitExceeded(limit, allowed, "The request body is too large")
+            raise BodyTooLarge(limit, allowed, "The request body is too large")
         return content_type
 
 
