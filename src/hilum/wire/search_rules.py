@@ -50,8 +50,9 @@ class SearchRules:
     """Length of a query string."""
 
     def within(self, limits: "SearchLimits") -> "SearchRules":
-        """The same rules with an operator's limits; a strict surface keeps the service's own
-        numbers of results, which its clients count on.
+        """The same rules with an operator's limits.
+
+        A strict surface keeps the numbers of results of the service: its clients count on them.
         """
         rules = replace(
             self,
