@@ -1,0 +1,7 @@
+"""`python -m hilum`."""
+
+import sys
+
+from hilum.cli import main
+
+sys.exit(main())

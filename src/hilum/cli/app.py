@@ -1,0 +1,58 @@
+"""The commands of `hilum`. A command imports what it needs when it runs: help must be quick."""
+
+import typer
+
+from hilum.cli import (
+    configuration,
+    demo,
+    doctor,
+    exporting,
+    fsck,
+    importing,
+    keys,
+    migrate,
+    rebuild,
+    serve,
+)
+from hilum.cli.console import say
+
+app = typer.Typer(
+    name="hilum",
+    help="A DICOM imaging gateway and archive: one pipeline, one archive, one feed, many doors.",
+    epilog="Exit codes: 0 done; 1 something was refused, failed or found wrong; 2 the command "
+    "line is not valid; 3 the command cannot start. Every command takes --help.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def hilum() -> None:
+    """A DICOM imaging gateway and archive: one pipeline, one archive, one feed, many doors."""
+
+
+@app.command()
+def version() -> None:
+    """Tell the version of Hilum and of what it stands on."""
+    import platform
+    import sqlite3
+
+    from hilum import __version__
+
+    say(
+        f"hilum {__version__} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})"
+    )
+
+
+app.command(name="serve")(serve.serve)
+app.command(name="import")(importing.import_files)
+app.command(name="export")(exporting.export)
+app.command(name="demo")(demo.demo)
+app.command(name="doctor")(doctor.doctor)
+app.command(name="fsck")(fsck.fsck)
+app.command(name="rebuild")(rebuild.rebuild)
+app.command(name="migrate")(migrate.migrate)
+app.add_typer(configuration.app, name="config")
+app.add_typer(keys.app, name="keys")

@@ -1,0 +1,247 @@
+"""The checks of `hilum doctor`; each looks at one thing and never raises for what it finds."""
+
+import errno
+import os
+import platform
+import resource
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from hilum.bootstrap.diagnosis import archive_is_open, engine_features, examine_database
+from hilum.cli import options
+from hilum.cli.console import size_text
+from hilum.domain.errors import HilumError
+from hilum.settings import Settings, SettingsRejected, exposure_problems
+
+_LOWEST_PYTHON: Final = (3, 11)
+_OPEN_FILES: Final = 1024
+_SLOW_FLUSH_SECONDS: Final = 0.05
+_FLUSHES: Final = 5
+_BUILT: Final = 1_735_689_600
+"""2025-01-01: a clock before this is wrong."""
+_CLOCK_SKEW_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at and found; `remedy` says how to mend it."""
+
+    subject: str
+    state: Literal["ok", "note", "wrong"]
+    text: str
+    remedy: str = ""
+
+
+def all_checks(data: Path | None, config: Path | None) -> Iterator[Check]:
+    """Yield every check; when settings cannot be read the others have nothing to go by."""
+    yield _interpreter()
+    yield _full_text_search()
+    try:
+        found = options.loaded(data, config)
+    except SettingsRejected as error:
+        for problem in error.problems:
+            yield Check("settings", "wrong", problem, "correct it (hilum config check)")
+        return
+    settings = found.settings
+    yield Check("settings", "ok", f"file {found.file}" if found.file else "no file, valid")
+    for problem in exposure_problems(settings):
+        yield Check("exposure", "wrong", problem)
+    yield from _folder(settings)
+    yield _database(settings)
+    in_use = archive_is_open(settings)
+    yield _port("HTTP", settings.http.host, settings.http.port, in_use=in_use)
+    yield _port("DIMSE", settings.dimse.host, settings.dimse.port, in_use=in_use)
+    yield _open_files()
+
+
+def _interpreter() -> Check:
+    version = platform.python_version()
+    if sys.version_info[:2] < _LOWEST_PYTHON:
+        return Check("Python", "wrong", version, "use Python 3.11 or newer")
+    return Check("Python", "ok", version)
+
+
+def _full_text_search() -> Check:
+    version, has_fts5 = engine_features()
+    if not has_fts5:
+        remedy = "use a Python whose SQLite has FTS5 (that of python.org or of a distribution)"
+        return Check("SQLite", "wrong", f"{version} without full-text search", remedy)
+    return Check("SQLite", "ok", version)
+
+
+def _folder(settings: Settings) -> Iterator[Check]:
+    folder = settings.data_dir
+    if not folder.exists():
+        parent = next(path for path in folder.absolute().parents if path.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            remedy = f"make it yourself and give it to this user, or let this user write {parent}"
+            yield Check("data folder", "wrong", f"{folder} is not there, cannot be made", remedy)
+        else:
+            yield Check("data folder", "note", f"{folder} is not there; a start makes it")
+        return
+    if not folder.is_dir():
+        yield Check("data folder", "wrong", f"{folder} is not a folder", "choose another --data")
+        return
+    yield from _written(folder)
+    yield _space(folder, settings.storage.reserve_bytes)
+    yield _one_file_system(folder)
+
+
+def _written(folder: Path) -> Iterator[Check]:
+    """Write and flush a small file: permissions, speed of the disk, and its clock."""
+    path = folder / f".hilum-doctor-{os.getpid()}"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            seconds = sorted(_flush(descriptor) for _ in range(_FLUSHES))[_FLUSHES // 2]
+            skew = os.fstat(descriptor).st_mtime - time.time()
+        finally:
+            os.close(descriptor)
+            path.unlink()
+    except OSError as error:
+        remedy = {
+            errno.ENOSPC: "free or add disk space",
+            errno.EROFS: "mount the file system for writing",
+        }.get(error.errno or 0, "give this user the right to write it (chown, chmod)")
+        reason = os.strerror(error.errno or 0)
+        yield Check("data folder", "wrong", f"{folder} cannot be written: {reason}", remedy)
+        return
+    yield Check("data folder", "ok", f"{folder} can be written")
+    text = f"{seconds * 1000:.1f} ms for one flush"
+    if seconds > _SLOW_FLUSH_SECONDS:
+        remedy = "use a local SSD: every instance waits for a flush"
+        yield Check("disk", "note", text, remedy)
+    else:
+        yield Check("disk", "ok", text)
+    yield _clock(skew)
+
+
+def _flush(descriptor: int) -> float:
+    os.write(descriptor, bytes(4096))
+    began = time.perf_counter()
+    os.fsync(descriptor)
+    return time.perf_counter() - began
+
+
+def _clock(skew: float) -> Check:
+    if time.time() < _BUILT:
+        text = f"it says {time.strftime('%Y-%m-%d %H:%M')}"
+        return Check("clock", "wrong", text, "set the clock (timedatectl set-ntp true)")
+    if abs(skew) > _CLOCK_SKEW_SECONDS:
+        text = f"the disk's clock differs from this machine's by {skew:+.0f} s"
+        return Check("clock", "note", text, "synchronise both by NTP")
+    return Check("clock", "ok", time.strftime("%Y-%m-%d %H:%M:%S %Z"))
+
+
+def _space(folder: Path, reserve_bytes: int) -> Check:
+    free = shutil.disk_usage(folder).free
+    text = f"{size_text(free)} free, {size_text(reserve_bytes)} kept in reserve"
+    if free <= reserve_bytes:
+        remedy = "free or add disk space, or lower storage.reserve_bytes: stores are refused"
+        return Check("space", "wrong", text, remedy)
+    if free < 4 * reserve_bytes:
+        return Check("space", "note", text, "free or add disk space soon")
+    return Check("space", "ok", text)
+
+
+def _one_file_system(folder: Path) -> Check:
+    devices = {
+        path.stat().st_dev
+        for name in ("", "objects", "incoming", "spool")
+        if (path := folder / name).exists()
+    }
+    if len(devices) > 1:
+        text = "objects, incoming and spool are on different file systems"
+        remedy = "mount one file system at the data folder: large instances are copied otherwise"
+        return Check("file system", "note", text, remedy)
+    return Check("file system", "ok", "one for spool and objects")
+
+
+def _database(settings: Settings) -> Check:
+    try:
+        state = examine_database(settings)
+    except HilumError as error:
+        return Check("database", "wrong", str(error), "see the text; `hilum rebuild` makes it anew")
+    if state is None:
+        has_objects = (settings.data_dir / "objects").exists()
+        if has_objects and any((settings.data_dir / "objects").iterdir()):
+            return Check("database", "wrong", "there are objects and no index", "run hilum rebuild")
+        return Check("database", "note", "not there yet; a start makes it")
+    if state.damage:
+        return Check("database", "wrong", state.damage[0], "restore a copy or run hilum rebuild")
+    text = f"{size_text(state.size_bytes)}, schema {state.schema.found}, undamaged"
+    if not state.schema.is_current:
+        return Check("database", "note", text, f"a start migrates it to {state.schema.wanted}")
+    return Check("database", "ok", text)
+
+
+def _port(name: str, host: str, port: int, *, in_use: bool) -> Check:
+    subject = f"{name} port"
+    if port == 0:
+        return Check(subject, "ok", "off" if name == "DIMSE" else "any free one")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family[0], socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(family[4])
+    except OSError as error:
+        return _busy_port(subject, host, port, error, in_use=in_use)
+    return Check(subject, "ok", f"{host}:{port} is free")
+
+
+def _busy_port(subject: str, host: str, port: int, error: OSError, *, in_use: bool) -> Check:
+    if error.errno == errno.EADDRINUSE:
+        owner = _owner_of(port)
+        if in_use:
+            text = f"{host}:{port} is in use{owner}, probably by the server of this archive"
+            return Check(subject, "ok", text)
+        remedy = "stop that program, or choose another port"
+        return Check(subject, "wrong", f"{host}:{port} is in use{owner}", remedy)
+    if error.errno == errno.EACCES:
+        remedy = "choose a port above 1023, or allow it (setcap cap_net_bind_service)"
+        return Check(subject, "wrong", f"{host}:{port} may not be opened by this user", remedy)
+    reason = error.strerror or str(error)
+    return Check(subject, "wrong", f"{host}:{port}: {reason}", "choose an address of this machine")
+
+
+def _owner_of(port: int) -> str:
+    """` by process N (name)` when Linux tells us, else nothing."""
+    inodes = _listening_inodes(port)
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            for link in (process / "fd").iterdir():
+                target = str(link.readlink())
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    name = (process / "comm").read_text().strip()
+                    return f" by process {process.name} ({name})"
+        except OSError:
+            continue  # another user's process, or one that just ended
+    return ""
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes: set[str] = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path("/proc/net", table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                inodes.add(fields[9])
+    return inodes
+
+
+def _open_files() -> Check:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES:
+        text = f"{soft} open files allowed"
+        return Check("limits", "note", text, f"raise it: ulimit -n {min(hard, 4096)}")
+    return Check("limits", "ok", f"{soft:,} open files allowed")

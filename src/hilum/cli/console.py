@@ -1,0 +1,150 @@
+"""What commands say, and the codes they end with."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+
+class Ending(IntEnum):
+    """Exit codes; the same for every command."""
+
+    OK = 0
+    """Everything that was asked for was done."""
+    PROBLEMS = 1
+    """Done, but something was refused, failed, or found wrong."""
+    USAGE = 2
+    """The command line is not valid: nothing was done."""
+    CANNOT_START = 3
+    """Settings, data folder, ports or database do not let the command begin or go on."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C."""
+
+
+class CannotStart(Exception):
+    """The command cannot do its work; `str(error)` says why and how to mend it."""
+
+
+class WrongUsage(Exception):
+    """What was asked for makes no sense; `str(error)` says why."""
+
+
+def out() -> Console:
+    """Standard output, for what was asked for."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Standard error, for progress and complaints."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Write one line of output; `text` is no markup."""
+    out().print(text, markup=False)
+
+
+def complain(text: str) -> None:
+    """Write one line of error; `text` is no markup."""
+    err().print(f"[red]hilum:[/red] {escape(text)}")
+
+
+def note(text: str) -> None:
+    """Write a line that is neither result nor error."""
+    err().print(text, markup=False)
+
+
+def print_json(document: Mapping[str, Any] | list[Any]) -> None:
+    """Write one JSON document to standard output."""
+    json.dump(document, sys.stdout, indent=2, default=str, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Write a table; the first column is right-aligned when it is a number's."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in columns:
+        justify = "right" if name in {"count", "files", "instances"} else "left"
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    out().print(table)
+
+
+def end(ending: Ending) -> None:
+    """End the command with a code."""
+    raise typer.Exit(int(ending))
+
+
+def size_text(size_bytes: float) -> str:
+    """`12.3 MiB`."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:,.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:,.1f} TiB"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+@contextmanager
+def transfer_progress(*, quiet: bool) -> Iterator[Progress]:
+    """A bar in bytes, with rate and remaining time."""
+    with _progress(
+        (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TextColumn("{task.fields[files]}"),
+            TimeRemainingColumn(),
+        ),
+        quiet=quiet,
+    ) as progress:
+        yield progress
+
+
+@contextmanager
+def count_progress(*, quiet: bool) -> Iterator[Progress]:
+    """A bar that counts."""
+    with _progress(
+        (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        ),
+        quiet=quiet,
+    ) as progress:
+        yield progress
+
+
+def _progress(columns: tuple[ProgressColumn, ...], *, quiet: bool) -> Progress:
+    """Bars go to standard error, and only when somebody looks at it."""
+    console = err()
+    shown = console.is_terminal and not quiet
+    return Progress(*columns, console=console, transient=True, disable=not shown)

@@ -1,0 +1,52 @@
+"""Options that several commands share, and the settings they make."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hilum.settings import Loaded, Settings
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="DIR",
+        help="Folder with everything the archive keeps  [default: ./hilum-data]",
+        show_default=False,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="TOML file with settings  [default: $HILUM_CONFIG, then ./hilum.toml]",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def loaded(data: Path | None, config: Path | None, **overrides: object) -> "Loaded":
+    """Settings of all sources, the command line first; names of `overrides` have `__` for a dot.
+
+    Raises `SettingsRejected`.
+    """
+    from hilum.settings import load
+
+    given = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load({"data_dir": data, **given}, config)
+
+
+def settings(data: Path | None, config: Path | None, **overrides: object) -> "Settings":
+    """As `loaded`; from now on warnings and errors are logged to standard error."""
+    from hilum.bootstrap.logs import begin_logging
+
+    found = loaded(data, config, **overrides).settings
+    begin_logging(found, at_least="warning")
+    return found

@@ -1,0 +1,146 @@
+"""`hilum serve`."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilum.cli import options
+from hilum.cli.console import CannotStart, Ending, note
+
+if TYPE_CHECKING:
+    from hilum.bootstrap import Serving
+    from hilum.settings import Settings
+
+
+def serve(
+    data: options.Data = None,
+    config: options.Config = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDR",
+            help="Address to serve HTTP on  [default: 127.0.0.1]",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            "-p",
+            min=0,
+            max=65_535,
+            metavar="N",
+            help="Port of HTTP; 0 takes any free one  [default: 8080]",
+            show_default=False,
+        ),
+    ] = None,
+    dimse_host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDR",
+            help="Address to serve DIMSE on  [default: 127.0.0.1]",
+            show_default=False,
+        ),
+    ] = None,
+    dimse_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            metavar="N",
+            help="Port of DIMSE (C-STORE, C-ECHO); 0 is off  [default: 11112]",
+            show_default=False,
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Serve beyond this machine without authentication. Hands out patient data to "
+            "anybody who connects: for closed test networks only.",
+        ),
+    ] = False,
+) -> None:
+    """Run the server until Ctrl-C or SIGTERM.
+
+    What was accepted is finished before it ends; a second Ctrl-C ends it at once, and nothing
+    that was acknowledged is lost by that.
+
+    Examples:
+
+        hilum serve
+
+        hilum serve --data /var/lib/hilum --port 8042 --dimse-port 104
+
+        hilum serve --config /etc/hilum.toml
+    """
+    from hilum.bootstrap.logs import begin_logging
+    from hilum.settings import exposure_problems
+
+    settings = options.loaded(
+        data,
+        config,
+        http__host=host,
+        http__port=port,
+        dimse__host=dimse_host,
+        dimse__port=dimse_port,
+        security__insecure=insecure or None,
+    ).settings
+    begin_logging(settings)
+    if problems := exposure_problems(settings):
+        raise CannotStart("\n".join(problems))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings))
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    try:
+        import uvloop
+    except ImportError:  # not on Windows
+        return None
+    return uvloop.Loop
+
+
+async def _serve(settings: "Settings") -> None:
+    from hilum.bootstrap import serve as open_doors
+    from hilum.servers.http_server import CannotListen
+
+    stop = _StopSignals()
+    try:
+        async with open_doors(settings) as serving:
+            _tell_ready(serving, settings.data_dir)
+            await stop.wait()
+            note("Finishing what was accepted; once more ends at once.")
+    except CannotListen as error:
+        raise CannotStart(str(error)) from error
+
+
+def _tell_ready(serving: "Serving", data_dir: Path) -> None:
+    dimse = serving.dimse
+    note(f"Hilum is ready: {serving.http.url}")
+    if dimse is not None:
+        note(f"DIMSE (C-STORE, C-ECHO) on port {dimse.port}.")
+    note(f"Data in {data_dir.absolute()}. Stop with Ctrl-C.")
+
+
+class _StopSignals:
+    """The first SIGINT or SIGTERM asks for an end, the second ends."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal)
+
+    async def wait(self) -> None:
+        await self._asked.wait()
+
+    def _on_signal(self) -> None:
+        if self._asked.is_set():
+            os._exit(Ending.INTERRUPTED)
+        self._asked.set()
