@@ -1,5 +1,6 @@
 """Answering searches: pick a walk, run it, hand out a page."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hilum.adapters.database.connections import Connection, Dialect, Row, Sql
@@ -11,18 +12,30 @@ from hilum.domain.levels import Level
 from hilum.domain.queries import Query, SearchPage, SearchRow
 
 _CURSORS: Final = 4096
-_NARROW: Final = {Level.STUDY: 500, Level.SERIES: 100, Level.INSTANCE: 20}
-"""The most studies (or other rows) whose rows of the asked level are sorted without a thought."""
-_WALKED_KEYS: Final = 4096
-"""How far the newest rows are looked through before everything that matches is sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """When sorting all matches is thought cheap, and how long the newest rows are tried instead."""
+
+    narrow: int = 500
+    """The most rows of a lead at the level asked for that are sorted without a thought."""
+    narrow_above: int = 50
+    """The same for a lead at a higher level: each of its rows stands for many."""
+    walked_keys: int = 4096
+    """How far the newest rows are looked through before all matches are sorted after all."""
+
+
+USUAL_EFFORT: Final = Effort()
 
 
 class Searcher:
     """Searches with a cap on rows; may be shared by threads that have connections of their own."""
 
-    def __init__(self, dialect: Dialect, row_cap: int) -> None:
+    def __init__(self, dialect: Dialect, row_cap: int, effort: Effort) -> None:
         self._dialect = dialect
         self._row_cap = row_cap
+        self._effort = effort
         self._cursors = Cursors(_CURSORS)
 
     def search(self, connection: Connection, query: Query) -> SearchPage:
@@ -43,7 +56,7 @@ class Searcher:
         chosen = self._choose(connection, walks, query.level, page)
         if chosen is not None:
             return _run(connection, chosen)
-        rows = _run(connection, walks.newest(_recent(connection, walks, page)))
+        rows = _run(connection, walks.newest(self._recent(connection, walks, page)))
         if len(rows) < page.limit:
             rows = _run(connection, walks.narrow(walks.leads[0], page))
         return rows
@@ -57,27 +70,25 @@ class Searcher:
                 continue
             if lead.in_order and lead.level is level:
                 return walks.along(lead, page)
-            if lead.unique or _is_narrow(connection, walks, lead, level):
+            if lead.unique or self._is_narrow(connection, walks, lead, level):
                 return walks.narrow(lead, page)
         if walks.scoped:
             return walks.inside(page)
         return None if walks.leads else walks.newest(page)
 
+    def _is_narrow(self, connection: Connection, walks: Walks, lead: Lead, level: Level) -> bool:
+        most = self._effort.narrow if lead.level is level else self._effort.narrow_above
+        return connection.execute(*walks.probe(lead, most)).fetchone() is None
+
+    def _recent(self, connection: Connection, walks: Walks, page: Page) -> Page:
+        start = page.below
+        if start is None:
+            start = (connection.execute(walks.last_key()).fetchone()[0] or 0) + 1
+        return Page(page.limit, page.offset, page.below, start - self._effort.walked_keys)
+
 
 def _run(connection: Connection, sql: Sql) -> list[Row]:
     return connection.execute(*sql).fetchall()
-
-
-def _is_narrow(connection: Connection, walks: Walks, lead: Lead, level: Level) -> bool:
-    most = _NARROW[Level.STUDY] if lead.level is level else _NARROW[level]
-    return connection.execute(*walks.probe(lead, most)).fetchone() is None
-
-
-def _recent(connection: Connection, walks: Walks, page: Page) -> Page:
-    start = page.below
-    if start is None:
-        start = (connection.execute(walks.last_key()).fetchone()[0] or 0) + 1
-    return Page(page.limit, page.offset, page.below, start - _WALKED_KEYS)
 
 
 def _study(row: Row) -> SearchRow:

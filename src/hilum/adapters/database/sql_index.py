@@ -23,7 +23,7 @@ from hilum.adapters.database.reading import (
     read_referenced,
     read_summary,
 )
-from hilum.adapters.database.searching import Searcher
+from hilum.adapters.database.searching import USUAL_EFFORT, Effort, Searcher
 from hilum.adapters.database.tables import REVISION
 from hilum.adapters.database.times import now_microseconds, to_microseconds
 from hilum.domain.errors import ArchiveUnavailable
@@ -59,11 +59,12 @@ class SqlIndex:
         limit_seconds: float = 15.0,
         row_cap: int = 1000,
         max_waiting: int = 2000,
+        effort: Effort = USUAL_EFFORT,
         now: Callable[[], int] = now_microseconds,
     ) -> None:
         self._dialect = dialect_for(url)
         self._now = now
-        self._searcher = Searcher(self._dialect, row_cap)
+        self._searcher = Searcher(self._dialect, row_cap, effort)
         self._writer = Lane([Writer("index-writer", self._dialect)], max_waiting)
         reading = [
             Reader(f"index-reader-{number}", self._dialect, limit_seconds)

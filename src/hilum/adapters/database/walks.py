@@ -93,7 +93,7 @@ class Walks:
     def along(self, lead: Lead, page: Page) -> Sql:
         """Walk the index of a lead at the query's own level."""
         using = self._dialect.using(lead.index)
-        return self._ordered(using, page, self._in_partition(self._alias))
+        return self._ordered(using, page, self._scope or self._in_partition(self._alias))
 
     def narrow(self, lead: Lead, page: Page) -> Sql:
         """Take all rows of a lead, sort their keys, cut out the page."""
