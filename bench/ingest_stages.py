@@ -17,6 +17,8 @@ from pathlib import Path
 import uvloop
 
 from bench.instances import ROWS_33_KB, ROWS_525_KB, Instance, make_study
+from hilum.adapters.database.schema import migrate
+from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.disk import DiskObjects
 from hilum.adapters.storage.intents import FileIntents
 from hilum.dicom.frames import frame_table
@@ -47,7 +49,7 @@ class SummingMeter(NoIngestMeter):
     def stage(self, stage: Stage, seconds: float) -> None:
         self.seconds[stage] += seconds
 
-    def batch(self, instances: int, size_bytes: int, seconds: float) -> None:
+    def batch(self, instances: int, size_bytes: int, seconds: float) -> None:  # noqa: ARG002
         self.batches.append(instances)
 
 
@@ -146,9 +148,9 @@ async def _index(folder: Path, engine: str) -> AsyncIterator[InstanceIndex]:
     if engine == "memory":
         yield MemoryIndex()
         return
-    from hilum.adapters.database import SqlIndex  # noqa: PLC0415
-
-    async with SqlIndex(folder / "index.db") as index:
+    url = f"sqlite:///{folder / 'index.db'}"
+    migrate(url)
+    async with SqlIndex(url) as index:
         yield index
 
 

@@ -46,15 +46,21 @@ class _LevelPlan:
     """Tag and how DICOM JSON writes it."""
     items: tuple[tuple[int, str, str, Folding], ...]
     """Tag of the sequence, JSON name of the attribute inside, path, folding."""
+    tags: tuple[int, ...]
+    """Every tag of the above."""
 
 
 def _plan(level: Level) -> _LevelPlan:
     indexed = [attribute for attribute in INDEXED_ATTRIBUTES if attribute.level == level]
     tags = [tag_of(keyword) for keyword in RETURNED_KEYWORDS[level]]
+    items = tuple(_item_plan(item) for item in INDEXED_ITEMS if item.level == level)
     return _LevelPlan(
-        tuple((attribute.keyword, attribute.tag, attribute.folding) for attribute in indexed),
-        tuple((tag, f"{tag:08X}") for tag in sorted(tags)),
-        tuple(_item_plan(item) for item in INDEXED_ITEMS if item.level == level),
+        keys=tuple((attribute.keyword, attribute.tag, attribute.folding) for attribute in indexed),
+        returned=tuple((tag, f"{tag:08X}") for tag in sorted(tags)),
+        items=items,
+        tags=tuple(
+            {*tags, *(attribute.tag for attribute in indexed), *(item[0] for item in items)}
+        ),
     )
 
 
@@ -64,8 +70,41 @@ def _item_plan(item: IndexedItem) -> tuple[int, str, str, Folding]:
 
 _PLANS: Final = {level: _plan(level) for level in Level}
 
-Values = Mapping[int, tuple[str, list[Any]]]
+Value = tuple[str, list[Any]]
+Values = Mapping[int, Value]
 """`Header.values`."""
+
+
+class _Remembered:
+    """Descriptions of the studies or series that arrive now, by the UID in `tag`.
+
+    The reader of headers gives one and the same object for nearly every element that repeats, so
+    comparing all values costs little more than looking at them.
+    """
+
+    _MOST: Final = 64
+
+    def __init__(self, tag: int, plan: _LevelPlan) -> None:
+        self._tag = tag
+        self._plan = plan
+        self._known: dict[str, tuple[list[Value | None], LevelDescription]] = {}
+
+    def describe(self, values: Values) -> LevelDescription:
+        """As `_describe_level`. Safe to call from several threads."""
+        uid = str(values[self._tag][1][0])
+        parts = [values.get(tag) for tag in self._plan.tags]
+        known = self._known.get(uid)
+        if known is not None and known[0] == parts:
+            return known[1]
+        if len(self._known) >= self._MOST:
+            self._known.clear()
+        described = _describe_level(self._plan, values)
+        self._known[uid] = (parts, described)
+        return described
+
+
+_STUDIES: Final = _Remembered(tag_of("StudyInstanceUID"), _PLANS[Level.STUDY])
+_SERIES: Final = _Remembered(tag_of("SeriesInstanceUID"), _PLANS[Level.SERIES])
 
 
 def describe(
@@ -80,8 +119,8 @@ def describe(
         uids=uids,
         sop_class_uid=sop_class_uid,
         transfer_syntax_uid=TransferSyntaxUID(header.transfer_syntax_uid),
-        study=_describe_level(_PLANS[Level.STUDY], values),
-        series=_describe_level(_PLANS[Level.SERIES], values),
+        study=_STUDIES.describe(values),
+        series=_SERIES.describe(values),
         instance=_describe_level(_PLANS[Level.INSTANCE], values),
         metadata=compress(header.json),
         frame_table=frame_table,

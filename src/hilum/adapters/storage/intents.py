@@ -1,10 +1,12 @@
 """Notes about objects being written, in an append-only file for each process.
 
 A note is one `write` that the kernel has once it returned, so a killed process cannot take it
-along; nothing waits for the disk. After a power failure a note may be missing: its object is then
-an orphan without a row, which no reader sees and `hilum fsck` finds.
+along; nothing waits for the disk. What ended is noted together with the next beginning. After a
+power failure a note may be missing: its object is then an orphan without a row, which no reader
+sees and `hilum fsck` finds.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Sequence
@@ -36,16 +38,19 @@ class FileIntents:
             raise archive_fault(error, "opening the notes of writes") from error
         self._lock = threading.Lock()
         self._open: set[ObjectKey] = set()
+        self._ended: list[bytes] = []
         self._size = 0
 
     def close(self) -> None:
         """Remove the notes, unless some write is not settled: then the next start settles it."""
         with self._lock:
-            os.close(self._fd)
             if self._open:
+                with suppress(OSError):
+                    _append(self._fd, b"".join(self._ended))
                 self._own.leave()
             else:
                 self._own.close()
+            os.close(self._fd)
         for folder in self._found:
             folder.release()
         self._found.clear()
@@ -53,24 +58,25 @@ class FileIntents:
     def begin(self, key: ObjectKey) -> None:
         """See `WriteIntents.begin`. Raises `ArchiveFull` or `ArchiveUnavailable`."""
         with self._lock:
+            ended, self._ended = self._ended, []
             try:
-                self._note(_BEGUN, key)
+                self._size += _append(self._fd, b"".join((*ended, _note(_BEGUN, key))))
             except OSError as error:
                 raise archive_fault(error, "noting a write") from error
             self._open.add(key)
+            if self._size >= _COMPACT_BYTES:
+                self._size = 0
+                with suppress(OSError):  # the old notes are as good, only longer
+                    self._compact()
 
     def end(self, key: ObjectKey) -> None:
         """See `WriteIntents.end`; never fails.
 
-        A note that cannot be written only costs the next start a look at a settled key.
+        A note that a crash takes along only costs the next start a look at a settled key.
         """
         with self._lock:
             self._open.discard(key)
-            with suppress(OSError):
-                self._note(_ENDED, key)
-                if self._size >= _COMPACT_BYTES:
-                    self._size = 0
-                    self._compact()
+            self._ended.append(_note(_ENDED, key))
 
     def unfinished(self) -> list[ObjectKey]:
         """See `WriteIntents.unfinished`."""
@@ -82,11 +88,6 @@ class FileIntents:
             folder.remove()
         self._found.clear()
 
-    def _note(self, mark: bytes, key: ObjectKey) -> None:
-        # The leading line feed parts this note from one that a full disk cut short.
-        note = b"\n%b%b\n" % (mark, key.encode())
-        self._size += os.write(self._fd, note)
-
     def _compact(self) -> None:
         """Begin a new file with what is not settled; a crash leaves the old one or the new one."""
         fresh_path = self._path.with_suffix(".new")
@@ -94,13 +95,25 @@ class FileIntents:
             fresh_path.unlink()
         fresh = _open_notes(fresh_path)
         try:
-            os.write(fresh, b"".join(b"\n%b%b\n" % (_BEGUN, key.encode()) for key in self._open))
+            _append(fresh, b"".join(_note(_BEGUN, key) for key in self._open))
             fresh_path.rename(self._path)
         except OSError:
             os.close(fresh)
             raise
         os.close(self._fd)
         self._fd = fresh
+
+
+def _note(mark: bytes, key: ObjectKey) -> bytes:
+    # The leading line feed parts this note from one that a full disk cut short.
+    return b"\n%b%b\n" % (mark, key.encode())
+
+
+def _append(fd: int, notes: bytes) -> int:
+    """Write all or raise `OSError`: a disk that fills up takes a part of what it is given."""
+    if os.write(fd, notes) < len(notes):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return len(notes)
 
 
 def _open_notes(path: Path) -> int:
