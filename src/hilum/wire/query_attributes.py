@@ -157,6 +157,8 @@ def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:
     if not reading.rules.literal:
         for date_keyword, time_keyword in _PAIRED_TIMES.items():
             _combine(conditions, date_keyword, time_keyword)
+    for condition in conditions.values():
+        _demand_order(condition)
     keys = sum(len(keys) for keys in reading.items.values())
     if len(conditions) + keys > reading.rules.maximum_conditions:
         allowed = reading.rules.maximum_conditions
@@ -183,6 +185,14 @@ def _combine(conditions: dict[str, Condition], date_keyword: str, time_keyword: 
         date_keyword, dates.level, DateTimeBetween(time_keyword, low, high)
     )
     del conditions[time_keyword]
+
+
+def _demand_order(condition: Condition) -> None:
+    match = condition.match
+    if not isinstance(match, (Between, DateTimeBetween)):
+        return
+    if match.low is not None and match.high is not None and match.low > match.high:
+        raise InvalidQuery(condition.keyword, "the range ends before it begins")
 
 
 def means_attribute(name: str) -> bool:

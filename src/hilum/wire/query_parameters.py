@@ -1,5 +1,6 @@
 """From a query string to a query (PS3.18 sections 8.3.4 and 10.6; Azure DICOM service)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,7 @@ from hilum.wire.search_rules import SearchRules
 
 _RESERVED: Final = frozenset({"limit", "offset", "fuzzymatching", "includefield"})
 _ALL: Final = "all"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _UID_TAGS: Final = {
     level: f"{tag_of(keyword):08X}"
     for level, keyword in ((Level.STUDY, "StudyInstanceUID"), (Level.SERIES, "SeriesInstanceUID"))
@@ -94,6 +96,8 @@ def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:
         if piece:
             name, _, value = piece.partition("=")
             parameters.append((_decode(name, name), _decode(name, value)))
+            if _CONTROL.search(parameters[-1][1]) is not None:
+                raise InvalidQuery(printable(name), "it holds a control character")
     return parameters
 
 

@@ -34,6 +34,8 @@ def standard_match(
 ) -> Match | None:
     """Read a value as PS3.4 defines matching; None means universal matching.
 
+    A range may end before it begins: with a range of dates, times are one span with them.
+
     Raises `InvalidQuery`, naming `parameter` and never the value.
     """
     text = text.strip()
@@ -130,8 +132,6 @@ def _range(parameter: str, text: str, folding: Folding) -> Between:
     else:
         low = _time(parameter, first)[0] if first else None
         high = _time(parameter, last)[1] if last else None
-    if low is not None and high is not None and low > high:
-        raise InvalidQuery(parameter, "the range ends before it begins")
     return Between(low, high)
 
 
