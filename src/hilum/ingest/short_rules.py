@@ -19,7 +19,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]")  # all but ESC
 _DATE: Final = re.compile(r"[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])")
 _PN_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _DATE_TIME: Final = re.compile(
-    r"[0-9]{4}((0[1-9]|1[0-2])((0[1-9]|[12][0-9]|3[01])(.*?)([+-][0-9]{4})?)?)?"
+    r"[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12][0-9]|3[01])(?P<time>[0-9.]*))?)?"
+    r"(?:[+-][0-9]{4})?"
 )
 
 
@@ -50,7 +51,7 @@ def _time(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 def _date_time(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     found = _DATE_TIME.fullmatch(str(value).strip(" \0"))
-    if found is None or (found[4] and fold_time(found[4]) is None):
+    if found is None or (found["time"] and fold_time(found["time"]) is None):
         return "Value must be a date and time of the form yyyyMMddHHmmss.FFFFFF&ZZXX."
     return None
 
