@@ -13,6 +13,7 @@ from hilum.domain.instances import OnConflict
 from hilum.inbound.dimse.store import CStoreDoor
 from hilum.ingest.committer import Committer
 from hilum.ingest.pipeline import Ingest, IngestLimits
+from hilum.ports.objects import ObjectStore
 from hilum.servers.dimse import DimseServer
 from hilum.servers.dimse_options import DimseOptions
 from tests.twins import MemoryIndex, MemoryIntents, MemoryObjects
@@ -78,16 +79,23 @@ class DimseArchive:
 
 @asynccontextmanager
 async def dimse_archive(
-    folder: Path, *, on_conflict: OnConflict = OnConflict.REFUSE, **options: Any
+    folder: Path,
+    *,
+    on_conflict: OnConflict = OnConflict.REFUSE,
+    store: ObjectStore | None = None,
+    **options: Any,
 ) -> AsyncIterator[DimseArchive]:
-    """Serve until the block ends; `options` are fields of `DimseOptions`."""
+    """Serve until the block ends; `options` are fields of `DimseOptions`.
+
+    Objects go to `store` where given, which the archive's own helpers do not look into.
+    """
     index, objects, meter = MemoryIndex(), MemoryObjects(), CountingMeter()
     async with (
         DiskSpool(folder / "spool", reserve_bytes=0) as spool,
         Committer(index) as committer,
         Ingest(
             index=index,
-            objects=objects,
+            objects=store or objects,
             intents=MemoryIntents(),
             committer=committer,
             limits=IngestLimits(instances_in_flight=256),
