@@ -48,7 +48,7 @@ test-interpreters: setup ## Fast tests on every other Python >= 3.11 found here
 	@scripts/test-interpreters
 
 crash: setup ## The long crash test: 20 rounds of SIGKILL under load
-	@HILUM_CRASH_ROUNDS=20 $(BIN)/pytest -q tests/acceptance -k crash
+	@CRASH_ROUNDS=20 $(BIN)/pytest -q tests/acceptance -k crash
 
 bench: setup ## Benchmarks against Orthanc, a bare server and pydicom (see docs/benchmarks.md)
 	@scripts/services install --quiet

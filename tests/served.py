@@ -99,12 +99,8 @@ class ServedHilum:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop the server, whatever state it is in, and let go of its log."""
         try:
             self.stop()
         except subprocess.TimeoutExpired:
@@ -112,3 +108,11 @@ class ServedHilum:
             raise AssertionError("the server did not stop within 30 s of SIGTERM") from None
         finally:
             self._log.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

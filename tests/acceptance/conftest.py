@@ -18,4 +18,4 @@ def own_server(tmp_path: Path) -> Iterator[ServedHilum]:
     """A server that the test may kill; not yet started."""
     server = ServedHilum(tmp_path, dimse=True)
     yield server
-    server.stop()
+    server.close()

@@ -1,6 +1,6 @@
 """SIGKILL during concurrent STOW: nothing acknowledged is lost, nothing is half kept.
 
-Three rounds by default; HILUM_CRASH_ROUNDS=20 makes the long run.
+Three rounds by default; CRASH_ROUNDS=20 makes the long run.
 """
 
 import http.client
@@ -18,7 +18,7 @@ from bench.client import BOUNDARY, stow_bodies
 from bench.instances import ROWS_33_KB, Instance, make_study
 from tests.served import ServedHilum
 
-_ROUNDS = int(os.environ.get("HILUM_CRASH_ROUNDS", "3"))
+_ROUNDS = int(os.environ.get("CRASH_ROUNDS", "3"))
 _CONNECTIONS = 4
 _PER_REQUEST = 5
 
@@ -139,6 +139,7 @@ def _feed(server: ServedHilum) -> "Counter[str]":
 
 
 def _left_over(data: Path) -> list[Path]:
-    return [
-        path for path in (data / "spool").rglob("*") if path.is_file() and path.suffix != ".lock"
-    ]
+    """Files of arrivals in the spool and among what is being written; locks are no arrivals."""
+    places = (data / "spool", data / "incoming")
+    files = (path for place in places for path in place.rglob("*") if path.is_file())
+    return [path for path in files if path.name not in {"lock", ".exclusive"}]

@@ -84,6 +84,7 @@ def _http(
         search=archive.search,
         retrieve=archive.retrieve,
         delete=archive.delete,
+        feed=archive.index,
         meter=metrics.http,
         stow_limits=options.stow_limits(settings),
         base_url=BaseUrl.of(http.public_url, http.trusted_proxies),

@@ -13,6 +13,7 @@ from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
 from hilum.desk.api import api_router
 from hilum.desk.documents import documents_router
+from hilum.desk.feed import feed_router
 from hilum.desk.health import health_router
 from hilum.desk.landing import landing_router
 from hilum.desk.metrics import MetricsPage, metrics_router
@@ -24,6 +25,7 @@ from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.outbound.dicomweb.wado import wado_router
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
+from hilum.ports.index import FeedReader
 from hilum.ports.objects import Spool
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_dispatch import Dispatch
@@ -56,6 +58,7 @@ class HttpServices:
     search: Search
     retrieve: Retrieve
     delete: Delete
+    feed: FeedReader
     meter: HttpMeter = field(default_factory=NoHttpMeter)
     stow_limits: StowLimits = field(default_factory=StowLimits)
     base_url: BaseUrl = field(default_factory=BaseUrl)
@@ -102,6 +105,7 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
         routers.extend(_surface_routers(services, surface))
     routers += [
         (api_router(desk), "/api/v1", AccessScope.READ),
+        (feed_router(services.feed), "/api/v1", AccessScope.READ),
         (health_router(desk.readiness), "", None),
         (metrics_router(services.metrics, desk.statistics), "", metrics_scope),
         (landing_router(desk, access), "", None),

@@ -1,0 +1,61 @@
+"""The feed, page by page: what was created, updated and deleted, in order, without patient data."""
+
+from typing import Final
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hilum.domain.errors import InvalidQuery
+from hilum.domain.records import FeedEntry
+from hilum.ports.index import FeedReader
+
+_DEFAULT_LIMIT: Final = 100
+_MAXIMUM_LIMIT: Final = 1000
+_LARGEST: Final = 2**63 - 1
+
+
+def feed_router(feed: FeedReader) -> APIRouter:
+    """`/feed` below `/api/v1`."""
+    router = APIRouter(tags=["Desk"])
+
+    @router.get(
+        "/feed",
+        summary="What happened to instances, in order",
+        description=(
+            "Entries with a `sequence` above `after` (default 0), at most `limit` of them "
+            f"(default {_DEFAULT_LIMIT}, at most {_MAXIMUM_LIMIT}). To follow the feed, ask again "
+            "with the last sequence seen; an empty page means that nothing is new. Sequence "
+            "numbers grow and may have gaps."
+        ),
+    )
+    async def read_feed(request: Request) -> Response:
+        after = _number(request, "after", 0, 0, _LARGEST)
+        limit = _number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
+        entries = [_json(entry) for entry in await feed.feed(after, limit)]
+        return Response(orjson.dumps(entries), media_type="application/json")
+
+    return router
+
+
+def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+        raise InvalidQuery(name, f"give a whole number from {least} to {most}")
+    return int(text)
+
+
+def _json(entry: FeedEntry) -> dict[str, object]:
+    return {
+        "sequence": entry.sequence,
+        "time": entry.time.isoformat(timespec="milliseconds"),
+        "kind": entry.kind.value,
+        "studyInstanceUid": entry.uids.study,
+        "seriesInstanceUid": entry.uids.series,
+        "sopInstanceUid": entry.uids.sop_instance,
+        "version": entry.version,
+        "correlationId": entry.correlation_id,
+    }
