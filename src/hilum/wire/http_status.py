@@ -41,12 +41,8 @@ RETRY_AFTER_SECONDS: Final[Mapping[type[errors.HilumError], int]] = MappingProxy
 
 def http_status(error: errors.HilumError, *, dicomweb: bool) -> int:
     """Return the status code of `error` on a DICOMweb surface or on the product's own routes."""
-    for ancestor in type(error).__mro__:
-        if dicomweb and ancestor in DICOMWEB_STATUS:
-            return DICOMWEB_STATUS[ancestor]
-        if ancestor in HTTP_STATUS:
-            return HTTP_STATUS[ancestor]
-    return HTTP_STATUS[errors.HilumError]
+    statuses = {**HTTP_STATUS, **DICOMWEB_STATUS} if dicomweb else HTTP_STATUS
+    return next(statuses[kind] for kind in type(error).__mro__ if kind in statuses)
 
 
 def http_headers(error: errors.HilumError) -> dict[str, str]:

@@ -193,7 +193,10 @@ async def test_a_full_spool_fails_the_large_instance_and_not_the_others() -> Non
     assert sizes_of(outcomes) == [10, None, 20]
 
 
-async def test_a_disk_that_fills_up_while_spooling_leaves_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [3_000_000, 5_000], ids=["while-writing", "at-the-end"])
+async def test_a_disk_that_fills_up_while_spooling_leaves_no_file(
+    tmp_path: Path, size: int
+) -> None:
     keeper = Keeper()
     everything = 1 << 62
 
@@ -201,7 +204,7 @@ async def test_a_disk_that_fills_up_while_spooling_leaves_no_file(tmp_path: Path
         DiskSpool(tmp_path, reserve_bytes=everything) as spool,
         intake(keeper, spool) as taking,
     ):
-        await taking.read_parts(chunks(a_multipart(*sized(3_000_000, 20)), 65_536), MULTIPART)
+        await taking.read_parts(chunks(a_multipart(*sized(size, 20)), 65_536), MULTIPART)
         outcomes = await taking.outcomes()
         left = files_in(tmp_path)
 

