@@ -30,3 +30,9 @@ def scope_of(study: str, series: str | None = None, sop_instance: str | None = N
         None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
         None if sop_instance is None else SOPInstanceUID(parse_uid(sop_instance, "SOPInstanceUID")),
     )
+
+
+def warning(base: str, text: str) -> str:
+    """Value of a Warning header; `base` is the base URL of the request, whose host is the agent."""
+    agent = base.partition("://")[2].partition("/")[0]
+    return f'299 {agent}: "{text}"'

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from hilum.catalogue.search import RETRIEVE_URL, DataSet
 from hilum.dicom.attributes import tag_of
+from hilum.wire.request_facts import warning
 
 _STUDY: Final = f"{tag_of('StudyInstanceUID'):08X}"
 _SERIES: Final = f"{tag_of('SeriesInstanceUID'):08X}"
@@ -18,23 +19,24 @@ _PATHS: Final = ((_STUDY, "studies"), (_SERIES, "series"), (_INSTANCE, "instance
 
 # PS3.18 section 8.3.4.4: the number of remaining results is not counted, since that could cost
 # more than the search itself.
-_MORE: Final = '299 {host}: "The search matched more than {count} results. {advice}"'
-_ADVICE: Final = "Additional results can be requested with offset."
+_MORE: Final = (
+    "The search matched more than {count} results. Additional results can be requested with offset."
+)
 
 
 def search_response(
-    datasets: Sequence[DataSet], media_type: str, *, warning: str | None = None
+    datasets: Sequence[DataSet], media_type: str, *, cut: str | None = None
 ) -> Response:
-    """Render data sets, and a Warning header when the answer was cut."""
+    """Render data sets; `cut` is the Warning header of an answer that was cut."""
     if not datasets:
         return Response(status_code=204)
-    headers = {"warning": warning} if warning is not None else None
+    headers = {"warning": cut} if cut is not None else None
     return Response(orjson.dumps(datasets), media_type=media_type, headers=headers)
 
 
-def capped_warning(host: str, count: int) -> str:
+def capped_warning(base: str, count: int) -> str:
     """Value of the Warning header for an answer that the server's own limit cut."""
-    return _MORE.format(host=host, count=count, advice=_ADVICE)
+    return warning(base, _MORE.format(count=count))
 
 
 def with_retrieve_urls(

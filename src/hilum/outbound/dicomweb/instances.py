@@ -16,6 +16,7 @@ from hilum.wire.etags import entity_tag, etag_header, none_match
 from hilum.wire.media_types import DICOM, InstanceForm, negotiate_retrieve
 from hilum.wire.multipart_writer import MultipartWriter
 from hilum.wire.query_parameters import accept_of
+from hilum.wire.request_facts import warning
 from hilum.wire.surfaces import Surface
 
 
@@ -66,14 +67,11 @@ class InstanceSender:
             return _head_of_one(plan, headers)
         writer = MultipartWriter()
         headers["content-type"] = writer.content_type(DICOM)
-        if plan.left_out:
-            host = request.url.hostname or "localhost"
-            headers["warning"] = (
-                f'299 {host}: "{plan.left_out} instances cannot be given in a transfer syntax '
-                'that is accepted."'
-            )
-        status = 206 if plan.left_out else 200
         base = self._base(request)
+        if plan.left_out:
+            text = f"{plan.left_out} instances cannot be given in a transfer syntax that is named."
+            headers["warning"] = warning(base, text)
+        status = 206 if plan.left_out else 200
         heads = length = None
         if plan.complete and plan.as_stored:
             heads = [

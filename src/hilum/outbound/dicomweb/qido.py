@@ -50,10 +50,9 @@ class _Searcher:
             return search_response(datasets, media_type)
         base = self.base_url(scope) + surface.prefix
         datasets = with_retrieve_urls(in_utf_8(datasets), wanted.tags, base)
-        warning = None
-        if found.more and wanted.limit_capped:
-            warning = capped_warning(request.url.hostname or "localhost", len(datasets))
-        return search_response(datasets, media_type, warning=warning)
+        cut = found.more and wanted.limit_capped
+        said = capped_warning(base, len(datasets)) if cut else None
+        return search_response(datasets, media_type, cut=said)
 
 
 def qido_router(
