@@ -15,6 +15,7 @@ from typing import Final
 from hilum.dicom.frames import frame_table
 from hilum.dicom.header import Header, read_header
 from hilum.dicom.limits import HeaderLimits
+from hilum.dicom.memo import Memo
 from hilum.dicom.sources import FileSource, Source
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.instances import Content, Description, InMemory, Spooled, StorePolicy
@@ -37,28 +38,39 @@ class Examined:
 
 
 def examine(
-    content: Content, policy: StorePolicy, limits: HeaderLimits, meter: IngestMeter
+    content: Content,
+    policy: StorePolicy,
+    limits: HeaderLimits,
+    meter: IngestMeter,
+    memo: Memo | None = None,
 ) -> Examined:
     """Read, validate, describe and digest one instance.
+
+    `memo` is what the reader of headers remembers with; without one, it shares one with others.
 
     Raises `UnreadableInstance` (its kinds in `hilum.dicom.errors`), `LimitExceeded`, and
     `ArchiveUnavailable` when a spooled file cannot be read.
     """
     if isinstance(content, InMemory):
-        return _examine(content.data, content, policy, limits, meter)
+        return _examine(content.data, content, policy, limits, meter, memo)
     try:
         with FileSource(content.path) as source:
-            return _examine(source, content, policy, limits, meter)
+            return _examine(source, content, policy, limits, meter, memo)
     except OSError as error:
         message = f"The spooled instance cannot be read: {os.strerror(error.errno or 0)}."
         raise ArchiveUnavailable(message) from error
 
 
 def _examine(
-    source: Source, content: Content, policy: StorePolicy, limits: HeaderLimits, meter: IngestMeter
+    source: Source,
+    content: Content,
+    policy: StorePolicy,
+    limits: HeaderLimits,
+    meter: IngestMeter,
+    memo: Memo | None,
 ) -> Examined:
     with _timed(meter, Stage.READ):
-        header = read_header(source, limits=limits, wanted=WANTED_TAGS)
+        header = read_header(source, limits=limits, wanted=WANTED_TAGS, memo=memo)
     with _timed(meter, Stage.VALIDATE):
         verdict = validate(header, policy)
     if verdict.is_refused or verdict.uids is None or verdict.sop_class_uid is None:

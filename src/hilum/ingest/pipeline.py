@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self
 import structlog
 
 from hilum.dicom.limits import HeaderLimits
+from hilum.dicom.memo import Memo
 from hilum.domain.errors import (
     ArchiveFault,
     HilumError,
@@ -62,6 +63,8 @@ class IngestLimits:
     work. Larger ones could hold it up for too long."""
     threads: int = 4
     """Threads that examine the others."""
+    memo_bytes: int = 32 << 20
+    """Memory of the reader of headers for what repeats from instance to instance."""
 
 
 _INTERNAL_ERROR: Final = "The server could not keep the instance because of an internal error."
@@ -93,6 +96,7 @@ class Ingest:
         self._header_limits = header_limits or HeaderLimits()
         self._meter = meter or NoIngestMeter()
         self._admission = Admission(self._limits.instances_in_flight, self._limits.bytes_in_flight)
+        self._memo = Memo(self._limits.memo_bytes)
         self._versions = VersionBlocks(index)
         self._threads = ThreadPoolExecutor(self._limits.threads, "hilum-examine")
         self._running: set[asyncio.Task[Outcome]] = set()
@@ -176,11 +180,12 @@ class Ingest:
 
     async def _examine(self, content: Content, policy: StorePolicy) -> Examined:
         if isinstance(content, InMemory) and content.size_bytes <= self._limits.inline_bytes:
-            return examine(content, policy, self._header_limits, self._meter)
+            return self._examine_now(content, policy)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, examine, content, policy, self._header_limits, self._meter
-        )
+        return await loop.run_in_executor(self._threads, self._examine_now, content, policy)
+
+    def _examine_now(self, content: Content, policy: StorePolicy) -> Examined:
+        return examine(content, policy, self._header_limits, self._meter, self._memo)
 
     async def _keep(
         self, arrival: Arrival, examined: Examined, description: Description
