@@ -2,7 +2,9 @@
 
 import sqlite3
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hilum.adapters.database.schema import migrate
@@ -34,6 +36,14 @@ class Engine:
 def make_engine(kind: str, folder: Path) -> Engine:
     assert kind == "sqlite"
     path = folder / "index.sqlite"
-    engine = Engine(f"sqlite:///{path}", path)
-    migrate(engine.url)
-    return engine
+    path.write_bytes(_migrated())
+    return Engine(f"sqlite:///{path}", path)
+
+
+@cache
+def _migrated() -> bytes:
+    """A database as the migrations leave it, made once and copied for each test."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "index.sqlite"
+        migrate(f"sqlite:///{path}")
+        return path.read_bytes()

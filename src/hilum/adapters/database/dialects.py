@@ -10,7 +10,7 @@ from hilum.adapters.database import sqlite_names
 from hilum.adapters.database.sqlite import SqliteDialect
 
 
-def dialect_for(url: str) -> SqliteDialect:
+def dialect_for(url: str, busy_seconds: float = 5.0) -> SqliteDialect:
     """Choose by `sqlite:///path`. Raises `ValueError` for other URLs, saying what is offered."""
     try:
         parsed = make_url(url)
@@ -20,7 +20,7 @@ def dialect_for(url: str) -> SqliteDialect:
     if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
         message = f"no engine for {parsed.render_as_string()!r}: give a file, sqlite:////path/file"
         raise ValueError(message)
-    return SqliteDialect(Path(str(parsed.database)))
+    return SqliteDialect(Path(str(parsed.database)), busy_seconds)
 
 
 def create_name_search(connection: CoreConnection) -> None:

@@ -48,7 +48,8 @@ class SqlIndex:
 
     `readers` threads answer questions, each statement for `limit_seconds` at most
     (`QueryTooCostly`); a search returns `row_cap` rows at most. One thread writes. Calls wait in
-    a bounded queue and raise `ArchiveUnavailable` beyond `max_waiting`.
+    a bounded queue and raise `ArchiveUnavailable` beyond `max_waiting`, or when another process
+    keeps the database locked for `busy_seconds`.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class SqlIndex:
         limit_seconds: float = 15.0,
         row_cap: int = 1000,
         max_waiting: int = 2000,
+        busy_seconds: float = 5.0,
         effort: Effort = USUAL_EFFORT,
         now: Callable[[], int] = now_microseconds,
     ) -> None:
-        self._dialect = dialect_for(url)
+        self._dialect = dialect_for(url, busy_seconds)
         self._now = now
         self._searcher = Searcher(self._dialect, row_cap, effort)
         self._writer = Lane([Writer("index-writer", self._dialect)], max_waiting)

@@ -145,7 +145,12 @@ class SqliteDialect:
         return f"group_concat({column}, char(92))"
 
     def damage(self, connection: Connection) -> Sequence[str]:
-        found = connection.execute("PRAGMA quick_check(20)").fetchall()
+        try:
+            found = connection.execute("PRAGMA quick_check(20)").fetchall()
+        except sqlite3.DatabaseError as error:
+            if isinstance(self.translate(error), ArchiveUnavailable):
+                return [str(error)]
+            raise
         return [str(line) for (line,) in found if line != "ok"]
 
 
