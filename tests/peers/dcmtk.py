@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ _FIELD = re.compile(r"^(?P<name>[A-Z][\w. ]*?)\s*: (?P<value>.*)$", re.MULTILINE
 
 def needs_dcmtk() -> pytest.MarkDecorator:
     """Skip when DCMTK is not installed, and say how to get it."""
-    missing = [name for name in ("echoscu", "storescu", "dcmsend") if shutil.which(name) is None]
+    missing = [name for name in ("echoscu", "storescu", "dcmsend") if _program(name) is None]
     return pytest.mark.skipif(
         bool(missing),
         reason=f"DCMTK's {', '.join(missing)} not found: run scripts/services install",
@@ -99,8 +100,9 @@ def storescu(
 def _run(
     command: list[str], environment: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
+    program, *arguments = command
     return subprocess.run(
-        command,
+        [_program(program) or program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -109,6 +111,13 @@ def _run(
         check=False,
         env={**os.environ, **(environment or {})},
     )
+
+
+def _program(name: str) -> str | None:
+    """The program outside our environment: pynetdicom installs scripts of the same names there."""
+    own = Path(sys.prefix) / "bin"
+    path = [each for each in os.get_exec_path() if Path(each).resolve() != own.resolve()]
+    return shutil.which(name, path=os.pathsep.join(path))
 
 
 def _read_report(text: str) -> dict[Path, Sent]:
