@@ -85,13 +85,25 @@ class SplitAtPixels:
     """Width in bytes of the numbers whose order has to be reversed; 1 when none has."""
 
 
-class _Prefix(io.BytesIO):
-    """The first bytes of a longer source: reading past them is told apart from its end."""
+class _Source(io.BytesIO):
+    """The first bytes of an instance, or the whole of it: a value that is cut short is an error.
+
+    pydicom would take what is there and go on.
+    """
+
+    def __init__(self, data: bytes, *, whole: bool) -> None:
+        super().__init__(data)
+        self._whole = whole
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
-        if size is None or size < 0 or len(data) < size:
+        if size is not None and 0 <= size == len(data):
+            return data
+        if not self._whole:
             raise NeedsMore
+        if data:
+            message = "the data set ends inside an element"
+            raise NotConvertible(message)
         return data
 
 
@@ -105,7 +117,7 @@ def split_at_pixels(
     Raises `NeedsMore` when `source` is too short, `NotConvertible`.
     """
     encoding = encoding_of(transfer_syntax_uid)
-    stream = (io.BytesIO if whole else _Prefix)(source[dataset_offset:])
+    stream = _Source(source[dataset_offset:], whole=whole)
     dataset = _guarded(
         lambda: read_dataset(
             stream,
@@ -130,7 +142,7 @@ def split_at_pixels(
 def convert_elements(source: bytes, transfer_syntax_uid: str) -> bytes:
     """Re-encode whole elements, such as those after the pixel data. Raises `NotConvertible`."""
     encoding = encoding_of(transfer_syntax_uid)
-    stream = io.BytesIO(source)
+    stream = _Source(source, whole=True)
     dataset = _guarded(
         lambda: read_dataset(stream, encoding.is_implicit, encoding.is_little_endian)
     )
