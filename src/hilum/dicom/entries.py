@@ -2,11 +2,10 @@
 
 from typing import Final
 
-import orjson
-
 from hilum.dicom.charsets import charset_for
 from hilum.dicom.elements import BulkElement, ElementPath, ProblemKind, ValueProblem
-from hilum.dicom.memo import Context, Entry, JsonValue
+from hilum.dicom.memo import Context, Entry
+from hilum.dicom.shapes import CONTEXT_TAGS, empty_of, has_json, opening_of
 from hilum.dicom.values import CONVERTERS
 from hilum.dicom.vr import (
     BY_NAME,
@@ -53,18 +52,15 @@ def implied_vr(tag: int, written: VR | None, length: int, context: Context) -> V
 
 def value_entry(raw: bytes, tag: int, vr: VR, head: int, context: Context) -> Entry:
     """Decode the element `raw`, whose value starts after `head` bytes."""
-    if tag & 0xFFFF == 0 or tag < 0x00030000:
-        # Group lengths, commands and file meta information are no part of the JSON (PS3.18 F.2.2).
+    if not has_json(tag):
         return Entry(tag, len(raw), b"")
     value = raw[head:]
     content, problem = CONVERTERS[vr.name](value, context.surroundings, tag)
     entry = Entry(tag, len(raw), element_text(tag, vr, content))
-    if tag in _CONTEXT_TAGS or is_private_creator(tag):
+    if tag in CONTEXT_TAGS or is_private_creator(tag):
         problem = _change_context(entry, value, context) or problem
     if problem is not None:
         entry.problems = (ValueProblem(ElementPath((), tag), vr.name, *problem),)
-    if tag in context.key.wanted:
-        entry.value = json_value(entry)
     return entry
 
 
@@ -77,18 +73,7 @@ def bulk_entry(tag: int, vr: VR, head: int, length: int | None, size: int) -> En
 
 def element_text(tag: int, vr: VR, content: bytes) -> bytes:
     """Return `"GGGGEEEE":{...}` with `content` between the brackets of the value array."""
-    if content:
-        return b'"%08X":{"vr":"%b","Value":[%b]}' % (tag, vr.name.encode(), content)
-    return b'"%08X":{"vr":"%b"}' % (tag, vr.name.encode())
-
-
-def json_value(entry: Entry) -> JsonValue:
-    """Return the VR and the values that the JSON text of `entry` says."""
-    (attribute,) = orjson.loads(b"{%b}" % entry.text).values()
-    return attribute["vr"], attribute.get("Value", [])
-
-
-_CONTEXT_TAGS: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
+    return opening_of(tag, vr) + content + b"]}" if content else empty_of(tag, vr)
 
 
 def _change_context(entry: Entry, value: bytes, context: Context) -> tuple[ProblemKind, str] | None:

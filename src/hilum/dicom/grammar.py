@@ -38,12 +38,12 @@ PATTERNS: Final[Mapping[str, re.Pattern[bytes]]] = {
 }
 """What they match is also plain inside a JSON string, but for the separators."""
 
-DECIMALS: Final = re.compile(
-    rb"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?"
-    rb"(?:\\-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?)*"
-)
-"""DS values as most writers write them: a JSON number each."""
-INTEGERS: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,9})(?:\\-?(?:0|[1-9][0-9]{0,9}))*")
+_SHORT_DECIMAL: Final = rb"-?(?:0|[1-9][0-9]{0,7})(?:\.[0-9]{1,6})?"
+_SHORT_INTEGER: Final = rb"-?(?:0|[1-9][0-9]{0,8})"
+DECIMALS: Final = re.compile(rb"%b(?:\\%b)*+" % (_SHORT_DECIMAL, _SHORT_DECIMAL))
+"""DS values that are certainly short enough, and a JSON number each as they are."""
+INTEGERS: Final = re.compile(rb"%b(?:\\%b)*+" % (_SHORT_INTEGER, _SHORT_INTEGER))
+"""IS values of the same kind, inside 32 bits."""
 
 _DECIMAL: Final = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 _INTEGER: Final = re.compile(r" *[+-]?[0-9]+ *")

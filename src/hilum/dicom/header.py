@@ -4,8 +4,9 @@
 and why, is told in docs/dicom-json-differences.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hilum.dicom.elements import (
@@ -119,19 +120,21 @@ def read_header(
     Raises the errors of `hilum.dicom.errors`, and `LimitExceeded`.
     """
     limits = limits or HeaderLimits()
+    memo = memo or _SHARED_MEMO
     opening = read_opening(source)
     encoding = encoding_of(opening.transfer_syntax_uid)
     start = opening.dataset_offset
     if encoding.is_deflated:
         source, start = InflatedSource(source, start, limits), 0
     is_implicit = _is_implicit(bytes(source[start : start + 6]), encoding)
-    context = (memo or _SHARED_MEMO).start(
+    context = memo.start(
         is_implicit=is_implicit,
         is_little_endian=encoding.is_little_endian,
-        wanted=wanted | ALWAYS_WANTED,
+        wanted=_with_always_wanted(wanted),
     )
-    reader, json = _read(lambda: ElementReader(source, limits), start, context)
-    problems = reader.problems
+    reader, json = _Attempt(source, limits, memo, start).read(context)
+    report = reader.report
+    problems = report.problems
     if is_implicit != encoding.is_implicit:
         problems.insert(0, _wrong_syntax(is_implicit=is_implicit))
     return Header(
@@ -145,34 +148,48 @@ def read_header(
         json=json,
         values=reader.values,
         problems=tuple(problems),
-        bulk=tuple(reader.bulk),
-        pixel_data=reader.pixel_data,
+        bulk=tuple(report.bulk),
+        pixel_data=report.pixel_data,
     )
 
 
-def _read(
-    make_reader: Callable[[], ElementReader], start: int, context: Context
-) -> tuple[ElementReader, bytes]:
-    """Read the data set, again if its order or a late PixelRepresentation asks for it."""
-    try:
-        return _read_in_any_order(make_reader, start, context)
-    except SignUnknown:
-        reader, json = _read_in_any_order(make_reader, start, context.with_sign(False))
-    _, values = reader.values.get(PIXEL_REPRESENTATION, ("", []))
-    if values and values[0]:
-        return _read_in_any_order(make_reader, start, context.with_sign(True))
-    return reader, json
+@lru_cache(maxsize=64)
+def _with_always_wanted(wanted: frozenset[int]) -> frozenset[int]:
+    return wanted | ALWAYS_WANTED
 
 
-def _read_in_any_order(
-    make_reader: Callable[[], ElementReader], start: int, context: Context
-) -> tuple[ElementReader, bytes]:
-    reader = make_reader()
-    try:
-        return reader, reader.read(start, context)
-    except DisorderedTags:
-        reader = make_reader()
-        return reader, reader.read_disordered(start, context)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Reads a data set, and again if its order or a late PixelRepresentation asks for it."""
+
+    source: Source
+    limits: HeaderLimits
+    memo: Memo
+    start: int
+
+    def read(self, context: Context) -> tuple[ElementReader, bytes]:
+        try:
+            return self._read_in_any_order(context)
+        except SignUnknown:
+            reader, json = self._read_in_any_order(context.with_sign(False))
+        _, values = reader.values.get(PIXEL_REPRESENTATION, ("", []))
+        if values and values[0]:
+            return self._read_in_any_order(context.with_sign(True))
+        return reader, json
+
+    def _read_in_any_order(self, context: Context) -> tuple[ElementReader, bytes]:
+        try:
+            return self._read_once(context, uses_runs=True)
+        except DisorderedTags:
+            return self._read_once(context, uses_runs=False)
+
+    def _read_once(self, context: Context, *, uses_runs: bool) -> tuple[ElementReader, bytes]:
+        room = self.memo.room_bytes
+        reader = ElementReader(self.source, self.limits, room)
+        try:
+            return reader, reader.read(self.start, context, uses_runs=uses_runs)
+        finally:
+            self.memo.charge(room - reader.room_bytes)
 
 
 def _is_implicit(head: bytes, encoding: Encoding) -> bool:

@@ -3,7 +3,7 @@
 import struct
 from typing import Final, NamedTuple
 
-from hilum.dicom.vr import BY_NAME, UNDEFINED_LENGTH, VR
+from hilum.dicom.vr import BY_CODE, BY_NAME, UNDEFINED_LENGTH, VR
 
 _LENGTHS: Final = {
     True: struct.Struct("<HI").unpack_from,
@@ -38,7 +38,7 @@ def read_item_head(buffer: bytes, index: int, *, is_little_endian: bool) -> tupl
 
 def looks_explicit(code: bytes) -> bool:
     """Whether two bytes behind a tag are a VR, known or not, and no length."""
-    return len(code) == 2 and b"A" <= code[:1] <= b"Z" and b"A" <= code[1:] <= b"Z"
+    return code in BY_CODE or (len(code) == 2 and code.isalpha() and code.isupper())
 
 
 def read_uncommon_head(
@@ -51,6 +51,10 @@ def read_uncommon_head(
     a 32-bit length (PS3.5 6.2.2). Writers that confuse 16 and 32 bits of length are understood
     where only one reading fits into the `available` bytes.
     """
+    if vr is not None and available >= 12:
+        short, length = _LENGTHS[is_little_endian](buffer, index + 6)
+        if short == 0:
+            return vr, 12, length
     if vr is None and not looks_explicit(buffer[index + 4 : index + 6]):
         (length,) = _IMPLICIT_LENGTH[is_little_endian](buffer, index + 4)
         return None, 8, length

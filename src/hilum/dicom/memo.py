@@ -1,68 +1,66 @@
 """A bounded memory of elements already read: their bytes to their JSON text.
 
 The instances of a series repeat nearly every element byte for byte. What an element's bytes mean
-depends on a little context (`Context`), so each context has its own table. Elements that follow
-one another in two headers are also remembered as one `Run`, which is found with one comparison.
+depends on a little context (`Context`), so each context has its own table. Elements that followed
+one another before are also remembered as one `Run`, which is found with one comparison.
 
 Safe to use from several threads: tables are only added to with single dictionary operations, and
-losing an entry costs time, never correctness. Entries are immutable once stored, except for the
-two hints `is_fresh` and `runs`.
+losing an entry costs time, never correctness. What is stored is never changed.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from hilum.dicom.charsets import DEFAULT_CHARSET, Charset
 from hilum.dicom.elements import BulkElement, ValueProblem
+from hilum.dicom.shapes import EXPLICIT_SHAPES, IMPLICIT_SHAPES, NO_SHAPES, Shape
 from hilum.dicom.values import Surroundings
 
 JsonValue = tuple[str, list[Any]]
-"""VR and the elements of the JSON `Value` array. Shared between headers: do not change it."""
+"""VR and the elements of the JSON `Value` array. May be shared between headers: only to be read."""
 
-_ENTRY_OVERHEAD_BYTES: Final = 400
+ENTRY_OVERHEAD_BYTES: Final = 300
+"""What Python takes for one remembered element, besides its bytes and its text."""
 _CONTEXT_OVERHEAD_BYTES: Final = 2_000
 _CREATOR_OVERHEAD_BYTES: Final = 200
-_RUNS_PER_ENTRY: Final = 4
-_HEADS: Final[Mapping[tuple[bool, bool], Callable[[bytes, int], tuple[Any, ...]]]] = {
-    (True, True): struct.Struct("<HH0sI").unpack_from,
-    (True, False): struct.Struct(">HH0sI").unpack_from,
-    (False, True): struct.Struct("<HH2sH").unpack_from,
-    (False, False): struct.Struct(">HH2sH").unpack_from,
+_RUNS_PER_ELEMENT: Final = 4
+
+
+class Form(NamedTuple):
+    """How element heads are written (PS3.5 tables 7.1-1 to 7.1-3)."""
+
+    unpack_head: Callable[[bytes, int], tuple[Any, ...]]
+    """(buffer, index) -> group, element, VR of two bytes or nothing, length."""
+    shapes: Mapping[bytes, Shape]
+    """What is common to elements with the same first bytes."""
+    unpack_key: Callable[[bytes, int], tuple[Any, ...]]
+    """(buffer, index) -> key of `shapes`, length; right for elements that have a shape."""
+
+
+_FORMS: Final = {
+    (True, True): Form(
+        struct.Struct("<HH0sI").unpack_from, IMPLICIT_SHAPES, struct.Struct("<4sI").unpack_from
+    ),
+    (True, False): Form(
+        struct.Struct(">HH0sI").unpack_from, NO_SHAPES, struct.Struct(">4sI").unpack_from
+    ),
+    (False, True): Form(
+        struct.Struct("<HH2sH").unpack_from, EXPLICIT_SHAPES, struct.Struct("<6sH").unpack_from
+    ),
+    (False, False): Form(
+        struct.Struct(">HH2sH").unpack_from, NO_SHAPES, struct.Struct(">6sH").unpack_from
+    ),
 }
-"""Element heads by (implicit, little endian); PS3.5 tables 7.1-1 to 7.1-3."""
-
-
-class Run:
-    """Elements that followed a certain element before, as one piece."""
-
-    __slots__ = ("after", "bulk", "count", "last_tag", "problems", "tail", "text", "values")
-
-    def __init__(self, tail: bytes, entries: "list[Entry]", after: "Context") -> None:
-        self.tail = tail
-        self.last_tag = entries[-1].tag
-        self.count = sum(entry.count for entry in entries)
-        self.text = b",".join([entry.text for entry in entries if entry.text])
-        self.after = after
-        self.problems = tuple(problem for entry in entries for problem in entry.problems)
-        self.values = {entry.tag: entry.value for entry in entries if entry.value is not None}
-        bulk: list[BulkElement] = []
-        start = 0
-        for entry in entries:
-            bulk += [
-                BulkElement(element.path, element.vr, start + element.offset, element.length)
-                for element in entry.bulk
-            ]
-            start += entry.size
-        self.bulk = tuple(bulk)
+"""By (implicit, little endian)."""
 
 
 class Entry:
-    """One element, read. Paths and offsets in it count from the element itself."""
+    """One element, read, that is more than a text. Paths and offsets count from the element."""
 
-    __slots__ = (
-        "after", "bulk", "count", "is_fresh", "problems", "runs", "size", "tag", "text", "value",
-    )  # fmt: skip
+    __slots__ = ("after", "bulk", "count", "problems", "size", "tag", "text")
 
     def __init__(self, tag: int, size: int, text: bytes) -> None:
         self.tag = tag
@@ -74,17 +72,52 @@ class Entry:
         """Elements in it, itself included."""
         self.problems: tuple[ValueProblem, ...] = ()
         self.bulk: tuple[BulkElement, ...] = ()
-        self.value: JsonValue | None = None
-        """Of a wanted tag at the top level."""
         self.after: Context | None = None
         """The context that follows, when the element changes it."""
-        self.is_fresh = True
-        """It was not met a second time yet."""
-        self.runs: tuple[Run, ...] = ()
-        """What followed it before, latest first."""
 
-    def remember_run(self, run: Run) -> None:
-        self.runs = (run, *self.runs[: _RUNS_PER_ENTRY - 1])
+
+Found = bytes | Entry
+"""What is known of an element: its JSON text when that is all there is to say of it."""
+
+
+class Run:
+    """Elements that followed a certain element before, as one piece."""
+
+    __slots__ = ("after", "bulk", "count", "last_tag", "problems", "tail", "text", "values")
+
+    def __init__(
+        self, tail: bytes, elements: "Sequence[tuple[int, Found]]", last_tag: int, after: "Context"
+    ) -> None:
+        """Make the run of `elements`, each with where it starts in `tail`."""
+        texts = [found if isinstance(found, bytes) else found.text for _, found in elements]
+        entries = [(start, found) for start, found in elements if isinstance(found, Entry)]
+        self.tail = tail
+        self.last_tag = last_tag
+        self.text = b",".join(filter(None, texts))
+        self.after = after
+        self.count = len(elements) + sum(entry.count - 1 for _, entry in entries)
+        self.problems = tuple(problem for _, entry in entries for problem in entry.problems)
+        self.bulk = tuple(
+            BulkElement(element.path, element.vr, start + element.offset, element.length)
+            for start, entry in entries
+            for element in entry.bulk
+        )
+        wanted = after.key.wanted
+        self.values = values_of([text for text in texts if text and tag_of(text) in wanted])
+
+
+def tag_of(text: bytes) -> int:
+    """Return the tag of an attribute's JSON text."""
+    return int(text[1:9], 16)
+
+
+def values_of(texts: Sequence[bytes]) -> dict[int, JsonValue]:
+    """Return VR and values of attributes, given their JSON texts, by tag."""
+    attributes = orjson.loads(b"{%b}" % b",".join(texts))
+    return {
+        int(tag, 16): (attribute["vr"], attribute.get("Value", []))
+        for tag, attribute in attributes.items()
+    }
 
 
 class ContextKey(NamedTuple):
@@ -94,7 +127,7 @@ class ContextKey(NamedTuple):
     is_little_endian: bool
     charset: Charset
     creators: tuple[tuple[int, str], ...]
-    """(group << 16 | block << 8, private creator) of the latest private group, ascending."""
+    """(group << 16 | block << 8, private creator) of the latest private group, as they came."""
     is_signed: bool | None
     """PixelRepresentation of the data set or of one around it; None when not seen."""
     has_single_entry_lut: bool
@@ -106,27 +139,26 @@ class Context:
     """The state of reading a data set between two elements; equal states are one object."""
 
     __slots__ = (
-        "_creators", "_item", "_memo", "is_current", "is_implicit", "is_little_endian", "key",
-        "known", "surroundings", "unpack_head",
+        "_item", "_memo", "form", "is_implicit", "is_little_endian", "key", "known",
+        "runs", "surroundings",
     )  # fmt: skip
 
     def __init__(self, memo: "Memo", key: ContextKey) -> None:
         self._memo = memo
         self.key = key
-        self.known: dict[bytes, Entry] = {}
-        self.is_current = True
-        """False once the memo forgot: good to read with, but not to add to."""
+        self.known: dict[bytes, Found] = {}
+        """Elements by their bytes."""
+        self.runs: dict[bytes, tuple[Run, ...]] = {}
+        """What followed an element of the top level before, by its bytes, latest first."""
         self.is_implicit = key.is_implicit
         self.is_little_endian = key.is_little_endian
-        self.unpack_head = _HEADS[key.is_implicit, key.is_little_endian]
-        """(buffer, index) -> group, element, VR of two bytes or nothing, length."""
-        self.surroundings = Surroundings(key.charset, key.is_little_endian)
-        self._creators = dict(key.creators)
+        self.form = _FORMS[key.is_implicit, key.is_little_endian]
+        self.surroundings = Surroundings(key.charset, is_little_endian=key.is_little_endian)
         self._item: Context | None = None
 
     def creator_of(self, tag: int) -> str:
         """Return the private creator whose block `tag` lies in, or an empty text."""
-        return self._creators.get(tag & 0xFFFFFF00, "")
+        return dict(self.key.creators).get(tag & 0xFFFFFF00, "")
 
     def with_charset(self, charset: Charset) -> "Context":
         return self._memo.context(self.key._replace(charset=charset))
@@ -134,11 +166,14 @@ class Context:
     def with_creator(self, tag: int, creator: str) -> "Context":
         """Return the state in which `creator` has reserved a block; other groups are forgotten."""
         group = tag & 0xFFFF0000
-        creators = {
-            block: name for block, name in self._creators.items() if block & 0xFFFF0000 == group
-        }
-        creators[group | (tag & 0xFF) << 8] = creator
-        return self._memo.context(self.key._replace(creators=tuple(sorted(creators.items()))))
+        creators = self.key.creators
+        if creators and creators[0][0] & 0xFFFF0000 != group:
+            creators = ()
+        creators = (*creators, (group | (tag & 0xFF) << 8, creator))
+        implicit, little, charset, _, sign, lut, wanted = self.key
+        return self._memo.context(
+            ContextKey(implicit, little, charset, creators, sign, lut, wanted)
+        )
 
     def with_sign(self, is_signed: bool | None) -> "Context":
         return self._memo.context(self.key._replace(is_signed=is_signed))
@@ -158,14 +193,9 @@ class Context:
         key = self.key._replace(is_implicit=True, is_little_endian=is_little_endian)
         return self._memo.context(key)
 
-    def remember(self, raw: bytes, entry: Entry) -> None:
-        if self._memo.admit(self, len(raw) + len(entry.text) + _ENTRY_OVERHEAD_BYTES):
-            self.known[raw] = entry
-
-    def remember_run(self, first: Entry, run: Run) -> None:
-        size = len(run.tail) + len(run.text) + _ENTRY_OVERHEAD_BYTES
-        if self._memo.admit(self, size):
-            first.remember_run(run)
+    def remember_run(self, first: bytes, run: Run) -> None:
+        """Remember that `run` followed the element `first`."""
+        self.runs[first] = (run, *self.runs.get(first, ())[: _RUNS_PER_ELEMENT - 1])
 
 
 class Memo:
@@ -183,6 +213,17 @@ class Memo:
     def held_bytes(self) -> int:
         """About how much memory is in use."""
         return self._held
+
+    @property
+    def room_bytes(self) -> int:
+        """How much one header may add, to be told to `charge` when it has."""
+        return self._capacity - self._held
+
+    def charge(self, size: int) -> None:
+        """Count `size` bytes that were stored in contexts; forget everything when full."""
+        self._held += size
+        if self._held >= self._capacity:
+            self.forget()
 
     def start(
         self, *, is_implicit: bool, is_little_endian: bool, wanted: frozenset[int]
@@ -208,21 +249,11 @@ class Memo:
             self._held += _CONTEXT_OVERHEAD_BYTES + len(key.creators) * _CREATOR_OVERHEAD_BYTES
         return context
 
-    def admit(self, context: Context, size: int) -> bool:
-        """Whether `size` more bytes may be stored in `context`; forgets everything when full."""
-        if not context.is_current:
-            return False
-        self._held += size
-        if self._held <= self._capacity:
-            return True
-        self.forget()
-        return False
-
     def forget(self) -> None:
-        """Forget everything."""
+        """Forget everything. Headers that are being read go on with what they had."""
         contexts = self._contexts
         self._contexts = {}
         self._held = 0
         for context in list(contexts.values()):
-            context.is_current = False
             context.known.clear()
+            context.runs.clear()

@@ -7,8 +7,9 @@ from hilum.dicom.charsets import NAME_RESETS, Charset
 from hilum.dicom.elements import ProblemKind
 from hilum.dicom.json_text import quote
 
-_PLAIN: Final = re.compile(rb"[\x20\x21\x23-\x3c\x3e-\x5b\x5d-\x7e]{0,64}")
-"""One alphabetic group of ASCII: no `=`, `"`, backslash or control character."""
+PLAIN_NAME: Final = rb"(?!(?:[^^]*\^){5})[\x20\x21\x23-\x3c\x3e-\x5b\x5d-\x7e]{0,64}+"
+"""One alphabetic group of ASCII of at most 5 components: no `=`, `"`, backslash or control."""
+_PLAIN: Final = re.compile(PLAIN_NAME)
 _GROUPS: Final = (b'"Alphabetic":', b'"Ideographic":', b'"Phonetic":')
 _CONTROLS: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]")
 
@@ -19,10 +20,16 @@ def convert_person_names(value: bytes, charset: Charset) -> tuple[bytes, Problem
     """Return the elements of the JSON array for a value of VR PN, and its first problem."""
     value = value.rstrip(b" \0")
     if _PLAIN.fullmatch(value):
-        problem = _group_problem(value.decode("ascii")) if value.count(b"^") > 4 else None
-        return (b'{"Alphabetic":"%b"}' % value if value else b""), problem
+        return (b'{"Alphabetic":"%b"}' % value if value else b""), None
+    names = value.split(b"\\")
+    if len(names) > 1 and all(name.strip() and _PLAIN.fullmatch(name) for name in names):
+        return b",".join([b'{"Alphabetic":"%b"}' % name.rstrip() for name in names]), None
     text, valid = charset.decode(value, NAME_RESETS)
     problem = None if valid else (ProblemKind.CHARSET, "the character set cannot decode it")
+    return _decoded_names(text, problem)
+
+
+def _decoded_names(text: str, problem: Problem | None) -> tuple[bytes, Problem | None]:
     names = []
     for name in text.split("\\"):
         groups = name.rstrip(" \0").split("=")

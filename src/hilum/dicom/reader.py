@@ -1,24 +1,33 @@
 """Reads the elements of a data set in one pass; the heart of the header transcoder.
 
-Two loops read elements: `read` remembers and reuses runs of elements, `_read_item` does not. Both
-ask `_next` for one element at a time, which looks its bytes up in the memo before it decodes them.
-Positions are bytes from the start of the source; the window `_buffer` begins at `_base`.
+There are two ways to read an element. `_read_swiftly` runs through elements that are a text and
+nothing more, which nearly all are, and through runs of elements met before. `_next` reads any
+element: sequences, bulk data, what changes the context, what is damaged. Positions are bytes from
+the start of the source; an index is one in the window's buffer.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
 from typing import Final
 
-from hilum.dicom.elements import BulkElement, ElementPath, PixelDataSpan, ProblemKind, ValueProblem
-from hilum.dicom.entries import bulk_entry, element_text, implied_vr, json_value, value_entry
-from hilum.dicom.errors import MalformedElement, TruncatedInstance
+from hilum.dicom.elements import ElementPath, PixelDataSpan, ProblemKind, ValueProblem
+from hilum.dicom.entries import bulk_entry, element_text, implied_vr, value_entry
+from hilum.dicom.errors import MalformedElement
 from hilum.dicom.fragments import walk_fragments
 from hilum.dicom.heads import Head, looks_explicit, read_item_head, read_uncommon_head
 from hilum.dicom.limits import HeaderLimits
-from hilum.dicom.memo import Context, Entry, JsonValue, Run
-from hilum.dicom.sources import WINDOW_BYTES, Source
+from hilum.dicom.memo import (
+    ENTRY_OVERHEAD_BYTES,
+    Context,
+    Entry,
+    Found,
+    JsonValue,
+    Run,
+    tag_of,
+    values_of,
+)
+from hilum.dicom.report import Report
+from hilum.dicom.shapes import learn_shape
+from hilum.dicom.sources import Source
 from hilum.dicom.vr import (
     BY_CODE,
     BY_NAME,
@@ -31,11 +40,10 @@ from hilum.dicom.vr import (
     VR,
     Kind,
 )
+from hilum.dicom.window import NO_TAG, Window
 
 _LONGEST_RUN_BYTES: Final = 64 * 1024
-_PROBLEMS_PER_ELEMENT: Final = 100
-"""Problems reported under one top-level element; a sequence of thousands of bad items says no more
-than its first hundred."""
+_LONGEST_REMEMBERED_VALUE: Final = 4096
 _ZEROS_TAG: Final = 0xFFFFFFFF
 """Of the pseudo element that zeros at the end of a file become."""
 _MOST_ZEROS: Final = 1024 * 1024
@@ -44,353 +52,360 @@ _ITEM_BYTES: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 
 
 class DisorderedTags(Exception):
-    """Tags do not ascend (PS3.5 7.1), so runs cannot be trusted: read without them."""
+    """Tags at the top level do not ascend (PS3.5 7.1), so runs cannot be trusted."""
+
+
+class _Streak:
+    """Elements in a row that were met before, on their way to become a run."""
+
+    __slots__ = ("context", "elements", "first", "start")
+
+    def __init__(self, raw: bytes, position: int, context: Context) -> None:
+        """Start with the element `raw`, which lies at `position`."""
+        self.first = raw
+        self.context = context
+        """Of the first element."""
+        self.start = position + len(raw)
+        """Where the element after the first starts."""
+        self.elements: list[tuple[int, Found]] = []
+
+
+class _Level:
+    """A data set that is being read: where, how, and what came of it so far."""
+
+    __slots__ = (
+        "context", "end", "is_disordered", "last_tag", "parts", "position", "streak", "uses_runs",
+    )  # fmt: skip
+
+    def __init__(self, position: int, end: int, context: Context, *, uses_runs: bool) -> None:
+        self.position = position
+        self.end = end
+        self.context = context
+        self.uses_runs = uses_runs
+        self.parts: list[bytes] = []
+        self.last_tag = -1
+        self.is_disordered = False
+        self.streak: _Streak | None = None
 
 
 class ElementReader:
-    """Reads one data set once. `problems`, `bulk`, `values` and `pixel_data` fill on the way."""
+    """Reads one data set once; `values` and `report` fill on the way."""
 
-    def __init__(self, source: Source, limits: HeaderLimits) -> None:
-        self._source = source
-        self._size = len(source)
+    def __init__(self, source: Source, limits: HeaderLimits, memo_room_bytes: int) -> None:
+        self._window = Window(source)
         self._limits = limits
-        self._buffer = source if isinstance(source, bytes) else b""
-        self._base = 0
-        self._start = 0
-        self._skipped = 0
-        """Bytes of bulk values, which nobody looked at."""
+        self._room = memo_room_bytes
+        """Bytes that may still be stored in contexts."""
         self._count = 0
-        self._path: tuple[tuple[int, int], ...] = ()
-        self._problem_room = _PROBLEMS_PER_ELEMENT
-        self.problems: list[ValueProblem] = []
-        self.bulk: list[BulkElement] = []
+        self._header_end = 0
+        """Where the header is too long; moves on with each bulk value that is skipped."""
+        self._wanted: list[bytes] = []
         self.values: dict[int, JsonValue] = {}
-        self.pixel_data: PixelDataSpan | None = None
+        self.report = Report()
 
-    def read(self, start: int, context: Context) -> bytes:
+    @property
+    def room_bytes(self) -> int:
+        """What is left of `memo_room_bytes`."""
+        return self._room
+
+    def read(self, start: int, context: Context, *, uses_runs: bool = True) -> bytes:
         """Return the DICOM JSON object of the data set that starts at byte `start`.
 
-        Raises `DisorderedTags` or `SignUnknown` when it has to be read another way, and every
-        `UnreadableInstance` or `LimitExceeded` that the data set deserves.
+        Raises `DisorderedTags` when it has to be read without runs, `SignUnknown` when it has to
+        be read with a known PixelRepresentation, and every `UnreadableInstance` or `LimitExceeded`
+        that the data set deserves.
         """
-        self._start = position = start
-        parts: list[bytes] = []
-        streak: list[Entry] = []
-        streak_start = start
-        last_tag = -1
-        while position < self._size:
-            self._problem_room = _PROBLEMS_PER_ELEMENT
-            entry = self._next(position, self._size, context)
-            if entry.tag <= last_tag:
-                raise DisorderedTags
-            before, begin = context, position
-            position += entry.size
-            if entry.tag >= ITEM:  # a stray delimiter, or zeros at the end of the file
+        self._header_end = start + self._limits.header_bytes
+        level = _Level(start, self._window.size, context, uses_runs=uses_runs)
+        self._read_data_set(level, is_open=False)
+        self.values.update(values_of(self._wanted))
+        return _json_object(level.parts)
+
+    def _read_data_set(self, level: _Level, *, is_open: bool) -> bool:
+        """Read a data set; return whether its end was the end of the sequence around it, too.
+
+        `is_open` says that a delimiter ends it. A sequence delimiter in its place is accepted: it
+        ends both. So is the end of a sequence of defined length.
+        """
+        is_last = False
+        while level.position < level.end:
+            if not self._read_swiftly(level):
                 continue
-            last_tag = entry.tag
-            context = self._take(entry, parts, context)
-            run = None if entry.is_fresh else self._matching_run(entry, position)
-            if run is None and not entry.is_fresh:
-                if not streak:
-                    streak_start = position
-                streak.append(entry)
-                if position - streak_start < _LONGEST_RUN_BYTES:
+            entry, raw, is_known = self._next(level.position, level.end, level.context)
+            if entry.tag >= ITEM:  # a delimiter, or zeros that fill up the end
+                level.position += entry.size
+                if is_open and entry.tag != _ZEROS_TAG:
+                    is_open, is_last = False, entry.tag == SEQUENCE_DELIMITER
+                    break
+                continue
+            self._take(level, entry, raw, is_known=is_known)
+        if is_open and level.end == self._window.size:
+            tag, _ = self.report.path[-1]
+            raise self._window.unfinished(tag, level.end, level.end, "the end of an item")
+        if level.uses_runs:
+            self._end_streak(level, level.position, level.last_tag)
+        if level.is_disordered:
+            level.parts = self._put_in_order(level.parts)
+        return is_last
+
+    def _read_swiftly(self, level: _Level) -> bool:  # noqa: C901, PLR0912, PLR0915
+        """Read elements that are only texts; return False when the context changed instead.
+
+        One function with everything in local names, since nearly all elements come through here.
+        """
+        context, parts, last_tag = level.context, level.parts, level.last_tag
+        buffer, base = self._window.buffer, self._window.base
+        known, runs = context.known, context.runs
+        _, shapes, unpack_key = context.form
+        surroundings, wanted, uses_runs = context.surroundings, context.key.wanted, level.uses_runs
+        streak = level.streak
+        room, spent = self._room, 0
+        horizon = min(len(buffer), level.end - base, self._header_end - base)
+        last_head = horizon - 8
+        index = level.position - base
+        count, most = 0, self._limits.elements - self._count
+        is_stuck = True
+        for count in range(most):  # noqa: B007 - read behind the loop
+            if index > last_head:
+                break
+            key, length = unpack_key(buffer, index)
+            shape = shapes.get(key)
+            if shape is None:
+                break
+            stop = index + 8 + length
+            if stop > horizon:
+                break
+            tag, is_plain, plain_opening, plain_closing, convert, opening, empty = shape
+            if tag <= last_tag:
+                if uses_runs:
+                    raise DisorderedTags
+                level.is_disordered = True
+            raw = buffer[index:stop]
+            text = known.get(raw)
+            if text is None:
+                value = raw[8:]
+                if is_plain is not None and is_plain(value):
+                    value = value.rstrip(b" \0")
+                    text = plain_opening + value + plain_closing if value else empty
+                else:
+                    content, problem = convert(value, surroundings, tag)
+                    if problem is not None:
+                        break
+                    text = opening + content + b"]}" if content else empty
+                if spent < room and length <= _LONGEST_REMEMBERED_VALUE:
+                    known[raw] = text
+                    spent += length + ENTRY_OVERHEAD_BYTES
+                if streak is not None:
+                    self._end_streak(level, base + index, last_tag)
+                    streak = None
+            elif text.__class__ is not bytes:
+                break
+            elif uses_runs:
+                run = _matching_run(runs.get(raw), buffer, stop)
+                if run is None:
+                    if streak is None:
+                        streak = level.streak = _Streak(raw, base + index, context)
+                    else:
+                        streak.elements.append((base + index - streak.start, text))
+                else:
+                    if streak is not None:
+                        self._end_streak(level, base + index, last_tag)
+                        streak = None
+                    parts.append(text)
+                    if tag in wanted:
+                        self._wanted.append(text)
+                    self._take_run(run, parts, base + stop)
+                    index = stop + len(run.tail)
+                    last_tag = run.last_tag
+                    if run.after is not context:
+                        level.context = run.after
+                        self._count += 1
+                        is_stuck = False
+                        break
                     continue
-                before, begin = context, position
-            self._learn(streak, streak_start, begin, before)
-            streak = []
-            if run is not None:
-                context, last_tag = self._take_run(run, position, parts), run.last_tag
-                position += len(run.tail)
-        self._learn(streak, streak_start, position, context)
-        return b"{%b}" % b",".join(parts)
+            parts.append(text)
+            if tag in wanted:
+                self._wanted.append(text)
+            last_tag = tag
+            index = stop
+        else:
+            count = most
+        self._count += count
+        self._room -= spent
+        level.position = base + index
+        level.last_tag = last_tag
+        return is_stuck and level.position < level.end
 
-    def read_disordered(self, start: int, context: Context) -> bytes:
-        """Do what `read` does, for tags in any order; the last of equal tags counts."""
-        self._start = start
-        text, _, _ = self._read_item(start, self._size, context, is_open=False)
-        return text
-
-    def _take(self, entry: Entry, parts: list[bytes], context: Context) -> Context:
+    def _take(self, level: _Level, entry: Entry, raw: bytes, *, is_known: bool) -> None:
+        """Add the element at the position of `level` to it."""
+        tag, position = entry.tag, level.position
+        if tag <= level.last_tag:
+            if level.uses_runs:
+                raise DisorderedTags
+            level.is_disordered = True
+        level.position += entry.size
+        run = None
+        if level.uses_runs:
+            if is_known:
+                index = level.position - self._window.base
+                run = _matching_run(level.context.runs.get(raw), self._window.buffer, index)
+            if is_known and run is None:
+                if level.streak is None:
+                    level.streak = _Streak(raw, position, level.context)
+                else:
+                    level.streak.elements.append((position - level.streak.start, entry))
+            else:
+                self._end_streak(level, position, level.last_tag)
+        level.last_tag = tag
         if entry.text:
-            parts.append(entry.text)
-        if entry.value is not None:
-            self.values[entry.tag] = entry.value
-        return entry.after or context
+            level.parts.append(entry.text)
+            if tag in level.context.key.wanted:
+                self._wanted.append(entry.text)
+        level.context = entry.after or level.context
+        if run is not None:
+            self._take_run(run, level.parts, level.position)
+            level.position += len(run.tail)
+            level.last_tag = run.last_tag
+            level.context = run.after
 
-    def _matching_run(self, entry: Entry, position: int) -> Run | None:
-        index = position - self._base
-        for run in entry.runs:
-            if self._buffer.startswith(run.tail, index):
-                return run
-        return None
-
-    def _take_run(self, run: Run, position: int, parts: list[bytes]) -> Context:
+    def _take_run(self, run: Run, parts: list[bytes], position: int) -> None:
         self._count_elements(run.count, position)
         if run.text:
             parts.append(run.text)
         if run.values:
             self.values.update(run.values)
         if run.problems or run.bulk:
-            self._report(run.problems, run.bulk, position)
-        return run.after
+            self.report.add(run.problems, run.bulk, position)
 
-    def _learn(self, streak: list[Entry], start: int, end: int, after: Context) -> None:
-        """Remember that the elements of `streak` but its first lie between `start` and `end`."""
-        index = start - self._base
-        if len(streak) > 1 and index >= 0:
-            tail = self._buffer[index : end - self._base]
-            after.remember_run(streak[0], Run(tail, streak[1:], after))
+    def _end_streak(self, level: _Level, end: int, last_tag: int) -> None:
+        """Remember the streak of `level` as a run that ends before byte `end`."""
+        streak = level.streak
+        if streak is None:
+            return
+        level.streak = None
+        index, size = streak.start - self._window.base, end - streak.start
+        if streak.elements and index >= 0 and size <= min(_LONGEST_RUN_BYTES, self._room):
+            tail = self._window.buffer[index : index + size]
+            run = Run(tail, streak.elements, last_tag, level.context)
+            streak.context.remember_run(streak.first, run)
+            self._room -= size + len(run.text) + ENTRY_OVERHEAD_BYTES
 
-    def _report(
-        self, problems: Sequence[ValueProblem], bulk: Sequence[BulkElement], position: int
-    ) -> None:
-        """Report what lies relative to `position` and to the current path."""
-        path = self._path
-        for problem in problems[: self._problem_room]:
-            where = ElementPath(path + problem.path.items, problem.path.tag)
-            self.problems.append(ValueProblem(where, problem.vr, problem.kind, problem.reason))
-        self._problem_room -= len(problems)
-        for element in bulk:
-            where = ElementPath(path + element.path.items, element.path.tag)
-            offset = position + element.offset
-            self.bulk.append(BulkElement(where, element.vr, offset, element.length))
-
-    def _next(self, position: int, end: int, context: Context) -> Entry:
-        """Return the element at `position`; what it reports besides its entry is reported."""
-        index = position - self._base
-        if index + 12 > len(self._buffer) or end - position < 8:
-            if end - position < 8:
-                return self._ending(position, end)
-            index = self._load(position, 12)
-        buffer = self._buffer
-        group, element, code, length = context.unpack_head(buffer, index)
-        vr, head, remembered = None, 8, REMEMBERED_BYTES
+    def _next(self, position: int, end: int, context: Context) -> tuple[Entry, bytes, bool]:
+        """Return the element at `position`, its bytes if worth remembering, and if it was known."""
+        window = self._window
+        if end - position < 8:
+            return self._ending(position, end), b"", False
+        buffer, index = window.buffer, position - window.base
+        if index + 12 > len(buffer):
+            index = window.load(position, 12)
+            buffer = window.buffer
+        group, element, code, length = context.form.unpack_head(buffer, index)
+        vr, head_size, remembered = None, 8, REMEMBERED_BYTES
         if code:
             vr = BY_CODE.get(code)
             if vr is None or vr.has_long_length:
-                vr, head, length = read_uncommon_head(
+                vr, head_size, length = read_uncommon_head(
                     buffer, index, end - position, vr, is_little_endian=context.is_little_endian
                 )
             if vr is not None:
                 remembered = vr.remembered_bytes
-        tag = group << 16 | element
-        raw = None
-        if length <= remembered:
-            size = head + length
-            if size > end - position:
-                raise self._overrun(tag, position, size, end)
-            if index + size > len(buffer):
-                index = self._load(position, size)
-                buffer = self._buffer
-            raw = buffer[index : index + size]
-            entry = context.known.get(raw)
-            if entry is not None:
-                entry.is_fresh = False
-                self._count_elements(entry.count, position)
-                if entry.problems or entry.bulk:
-                    self._report(entry.problems, entry.bulk, position)
-                return entry
-        elif length != UNDEFINED_LENGTH and head + length > end - position:
-            raise self._overrun(tag, position, head + length, end)
-        return self._decode(position, end, context, Head(tag, vr, head, length), raw)
+        head = Head(group << 16 | element, vr, head_size, length)
+        size = head_size + length
+        if length != UNDEFINED_LENGTH and size > end - position:
+            raise window.overrun(head.tag, position, size, end)
+        if length > remembered:
+            return self._decode(position, end, context, head, b"")
+        if index + size > len(buffer):
+            index = window.load(position, size)
+            buffer = window.buffer
+        raw = buffer[index : index + size]
+        found = context.known.get(raw)
+        if found is None:
+            if vr is not None and vr.kind is Kind.SEQUENCE:
+                self._count_elements(1, position)
+                return self._sequence(position, end, context, head, raw)
+            return self._decode(position, end, context, head, raw)
+        entry = Entry(head.tag, size, found) if isinstance(found, bytes) else found
+        self._count_elements(entry.count, position)
+        if entry.problems or entry.bulk:
+            self.report.add(entry.problems, entry.bulk, position)
+        return entry, raw, True
 
     def _count_elements(self, number: int, position: int) -> None:
         self._count += number
         if self._count > self._limits.elements:
             raise self._limits.exceeded("elements", "The data set has more elements")
-        if position - self._start - self._skipped > self._limits.header_bytes:
+        if position > self._header_end:
             raise self._limits.exceeded("header_bytes", "The header is longer")
 
     def _decode(
-        self, position: int, end: int, context: Context, head: Head, raw: bytes | None
-    ) -> Entry:
-        """Return the entry of an element the memo does not know; `raw` when it shall know it."""
+        self, position: int, end: int, context: Context, head: Head, raw: bytes
+    ) -> tuple[Entry, bytes, bool]:
+        """Do what `_next` does for an element that is not known, or too long to be."""
         tag, vr, _, length = head
         if tag >= ITEM:
-            return self._delimiter(position, head)
+            return self._delimiter(position, head), b"", False
         if tag == 0 and length == 0:
-            return self._ending(position, end)
+            return self._ending(position, end), b"", False
         self._count_elements(1, position)
         is_undefined = length == UNDEFINED_LENGTH
         if is_undefined and vr is not None and vr.kind is Kind.UNKNOWN:
-            return self._sequence(position, end, context, head, None)
+            return self._sequence(position, end, context, head, raw)
         if vr is None or vr.kind is Kind.UNKNOWN:
             vr = implied_vr(tag, vr, length, context)
         if vr.kind is Kind.SEQUENCE or (is_undefined and self._starts_item(position, head, vr)):
             return self._sequence(position, end, context, head, raw)
         if is_undefined:
-            return self._encapsulated(position, context, head, vr)
-        return self._plain_element(position, context, head, vr, raw)
+            return self._encapsulated(position, context, head, vr), b"", False
+        if vr.kind is Kind.VALUE:
+            return self._value(position, context, head, vr, raw)
+        return self._bulk(position, context, head, vr, raw)
 
-    def _plain_element(
-        self, position: int, context: Context, head: Head, vr: VR, raw: bytes | None
-    ) -> Entry:
-        """Return the entry of an element of defined length that is no sequence."""
-        tag, _, head_size, length = head
-        size = head_size + length
-        if vr.kind is not Kind.VALUE:
-            entry = bulk_entry(tag, vr, head_size, length, size)
-            self._skipped += length
-            if tag in PIXEL_DATA_TAGS:
-                raw = None
-                self._found_pixel_data(PixelDataSpan(tag, vr.name, position + head_size, length))
-        elif raw is not None:
-            entry = value_entry(raw, tag, vr, head_size, context)
+    def _value(
+        self, position: int, context: Context, head: Head, vr: VR, raw: bytes
+    ) -> tuple[Entry, bytes, bool]:
+        size = head.size + head.length
+        if not raw:
+            if position + size > self._header_end:
+                raise self._limits.exceeded("header_bytes", "The header is longer")
+            index = self._window.load(position, size)
+            long = self._window.buffer[index : index + size]
+            return value_entry(long, head.tag, vr, head.size, context), b"", False
+        entry = value_entry(raw, head.tag, vr, head.size, context)
+        if context.is_little_endian:
+            learn_shape(raw, head.tag, vr, is_implicit=context.is_implicit)
+        if entry.text and not entry.problems and entry.after is None:
+            self._remember(context, raw, entry.text)
         else:
-            if length > self._limits.header_bytes:
-                raise self._limits.exceeded("header_bytes", "A value in the header is longer")
-            index = self._load(position, size)
-            entry = value_entry(self._buffer[index : index + size], tag, vr, head_size, context)
-        if raw is not None:
-            context.remember(raw, entry)
-        if entry.problems or entry.bulk:
-            self._report(entry.problems, entry.bulk, position)
-        return entry
+            self._remember(context, raw, entry)
+            self.report.add(entry.problems, (), position)
+        return entry, raw, False
+
+    def _bulk(
+        self, position: int, context: Context, head: Head, vr: VR, raw: bytes
+    ) -> tuple[Entry, bytes, bool]:
+        tag, _, head_size, length = head
+        entry = bulk_entry(tag, vr, head_size, length, head_size + length)
+        self._header_end += length
+        self.report.add((), entry.bulk, position)
+        if tag in PIXEL_DATA_TAGS:
+            self.report.add_pixel_data(PixelDataSpan(tag, vr.name, position + head_size, length))
+        elif raw:
+            self._remember(context, raw, entry)
+        return entry, raw, False
+
+    def _remember(self, context: Context, raw: bytes, found: Found) -> None:
+        if self._room > 0:
+            context.known[raw] = found
+            text = found if isinstance(found, bytes) else found.text
+            self._room -= len(raw) + len(text) + ENTRY_OVERHEAD_BYTES
 
     def _starts_item(self, position: int, head: Head, vr: VR) -> bool:
         """Whether an element of undefined length and unknown VR is a sequence (PS3.5 6.2.2)."""
         if vr.kind is not Kind.UNKNOWN:
             return False
-        index = self._load(position, head.size + 4)
-        return self._buffer[index + head.size :][:4] in _ITEM_BYTES
-
-    def _sequence(
-        self, position: int, end: int, context: Context, head: Head, raw: bytes | None
-    ) -> Entry:
-        tag = head.tag
-        if len(self._path) >= self._limits.nesting_levels:
-            raise self._limits.exceeded("nesting_levels", "Sequences are nested deeper")
-        problems, bulk, count = len(self.problems), len(self.bulk), self._count
-        stop, start = None, position + head.size
-        if head.length != UNDEFINED_LENGTH:
-            stop = start + head.length
-        content, after = self._read_items(start, stop, end, context, head)
-        entry = Entry(tag, after - position, element_text(tag, BY_NAME["SQ"], content))
-        entry.count += self._count - count
-        if tag in context.key.wanted:
-            entry.value = json_value(entry)
-        index = position - self._base
-        if raw is None and entry.size <= REMEMBERED_BYTES and index >= 0:
-            raw = self._buffer[index : index + entry.size]
-            known = context.known.get(raw)
-            if known is not None:
-                known.is_fresh = False
-                return known
-        if raw is not None and self._problem_room > 0:
-            depth = len(self._path)
-            entry.problems = tuple(
-                replace(problem, path=_relative(problem.path, depth))
-                for problem in self.problems[problems:]
-            )
-            entry.bulk = tuple(
-                replace(
-                    element,
-                    path=_relative(element.path, depth),
-                    offset=element.offset - position,
-                )
-                for element in self.bulk[bulk:]
-            )
-            context.remember(raw, entry)
-        return entry
-
-    def _read_items(
-        self, start: int, stop: int | None, end: int, context: Context, head: Head
-    ) -> tuple[bytes, int]:
-        """Return the JSON objects of a sequence's items and the byte behind the sequence."""
-        bound = end if stop is None else stop
-        is_unknown = head.vr is not None and head.vr.kind is Kind.UNKNOWN
-        is_little = context.is_little_endian
-        path = self._path
-        texts: list[bytes] = []
-        position = start
-        while stop is None or position < stop:
-            if bound - position < 8:
-                raise self._unfinished(head.tag, position, bound, "an item or delimiter")
-            index = self._load(position, 8)
-            if is_unknown and not texts:
-                is_little = self._buffer[index : index + 4] != _ITEM_BYTES[1]
-            tag, length = read_item_head(self._buffer, index, is_little_endian=is_little)
-            position += 8
-            if tag == SEQUENCE_DELIMITER:
-                position = stop or position
-                break
-            if tag != ITEM:
-                raise MalformedElement(
-                    head.tag, position - 8, "an item is expected and there is none"
-                )
-            self._count_elements(1, position)
-            self._path = (*path, (head.tag, len(texts)))
-            is_open = length == UNDEFINED_LENGTH
-            item_end = bound if is_open else position + length
-            if item_end > bound:
-                raise self._overrun(head.tag, position - 8, 8 + length, bound)
-            inner = self._item_context(position, item_end, context, is_little_endian=is_little)
-            text, position, is_closed = self._read_item(position, item_end, inner, is_open=is_open)
-            texts.append(text)
-            if is_closed:
-                break
-        self._path = path
-        return b",".join(texts), position
-
-    def _item_context(
-        self, position: int, end: int, context: Context, *, is_little_endian: bool
-    ) -> Context:
-        """Return the context of an item; it may have implicit VR in explicit data (PS3.5 6.2.2)."""
-        if context.is_implicit or end - position < 8:
-            return context.item()
-        index = self._load(position, 8)
-        if looks_explicit(self._buffer[index + 4 : index + 6]):
-            return context.item()
-        return context.implicit(is_little_endian=is_little_endian).item()
-
-    def _read_item(
-        self, position: int, end: int, context: Context, *, is_open: bool
-    ) -> tuple[bytes, int, bool]:
-        """Return the JSON object of a data set, the byte behind it, and whether it was the last.
-
-        `is_open` says that a delimiter ends it. A sequence delimiter in its place is accepted: it
-        ends the sequence too. So is the end of a sequence of defined length.
-        """
-        parts: list[bytes] = []
-        tags: list[int] = []
-        is_last = False
-        while position < end:
-            entry = self._next(position, end, context)
-            position += entry.size
-            if entry.tag >= ITEM:
-                is_last = entry.tag == SEQUENCE_DELIMITER and is_open
-                if is_open and entry.tag != _ZEROS_TAG:
-                    break
-                continue
-            tags.append(entry.tag)
-            parts.append(entry.text)
-            if entry.value is not None:
-                self.values[entry.tag] = entry.value
-            context = entry.after or context
-        else:
-            if is_open and end == self._size:
-                raise TruncatedInstance(self._path[-1][0], end, "no delimiter ends its item")
-        if any(later <= earlier for earlier, later in pairwise(tags)):
-            tags, parts = self._put_in_order(tags, parts)
-        return b"{%b}" % b",".join([part for part in parts if part]), position, is_last
-
-    def _put_in_order(self, tags: list[int], parts: list[bytes]) -> tuple[list[int], list[bytes]]:
-        """Sort elements by tag and keep the last of equal ones (PS3.18 F.2.2)."""
-        latest = dict(zip(tags, parts, strict=True))
-        if len(latest) < len(tags):
-            repeated = sorted(tag for tag, number in Counter(tags).items() if number > 1)
-            reason = "it occurs more than once; the last occurrence counts"
-            self._report(
-                [
-                    ValueProblem(ElementPath((), tag), "", ProblemKind.DUPLICATE, reason)
-                    for tag in repeated
-                ],
-                (),
-                0,
-            )
-        ordered = sorted(latest)
-        return ordered, [latest[tag] for tag in ordered]
+        index = self._window.load(position, head.size + 4) + head.size
+        return self._window.buffer[index : index + 4] in _ITEM_BYTES
 
     def _encapsulated(self, position: int, context: Context, head: Head, vr: VR) -> Entry:
         """Return the entry of a value in fragments (PS3.5 A.4), of which only heads are read."""
@@ -398,22 +413,18 @@ class ElementReader:
             raise MalformedElement(head.tag, position, f"VR {vr.name} cannot have undefined length")
         offset = position + head.size
         offsets, lengths, after = walk_fragments(
-            self._source,
+            self._window.source,
             offset,
             head.tag,
             self._limits,
             is_little_endian=context.is_little_endian,
         )
-        self._skipped += after - offset
+        self._header_end += after - offset
         name = "OB" if head.vr is None and vr.name == "OW" else vr.name
         entry = bulk_entry(head.tag, BY_NAME[name], head.size, None, after - position)
-        self._report((), entry.bulk, position)
-        self._found_pixel_data(PixelDataSpan(head.tag, name, offset, None, offsets, lengths))
+        self.report.add((), entry.bulk, position)
+        self.report.add_pixel_data(PixelDataSpan(head.tag, name, offset, None, offsets, lengths))
         return entry
-
-    def _found_pixel_data(self, span: PixelDataSpan) -> None:
-        if span.tag in PIXEL_DATA_TAGS and not self._path:
-            self.pixel_data = span
 
     def _delimiter(self, position: int, head: Head) -> Entry:
         if head.tag not in (ITEM_DELIMITER, SEQUENCE_DELIMITER):
@@ -423,40 +434,101 @@ class ElementReader:
     def _ending(self, position: int, end: int) -> Entry:
         """Return a pseudo element for zeros up to `end`, with which some writers fill up files."""
         if end - position <= _MOST_ZEROS:
-            index = self._load(position, end - position)
-            rest = self._buffer[index : index + end - position]
+            index = self._window.load(position, end - position)
+            rest = self._window.buffer[index : index + end - position]
             if rest.count(0) == len(rest):
                 return Entry(_ZEROS_TAG, end - position, b"")
-        raise self._unfinished(0, position, end, "an element head")
+        raise self._window.unfinished(NO_TAG, position, end, "an element head")
 
-    def _overrun(
-        self, tag: int, position: int, size: int, end: int
-    ) -> TruncatedInstance | MalformedElement:
-        reason = f"it needs {size} bytes where {end - position} are left"
-        if end == self._size:
-            return TruncatedInstance(tag, position, reason)
-        return MalformedElement(tag, position, reason + " in the item or sequence around it")
+    def _sequence(
+        self, position: int, end: int, context: Context, head: Head, raw: bytes
+    ) -> tuple[Entry, bytes, bool]:
+        report = self.report
+        if len(report.path) >= self._limits.nesting_levels:
+            raise self._limits.exceeded("nesting_levels", "Sequences are nested deeper")
+        mark, count = report.mark(), self._count
+        content, after = self._read_items(position + head.size, end, context, head)
+        entry = Entry(head.tag, after - position, element_text(head.tag, BY_NAME["SQ"], content))
+        entry.count += self._count - count
+        index = position - self._window.base
+        if not raw and entry.size <= REMEMBERED_BYTES and index >= 0:
+            raw = self._window.buffer[index : index + entry.size]
+            known = context.known.get(raw)
+            if isinstance(known, Entry):
+                return known, raw, True
+        found = report.since(mark, position)
+        if raw and found is not None:
+            entry.problems, entry.bulk = found
+            self._remember(context, raw, entry)
+        return entry, raw, False
 
-    def _unfinished(
-        self, tag: int, position: int, end: int, what: str
-    ) -> TruncatedInstance | MalformedElement:
-        reason = f"{what} is incomplete or missing"
-        if end == self._size:
-            return TruncatedInstance(tag, position, reason)
-        return MalformedElement(tag, position, reason)
+    def _read_items(self, start: int, end: int, context: Context, head: Head) -> tuple[bytes, int]:
+        """Return the JSON objects of a sequence's items and the byte behind the sequence."""
+        window, report = self._window, self.report
+        stop = None if head.length == UNDEFINED_LENGTH else start + head.length
+        bound = end if stop is None else stop
+        is_unknown = head.vr is not None and head.vr.kind is Kind.UNKNOWN
+        is_little = context.is_little_endian
+        path = report.path
+        texts: list[bytes] = []
+        position = start
+        while stop is None or position < stop:
+            index = position - window.base
+            if bound - position < 8:
+                raise window.unfinished(head.tag, position, bound, "an item or delimiter")
+            if index + 16 > len(window.buffer):
+                index = window.load(position, 16)
+            if is_unknown and not texts:
+                is_little = window.buffer[index : index + 4] != _ITEM_BYTES[1]
+            tag, length = read_item_head(window.buffer, index, is_little_endian=is_little)
+            position += 8
+            if tag == SEQUENCE_DELIMITER:
+                return b",".join(texts), stop or position
+            if tag != ITEM:
+                reason = "an item is expected and there is none"
+                raise MalformedElement(head.tag, position - 8, reason)
+            self._count_elements(1, position)
+            is_open = length == UNDEFINED_LENGTH
+            item_end = bound if is_open else position + length
+            if item_end > bound:
+                raise window.overrun(head.tag, position - 8, 8 + length, bound)
+            report.path = (*path, (head.tag, len(texts)))
+            inner = context.item()
+            code = window.buffer[index + 12 : index + 14]
+            if not context.is_implicit and item_end - position >= 8 and not looks_explicit(code):
+                # Implicit VR may hide in explicit data sets (PS3.5 6.2.2).
+                inner = context.implicit(is_little_endian=is_little).item()
+            level = _Level(position, item_end, inner, uses_runs=False)
+            is_last = self._read_data_set(level, is_open=is_open)
+            report.path = path
+            texts.append(_json_object(level.parts))
+            position = level.position
+            if is_last:
+                break
+        return b",".join(texts), position
 
-    def _load(self, position: int, size: int) -> int:
-        """Have `size` bytes from `position` in the buffer, or all there are; return the index."""
-        index = position - self._base
-        if (index >= 0 and index + size <= len(self._buffer)) or isinstance(self._source, bytes):
-            return index
-        wanted = max(size, WINDOW_BYTES)
-        self._buffer = bytes(self._source[position : position + wanted])
-        self._base = position
-        if len(self._buffer) < min(size, self._size - position):
-            raise TruncatedInstance(0, position, "the file became shorter while it was read")
-        return 0
+    def _put_in_order(self, parts: list[bytes]) -> list[bytes]:
+        """Sort elements by tag and keep the last of equal ones (PS3.18 F.2.2)."""
+        latest = {tag_of(text): text for text in parts}
+        if len(latest) < len(parts):
+            times = Counter(map(tag_of, parts))
+            reason = "it occurs more than once; the last occurrence counts"
+            problems = [
+                ValueProblem(ElementPath((), tag), "", ProblemKind.DUPLICATE, reason)
+                for tag in sorted(times)
+                if times[tag] > 1
+            ]
+            self.report.add(problems, (), 0)
+        return [latest[tag] for tag in sorted(latest)]
 
 
-def _relative(path: ElementPath, depth: int) -> ElementPath:
-    return ElementPath(path.items[depth:], path.tag)
+def _json_object(parts: list[bytes]) -> bytes:
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _matching_run(runs: tuple[Run, ...] | None, buffer: bytes, index: int) -> Run | None:
+    if runs is not None:
+        for run in runs:
+            if buffer.startswith(run.tail, index):
+                return run
+    return None

@@ -7,7 +7,7 @@ the value, or None. None of them raises: what cannot be told is left out or null
 import re
 import struct
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal
 
 import orjson
 
@@ -19,11 +19,16 @@ from hilum.dicom.person_names import convert_person_names
 from hilum.dicom.vr import LUT_DESCRIPTORS
 
 
-class Surroundings(NamedTuple):
+class Surroundings:
     """What a value field must be read with, besides its VR."""
 
-    charset: Charset
-    is_little_endian: bool
+    __slots__ = ("byte_order", "charset", "order_code")
+
+    def __init__(self, charset: Charset, *, is_little_endian: bool) -> None:
+        self.charset = charset
+        self.byte_order: Literal["little", "big"] = "little" if is_little_endian else "big"
+        self.order_code = "<" if is_little_endian else ">"
+        """Of the `struct` module."""
 
 
 Converted = tuple[bytes, Problem | None]
@@ -31,6 +36,17 @@ Converter = Callable[[bytes, Surroundings, int], Converted]
 """(value field, surroundings, tag) -> (JSON, problem)."""
 
 _UNDECODABLE: Final = (ProblemKind.CHARSET, "the character set cannot decode it")
+
+
+def _has_gap(value: bytes) -> bool:
+    """Whether an empty value is among others, or padding inside of a value field."""
+    return (
+        b"\\\\" in value
+        or b" \\" in value
+        or b"\\ " in value
+        or value.startswith(b"\\")
+        or value.endswith(b"\\")
+    )
 
 
 def _plain_texts(vr: str) -> Converter:
@@ -44,6 +60,8 @@ def _plain_texts(vr: str) -> Converter:
         value = value.strip(b" \0") if strips_leading else value.rstrip(b" \0")
         if b"\\" not in value:
             return (b'"%b"' % value if value else b""), None
+        if not _has_gap(value):
+            return b'"' + value.replace(b"\\", b'","') + b'"', None
         parts = [part.strip() if strips_leading else part.rstrip() for part in value.split(b"\\")]
         return b",".join([b'"%b"' % part if part else b"null" for part in parts]), None
 
@@ -102,17 +120,14 @@ def _person_names(value: bytes, surroundings: Surroundings, _: int) -> Converted
     return convert_person_names(value, surroundings.charset)
 
 
-def _numbers(vr: str, simple: re.Pattern[bytes], maximum: int) -> Converter:
+def _numbers(vr: str, simple: re.Pattern[bytes]) -> Converter:
     """DS and IS: a JSON number where the text is a number, else the text itself."""
     matches = simple.fullmatch
 
     def convert(value: bytes, _: Surroundings, __: int) -> Converted:
         value = value.strip(b" \0")
-        if matches(value) and len(max(value.split(b"\\"), key=len)) <= maximum:
-            problem = None
-            if vr == "IS" and len(value) >= 10:  # may be outside 32 bits
-                problem = first_problem(vr, value.decode().split("\\"))
-            return value.replace(b"\\", b","), problem
+        if matches(value):
+            return value.replace(b"\\", b","), None
         texts = [part.strip(" \0") for part in value.decode(DEFAULT_ENCODING).split("\\")]
         if texts == [""]:
             return b"", None
@@ -125,20 +140,27 @@ def _numbers(vr: str, simple: re.Pattern[bytes], maximum: int) -> Converter:
 _NUMBER_SIZES: Final = {"h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4, "d": 8}
 
 
-def _binary(code: str) -> Converter:
+def _integers(code: str) -> Converter:
+    """Binary whole numbers."""
+    size = _NUMBER_SIZES[code]
+    is_signed = code.islower()
+    several = _several_numbers(code)
+
+    def convert(value: bytes, surroundings: Surroundings, tag: int) -> Converted:
+        if len(value) == size:
+            return b"%d" % int.from_bytes(value, surroundings.byte_order, signed=is_signed), None
+        return several(value, surroundings, tag)
+
+    return convert
+
+
+def _several_numbers(code: str) -> Converter:
     """Binary numbers; a value field of a wrong size gives the numbers that are whole."""
     size = _NUMBER_SIZES[code]
-    orders = {True: f"<{{}}{code}", False: f">{{}}{code}"}
-    single = {True: struct.Struct(f"<{code}").unpack, False: struct.Struct(f">{code}").unpack}
-    is_float = code in "fd"
 
     def convert(value: bytes, surroundings: Surroundings, _: int) -> Converted:
-        little = surroundings.is_little_endian
-        if len(value) == size and not is_float:
-            (number,) = single[little](value)
-            return b"%d" % number, None
         count, excess = divmod(len(value), size)
-        numbers = struct.unpack_from(orders[little].format(count), value)
+        numbers = struct.unpack_from(f"{surroundings.order_code}{count}{code}", value)
         problem = None
         if excess:
             problem = (ProblemKind.SIZE, f"its length is no multiple of {size} bytes")
@@ -148,8 +170,8 @@ def _binary(code: str) -> Converter:
     return convert
 
 
-_UNSIGNED: Final = _binary("H")
-_SIGNED: Final = _binary("h")
+_UNSIGNED: Final = _integers("H")
+_SIGNED: Final = _integers("h")
 
 
 def _signed_words(value: bytes, surroundings: Surroundings, tag: int) -> Converted:
@@ -163,8 +185,7 @@ def _signed_words(value: bytes, surroundings: Surroundings, tag: int) -> Convert
 
 def _tags(value: bytes, surroundings: Surroundings, _: int) -> Converted:
     count, excess = divmod(len(value), 4)
-    order = "<" if surroundings.is_little_endian else ">"
-    halves = struct.unpack_from(f"{order}{count * 2}H", value)
+    halves = struct.unpack_from(f"{surroundings.order_code}{count * 2}H", value)
     texts = [
         f'"{group:04X}{element:04X}"'
         for group, element in zip(halves[::2], halves[1::2], strict=True)
@@ -176,22 +197,22 @@ def _tags(value: bytes, surroundings: Surroundings, _: int) -> Converted:
 CONVERTERS: Final[Mapping[str, Converter]] = {
     **{vr: _plain_texts(vr) for vr in PATTERNS},
     "AT": _tags,
-    "DS": _numbers("DS", DECIMALS, 16),
-    "FD": _binary("d"),
-    "FL": _binary("f"),
-    "IS": _numbers("IS", INTEGERS, 12),
+    "DS": _numbers("DS", DECIMALS),
+    "FD": _several_numbers("d"),
+    "FL": _several_numbers("f"),
+    "IS": _numbers("IS", INTEGERS),
     "LO": _texts("LO", 64),
     "LT": _text("LT"),
     "PN": _person_names,
     "SH": _texts("SH", 16),
-    "SL": _binary("i"),
+    "SL": _integers("i"),
     "SS": _signed_words,
     "ST": _text("ST"),
-    "SV": _binary("q"),
+    "SV": _integers("q"),
     "UC": _texts("UC", None),
-    "UL": _binary("I"),
+    "UL": _integers("I"),
     "UR": _reference,
     "US": _UNSIGNED,
     "UT": _text("UT"),
-    "UV": _binary("Q"),
+    "UV": _integers("Q"),
 }

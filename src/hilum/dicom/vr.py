@@ -26,7 +26,7 @@ class Kind(IntEnum):
     """UN: may stand for a VR we know."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class VR:
     """One value representation."""
 
