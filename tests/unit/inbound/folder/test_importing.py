@@ -1,16 +1,17 @@
 """An import as a whole: parallel, bounded, resumable, honest about what it could not do."""
 
+import io
 import zipfile
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.fileset import FileSet
 
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.instances import Disposition, Outcome
 from hilum.inbound.folder.ledger import ImportRunning, Ledger, ledger_path
+from tests.filesets import file_set
 from tests.unit.inbound.folder.equipment import Importer
 from tests.unit.inbound.folder.test_walking import write
 
@@ -143,14 +144,17 @@ async def test_an_outage_that_stays_ends_the_import(
     assert report.failed < 20
 
 
+def write_medium(folder: Path, instances: list[bytes]) -> None:
+    with file_set() as files:
+        for data in instances:
+            files.add(pydicom.dcmread(io.BytesIO(data)))
+        files.write(folder)
+
+
 async def test_a_dicomdir_leads_to_its_files_and_nowhere_else(
     importer: Importer, media: Path, instances: list[bytes]
 ) -> None:
-    files = FileSet()
-    for data in instances[:3]:
-        source = write(media.parent / "source", data)
-        files.add(source)
-    files.write(media / "cd")
+    write_medium(media / "cd", instances[:3])
     write(media / "cd" / "not-listed", instances[50])
     write(media / "outside", instances[51])
     directory = pydicom.dcmread(media / "cd" / "DICOMDIR")
@@ -172,9 +176,7 @@ async def test_a_dicomdir_leads_to_its_files_and_nowhere_else(
 async def test_a_dicomdir_that_is_a_link_out_of_its_folder_is_not_followed(
     importer: Importer, media: Path, instances: list[bytes]
 ) -> None:
-    files = FileSet()
-    files.add(write(media.parent / "source", instances[0]))
-    files.write(media / "cd")
+    write_medium(media / "cd", instances[:1])
     leaf = next(path for path in (media / "cd").rglob("*") if path.name.startswith("IM"))
     leaf.unlink()
     leaf.symlink_to(write(media / "secret", instances[1]))
@@ -188,9 +190,7 @@ async def test_a_dicomdir_that_is_a_link_out_of_its_folder_is_not_followed(
 async def test_a_folder_with_a_dicomdir_is_walked_without_it(
     importer: Importer, media: Path, instances: list[bytes]
 ) -> None:
-    files = FileSet()
-    files.add(write(media.parent / "source", instances[0]))
-    files.write(media / "cd")
+    write_medium(media / "cd", instances[:1])
 
     report = await importer(media)
 

@@ -1,0 +1,169 @@
+"""A rebuilt index says what the old one said."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+
+from hilum.adapters.storage.lock import hold_data_folder
+from hilum.domain.occupancy import Hold
+from tests.integration.cli.conftest import Hilum
+
+_TABLES = {
+    "study": "number_of_series, number_of_instances, size_bytes, modalities, attributes",
+    "series": "number_of_instances, size_bytes, shown_modality, attributes",
+}
+
+
+def what_it_says(hilum: Hilum) -> Any:
+    """Everything a search or a retrieve is answered from, without keys and times."""
+    said: dict[str, Any] = {}
+    for table, columns in _TABLES.items():
+        names = [row[1] for row in hilum.sql(f"PRAGMA table_info({table})")]
+        matched = ", ".join(f'"{name}"' for name in names if name[0].isupper())
+        said[table] = hilum.sql(f"SELECT {matched}, {columns} FROM {table} ORDER BY key")
+    said["instances"] = hilum.sql(
+        'SELECT i."SOPInstanceUID", i."InstanceNumber", i.version, v.object_key, v.size_bytes, '
+        "v.dataset_offset, v.transfer_syntax_uid, v.dataset_sha256, v.head_sha256, d.deflated, "
+        "d.crc32, d.attributes, d.frame_table FROM instance i "
+        "JOIN instance_version v ON v.version = i.version "
+        "JOIN description d ON d.instance_key = i.key ORDER BY i.key"
+    )
+    return said
+
+
+def test_a_rebuilt_index_says_what_the_old_one_said(filled: Hilum) -> None:
+    before = what_it_says(filled)
+
+    ran = filled("rebuild", "--json")
+
+    assert ran.code == 0
+    assert ran.json["committed"] == 21
+    assert what_it_says(filled) == before
+    assert filled("fsck", "--deep", "--json").json["clean"]
+
+
+def test_an_index_that_is_lost_is_made_from_the_objects(filled: Hilum) -> None:
+    before = what_it_says(filled)
+    for path in filled.data.glob("index.sqlite*"):
+        path.unlink()
+
+    ran = filled("rebuild", "--json")
+
+    assert (ran.code, ran.json["formerIndex"]) == (0, None)
+    assert what_it_says(filled) == before
+
+
+@pytest.mark.parametrize("damage", ["garbage", "truncated"])
+def test_a_damaged_index_is_replaced_and_kept_for_a_second_look(filled: Hilum, damage: str) -> None:
+    before = what_it_says(filled)
+    path = filled.data / "index.sqlite"
+    broken = b"garbage" * 1000 if damage == "garbage" else path.read_bytes()[:8192]
+    path.write_bytes(broken)
+
+    ran = filled("rebuild")
+
+    assert ran.code == 0
+    assert "nothing could be taken over" in ran.err
+    assert (filled.data / "index.sqlite.before-rebuild").read_bytes()[:7] == broken[:7]
+    assert what_it_says(filled) == before
+
+
+def test_keys_and_version_numbers_are_taken_over(filled: Hilum, media: Path) -> None:
+    made = filled("keys", "create", "viewer", "-s", "read", "--json").json
+    counter = filled.sql("SELECT value FROM counter WHERE name = 'version'")[0][0]
+
+    filled("rebuild")
+
+    keys = filled("keys", "list", "--json").json
+    assert [key["id"] for key in keys] == [made["id"]]
+    assert filled.sql("SELECT value FROM counter WHERE name = 'version'")[0][0] >= counter
+
+
+def test_superseded_and_deleted_instances_do_not_come_back(filled: Hilum, media: Path) -> None:
+    path = media / "pet" / "IM0000"
+    dataset = pydicom.dcmread(path)
+    dataset.ImageComments = "A second version"
+    dataset.save_as(path)
+    filled("import", path, "--on-conflict", "new-version")
+    victim = filled.objects()[-1]
+    queue_as_deleted(filled, victim)
+
+    ran = filled("rebuild", "--json")
+
+    assert (ran.code, ran.json["committed"]) == (0, 20)
+    assert not victim.exists()
+    assert path.read_bytes() in [object_.read_bytes() for object_ in filled.objects()]
+
+
+def queue_as_deleted(hilum: Hilum, path: Path) -> None:
+    """As a delete leaves it whose object was not freed yet."""
+    version = int(path.name.rsplit(".", 2)[1])
+    key, object_key = hilum.sql(
+        "SELECT instance_key, object_key FROM instance_version WHERE version = ?", version
+    )[0]
+    hilum.sql(
+        "INSERT INTO deletion (partition_key, object_key, due, attempts, created) "
+        "VALUES (1, ?, 9000000000000000, 5, 0)",
+        object_key,
+    )
+    for table in ("description", "instance_version"):
+        hilum.sql(f"DELETE FROM {table} WHERE instance_key = ?", key)
+    hilum.sql("DELETE FROM instance WHERE key = ?", key)
+
+
+def test_objects_that_are_no_instances_stay_and_are_reported(filled: Hilum) -> None:
+    victim = filled.objects()[0]
+    victim.write_bytes(b"not an instance")
+
+    ran = filled("rebuild", "--json")
+
+    assert (ran.code, ran.json["committed"], ran.json["notPutBack"]) == (1, 20, 1)
+    assert victim.read_bytes() == b"not an instance"
+
+
+@pytest.mark.parametrize("hold", [Hold.SERVER, Hold.SHARED])
+def test_a_rebuild_refuses_while_the_archive_is_used(filled: Hilum, hold: Hold) -> None:
+    before = (filled.data / "index.sqlite").stat().st_ino
+
+    with hold_data_folder(filled.data, hold):
+        rebuilt = filled("rebuild")
+        migrated = filled("migrate")
+
+    assert (rebuilt.code, migrated.code) == (3, 3)
+    assert "use" in rebuilt.err or "served" in rebuilt.err
+    assert (filled.data / "index.sqlite").stat().st_ino == before
+
+
+def test_an_interrupted_rebuild_leaves_the_archive_as_it_was(filled: Hilum) -> None:
+    before = what_it_says(filled)
+    (filled.data / "index.sqlite.rebuilding").write_bytes(b"half of it")
+    (filled.data / "index.sqlite.rebuilding-wal").write_bytes(b"and its log")
+
+    assert filled("fsck").code == 0
+    assert what_it_says(filled) == before
+
+    assert filled("rebuild").code == 0
+    assert what_it_says(filled) == before
+
+
+def test_an_older_write_ahead_log_is_not_applied_to_the_new_index(filled: Hilum) -> None:
+    """SQLite takes whatever log lies beside a database for that database's own."""
+    before = what_it_says(filled)
+    path = filled.data / "index.sqlite"
+    holder = sqlite3.connect(path)
+    holder.execute("PRAGMA wal_autocheckpoint = 0")
+    holder.execute("UPDATE study SET number_of_instances = 99")
+    holder.commit()
+    log = (filled.data / "index.sqlite-wal").read_bytes()
+    holder.close()
+    path.write_bytes(b"garbage" * 1000)
+    (filled.data / "index.sqlite-wal").write_bytes(log)
+
+    assert filled("rebuild").code == 0
+
+    assert what_it_says(filled) == before
+    assert json.loads(filled("fsck", "--json").out)["clean"]
