@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hilum.domain.errors import HilumError
@@ -9,6 +10,23 @@ from hilum.domain.errors import HilumError
 Row = tuple[Any, ...]
 Sql = tuple[str, tuple[Any, ...]]
 """A piece of SQL and the parameters of its question marks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table beside `study` that can be walked in the order of study keys."""
+
+    table: str
+    """With its alias, as it stands after FROM."""
+    key: str
+    """Its column with the key of the study."""
+    where: str
+    parameters: tuple[Any, ...]
+
+    @property
+    def keys(self) -> Sql:
+        """A query for the keys alone."""
+        return f"SELECT {self.key} FROM {self.table} WHERE {self.where}", self.parameters
 
 
 class Cursor(Protocol):
@@ -78,8 +96,8 @@ class Dialect(Protocol):
         """A condition: consecutive words of the column begin with these, in order."""
         ...
 
-    def with_words(self, column: str, words: Sequence[str]) -> Sql:
-        """A query for the keys of studies that may satisfy `consecutive`; a name's words index."""
+    def with_words(self, column: str, words: Sequence[str]) -> Source:
+        """Where the studies are that may satisfy `consecutive`; `column` is without its table."""
         ...
 
     def add_names(self, connection: Connection, rows: Sequence[Row]) -> None:

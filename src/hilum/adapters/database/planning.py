@@ -25,7 +25,7 @@ from hilum.adapters.database.conditions import (
     match_sql,
     prefix_of,
 )
-from hilum.adapters.database.connections import Dialect, Sql
+from hilum.adapters.database.connections import Dialect, Source, Sql
 from hilum.adapters.database.tables import NAMED
 from hilum.domain.identifiers import PartitionKey
 from hilum.domain.levels import Level
@@ -49,6 +49,10 @@ _INDEXED: Final = {
 }
 
 
+IDENTIFYING: Final = 3
+"""The largest rank whose matches are so few that they are walked without a look at others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
     """A way into the tables that a condition offers: an index, or a query for keys."""
@@ -63,7 +67,9 @@ class Lead:
     keys: Sql
     """A query for the keys of the rows, otherwise for as many rows as match (to be probed)."""
     in_order: bool = False
-    """Whether the index has its matches in the order of their keys: they are all equal."""
+    """Whether its rows can be walked in the order of their keys."""
+    source: Source | None = None
+    """What is walked then, instead of an index."""
     unique: bool = False
     """Whether the index is that of a UID, so that very few rows can match."""
     replaces: bool = False
@@ -103,7 +109,8 @@ def _uid_lead(at: int, condition: Condition) -> Iterator[Lead]:
 def _words_lead(dialect: Dialect, at: int, condition: Condition) -> Iterator[Lead]:
     match = condition.match
     if isinstance(match, Words) and match.words and condition.keyword in NAMED:
-        yield Lead(5, condition.level, at, "", dialect.with_words(condition.keyword, match.words))
+        source = dialect.with_words(condition.keyword, match.words)
+        yield Lead(5, condition.level, at, "", source.keys, in_order=True, source=source)
 
 
 def _column_lead(
@@ -132,9 +139,22 @@ def _modality_lead(
     if isinstance(condition.match, Empty):
         return
     wanted, parameters = match_sql(dialect, "m.modality", condition.match)
-    sql = f"SELECT m.study_key FROM study_modality m WHERE m.partition_key = ? AND {wanted}"
-    keys = (sql, (partition, *parameters))
-    yield Lead(6, Level.STUDY, at, "", keys, replaces=True)
+    source = Source(
+        "study_modality m",
+        "m.study_key",
+        f"m.partition_key = ? AND {wanted}",
+        (partition, *parameters),
+    )
+    yield Lead(
+        6,
+        Level.STUDY,
+        at,
+        "",
+        source.keys,
+        in_order=isinstance(condition.match, Equals),
+        source=source,
+        replaces=True,
+    )
 
 
 def _item_lead(

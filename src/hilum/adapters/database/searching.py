@@ -6,7 +6,7 @@ from typing import Any, Final
 from hilum.adapters.database.connections import Connection, Dialect, Row, Sql
 from hilum.adapters.database.cursors import Cursors
 from hilum.adapters.database.modalities import SEPARATOR
-from hilum.adapters.database.planning import Lead
+from hilum.adapters.database.planning import IDENTIFYING, Lead
 from hilum.adapters.database.walks import Page, Walks
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query, SearchPage, SearchRow
@@ -56,25 +56,27 @@ class Searcher:
         chosen = self._choose(connection, walks, query.level, page)
         if chosen is not None:
             return _run(connection, chosen)
-        rows = _run(connection, walks.newest(self._recent(connection, walks, page)))
+        walked = next((each for each in walks.leads if walks.can_walk(each)), None)
+        sorted_instead = next((each for each in walks.leads if each is not walked), None)
+        if sorted_instead is None:
+            return _run(connection, walks.walk(walked, page))
+        rows = _run(connection, walks.walk(walked, self._recent(connection, walks, page)))
         if len(rows) < page.limit:
-            rows = _run(connection, walks.narrow(walks.leads[0], page))
+            rows = _run(connection, walks.narrow(sorted_instead, page))
         return rows
 
     def _choose(self, connection: Connection, walks: Walks, level: Level, page: Page) -> Sql | None:
-        """The walk to take; None when every lead has too many rows to sort them light-heartedly."""
+        """The one walk to take; None when no lead has so few rows that they can just be sorted."""
         for lead in walks.leads:
             if lead.unique and lead.level is level:
-                return walks.along(lead, page)
+                return walks.walk(lead, page)
             if walks.scoped:
                 continue
-            if lead.in_order and lead.level is level:
-                return walks.along(lead, page)
+            if lead.rank <= IDENTIFYING and walks.can_walk(lead):
+                return walks.walk(lead, page)
             if lead.unique or self._is_narrow(connection, walks, lead, level):
                 return walks.narrow(lead, page)
-        if walks.scoped:
-            return walks.inside(page)
-        return None if walks.leads else walks.newest(page)
+        return walks.inside(page) if walks.scoped else None
 
     def _is_narrow(self, connection: Connection, walks: Walks, lead: Lead, level: Level) -> bool:
         most = self._effort.narrow if lead.level is level else self._effort.narrow_above

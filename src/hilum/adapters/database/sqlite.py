@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.database import sqlite_names
-from hilum.adapters.database.connections import Connection, Deadline, Row, Sql
+from hilum.adapters.database.connections import Connection, Deadline, Row, Source, Sql
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable, HilumError, QueryTooCostly
 
 _CHECKPOINT_PAGES: Final = 8000  # 32 MiB
@@ -123,7 +123,7 @@ class SqliteDialect:
     def consecutive(self, column: str, words: Sequence[str]) -> Sql:
         return sqlite_names.consecutive(column, words)
 
-    def with_words(self, column: str, words: Sequence[str]) -> Sql:
+    def with_words(self, column: str, words: Sequence[str]) -> Source:
         return sqlite_names.with_words(column, words)
 
     def add_names(self, connection: Connection, rows: Sequence[Row]) -> None:

@@ -9,7 +9,7 @@ FTS5 takes a prefix for the last word of a phrase only.
 from collections.abc import Sequence
 from typing import Final
 
-from hilum.adapters.database.connections import Connection, Row, Sql
+from hilum.adapters.database.connections import Connection, Row, Source, Sql
 from hilum.adapters.database.statements import quoted
 from hilum.adapters.database.tables import NAMED
 
@@ -38,9 +38,10 @@ def consecutive(column: str, words: Sequence[str]) -> Sql:
     return f"name_has_words({column}, ?)", (" ".join(words),)
 
 
-def with_words(column: str, words: Sequence[str]) -> Sql:
+def with_words(column: str, words: Sequence[str]) -> Source:
     prefixes = " AND ".join('"' + word.replace('"', '""') + '" *' for word in words)
-    return "SELECT rowid FROM study_name WHERE study_name MATCH ?", (f"{column} : ({prefixes})",)
+    wanted = (f"{column} : ({prefixes})",)
+    return Source("study_name", "study_name.rowid", "study_name MATCH ?", wanted)
 
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:

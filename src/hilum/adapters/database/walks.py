@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hilum.adapters.database.conditions import ALIASES, check, condition_sql
-from hilum.adapters.database.connections import Dialect, Sql
+from hilum.adapters.database.connections import Dialect, Source, Sql
 from hilum.adapters.database.planning import TABLES, Lead, leads
 from hilum.domain.levels import Level
 from hilum.domain.queries import Condition, Equals, ItemCondition, Query
@@ -85,15 +85,35 @@ class Walks:
         using = self._dialect.using(f"ix_{TABLES[self._level]}_{index}_key")
         return self._ordered(using, page, self._scope)
 
-    def newest(self, page: Page) -> Sql:
-        """Walk all rows of the partition."""
-        using = self._dialect.using(f"ix_{TABLES[self._level]}_partition_key_key")
-        return self._ordered(using, page, self._in_partition(self._alias))
+    def can_walk(self, lead: Lead) -> bool:
+        """Whether the lead has rows of the query's own level in their order."""
+        return lead.in_order and lead.level is self._level
 
-    def along(self, lead: Lead, page: Page) -> Sql:
-        """Walk the index of a lead at the query's own level."""
-        using = self._dialect.using(lead.index)
-        return self._ordered(using, page, self._scope or self._in_partition(self._alias))
+    def walk(self, lead: Lead | None, page: Page) -> Sql:
+        """Walk a lead at the query's own level, or all rows of the partition, newest first."""
+        place = self._scope or self._in_partition(self._alias)
+        if lead is None:
+            index = f"ix_{TABLES[self._level]}_partition_key_key"
+            return self._ordered(self._dialect.using(index), page, place)
+        if lead.source is None:
+            return self._ordered(self._dialect.using(lead.index), page, place)
+        return self._rows_of(self._along(lead, lead.source, page, place))
+
+    def _along(self, lead: Lead, source: Source, page: Page, place: Sql) -> Sql:
+        """Keys of a page of studies, walking a table beside theirs."""
+        filters = self._without(lead)
+        start = (f"{source.where} AND {place[0]}", (*source.parameters, *place[1]))
+        where, parameters = self._where(filters, page, start, key=source.key)
+        return (
+            f"SELECT s.key FROM {source.table} CROSS JOIN study s ON s.key = {source.key} "
+            f"WHERE {where} ORDER BY {source.key} DESC LIMIT ? OFFSET ?"
+        ), (*parameters, page.limit, page.offset)
+
+    def _without(self, lead: Lead) -> list[tuple[Level, Sql]]:
+        """The filters that a lead leaves to be asked."""
+        if not lead.replaces:
+            return self._filters
+        return [each for at, each in enumerate(self._filters) if at != lead.at]
 
     def narrow(self, lead: Lead, page: Page) -> Sql:
         """Take all rows of a lead, sort their keys, cut out the page."""
@@ -105,11 +125,8 @@ class Walks:
         else:
             wanted = f"{start}.key IN ({lead.keys[0]}) AND {wanted}"
             parameters = (*lead.keys[1], *parameters)
-        filters = self._filters
-        if lead.replaces:
-            skipped = lead.at
-            filters = [each for at, each in enumerate(filters) if at != skipped]
-        keys = self._keys(lead.level, using, filters, page, (wanted, parameters))
+        start_at = (wanted, parameters)
+        keys = self._keys(lead.level, using, self._without(lead), page, start_at)
         return self._rows_of(keys)
 
     def probe(self, lead: Lead, most: int) -> Sql:
@@ -157,7 +174,10 @@ class Walks:
             f"ORDER BY {self._alias}.key DESC"
         ), parameters
 
-    def _where(self, filters: Sequence[tuple[Level, Sql]], page: Page, place: Sql) -> Sql:
+    def _where(
+        self, filters: Sequence[tuple[Level, Sql]], page: Page, place: Sql, key: str = ""
+    ) -> Sql:
+        key = key or f"{self._alias}.key"
         sql = [place[0]]
         values: list[Any] = [*place[1]]
         for _, (wanted, parameters) in filters:
@@ -165,7 +185,7 @@ class Walks:
             values.extend(parameters)
         for bound, sign in ((page.below, "<"), (page.above, ">")):
             if bound is not None:
-                sql.append(f"{self._alias}.key {sign} ?")
+                sql.append(f"{key} {sign} ?")
                 values.append(bound)
         return " AND ".join(sql), tuple(values)
 

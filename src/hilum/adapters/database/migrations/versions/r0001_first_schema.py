@@ -30,6 +30,11 @@ def downgrade() -> None:
     raise NotImplementedError(message)
 
 
+def _index(table: str, *columns: str, unique: bool = False) -> None:
+    name = "_".join(["ix", table, *columns])
+    op.create_index(op.f(name), table, list(columns), unique=unique)
+
+
 def _first_rows() -> None:
     partition = sa.table(
         "partition",
@@ -121,8 +126,8 @@ def _archive_wide() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_deletion")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_deletion_due"), "deletion", ["due"], unique=False)
-    op.create_index(op.f("ix_deletion_object_key"), "deletion", ["object_key"], unique=False)
+    _index("deletion", "due")
+    _index("deletion", "object_key")
 
 
 def _patients_and_studies() -> None:
@@ -148,9 +153,7 @@ def _patients_and_studies() -> None:
             name=op.f("uq_patient_partition_key_patient_id_issuer_of_patient_id"),
         ),
     )
-    op.create_index(
-        op.f("ix_patient_merged_into_key"), "patient", ["merged_into_key"], unique=False
-    )
+    _index("patient", "merged_into_key")
     op.create_table(
         "study",
         sa.Column("key", _KEY, autoincrement=False, nullable=False),
@@ -187,58 +190,16 @@ def _patients_and_studies() -> None:
         ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_study")),
     )
-    op.create_index(
-        op.f("ix_study_StudyInstanceUID_partition_key"),
-        "study",
-        ["StudyInstanceUID", "partition_key"],
-        unique=True,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_AccessionNumber_key"),
-        "study",
-        ["partition_key", "AccessionNumber", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_PatientBirthDate_key"),
-        "study",
-        ["partition_key", "PatientBirthDate", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_PatientID_key"),
-        "study",
-        ["partition_key", "PatientID", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_PatientName_key"),
-        "study",
-        ["partition_key", "PatientName", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_ReferringPhysicianName_key"),
-        "study",
-        ["partition_key", "ReferringPhysicianName", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_StudyDate_key"),
-        "study",
-        ["partition_key", "StudyDate", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_StudyID_key"),
-        "study",
-        ["partition_key", "StudyID", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_study_partition_key_key"), "study", ["partition_key", "key"], unique=False
-    )
-    op.create_index(op.f("ix_study_patient_key"), "study", ["patient_key"], unique=False)
+    _index("study", "StudyInstanceUID", "partition_key", unique=True)
+    _index("study", "partition_key", "AccessionNumber", "key")
+    _index("study", "partition_key", "PatientBirthDate", "key")
+    _index("study", "partition_key", "PatientID", "key")
+    _index("study", "partition_key", "PatientName", "key")
+    _index("study", "partition_key", "ReferringPhysicianName", "key")
+    _index("study", "partition_key", "StudyDate", "key")
+    _index("study", "partition_key", "StudyID", "key")
+    _index("study", "partition_key", "key")
+    _index("study", "patient_key")
     op.create_table(
         "study_modality",
         sa.Column("study_key", _KEY, autoincrement=False, nullable=False),
@@ -255,12 +216,7 @@ def _patients_and_studies() -> None:
         sa.PrimaryKeyConstraint("study_key", "modality", name=op.f("pk_study_modality")),
         comment="The modalities of a study's series, so that each can be walked newest first",
     )
-    op.create_index(
-        op.f("ix_study_modality_partition_key_modality_study_key"),
-        "study_modality",
-        ["partition_key", "modality", "study_key"],
-        unique=False,
-    )
+    _index("study_modality", "partition_key", "modality", "study_key")
 
 
 def _series() -> None:
@@ -299,28 +255,11 @@ def _series() -> None:
         ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_series")),
     )
-    op.create_index(
-        op.f("ix_series_SeriesInstanceUID_study_key"),
-        "series",
-        ["SeriesInstanceUID", "study_key"],
-        unique=True,
-    )
-    op.create_index(
-        op.f("ix_series_partition_key_Modality_key"),
-        "series",
-        ["partition_key", "Modality", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_series_partition_key_PerformedProcedureStepStartDate_key"),
-        "series",
-        ["partition_key", "PerformedProcedureStepStartDate", "key"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_series_partition_key_key"), "series", ["partition_key", "key"], unique=False
-    )
-    op.create_index(op.f("ix_series_study_key_key"), "series", ["study_key", "key"], unique=False)
+    _index("series", "SeriesInstanceUID", "study_key", unique=True)
+    _index("series", "partition_key", "Modality", "key")
+    _index("series", "partition_key", "PerformedProcedureStepStartDate", "key")
+    _index("series", "partition_key", "key")
+    _index("series", "study_key", "key")
 
 
 def _instances() -> None:
@@ -354,21 +293,10 @@ def _instances() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_instance")),
         comment="The live version of each instance",
     )
-    op.create_index(
-        op.f("ix_instance_SOPInstanceUID_series_key"),
-        "instance",
-        ["SOPInstanceUID", "series_key"],
-        unique=True,
-    )
-    op.create_index(
-        op.f("ix_instance_partition_key_key"), "instance", ["partition_key", "key"], unique=False
-    )
-    op.create_index(
-        op.f("ix_instance_series_key_key"), "instance", ["series_key", "key"], unique=False
-    )
-    op.create_index(
-        op.f("ix_instance_study_key_key"), "instance", ["study_key", "key"], unique=False
-    )
+    _index("instance", "SOPInstanceUID", "series_key", unique=True)
+    _index("instance", "partition_key", "key")
+    _index("instance", "series_key", "key")
+    _index("instance", "study_key", "key")
     op.create_table(
         "instance_version",
         sa.Column("version", _KEY, autoincrement=False, nullable=False),
@@ -404,9 +332,7 @@ def _instances() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_instance_version")),
         comment="Every version that was committed and whose instance was not deleted",
     )
-    op.create_index(
-        op.f("ix_instance_version_instance_key"), "instance_version", ["instance_key"], unique=False
-    )
+    _index("instance_version", "instance_key")
     op.create_table(
         "description",
         sa.Column("instance_key", _KEY, autoincrement=False, nullable=False),
@@ -450,15 +376,5 @@ def _sequence_items() -> None:
         ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_sequence_item")),
     )
-    op.create_index(
-        op.f("ix_sequence_item_level_owner_key_path"),
-        "sequence_item",
-        ["level", "owner_key", "path"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_sequence_item_partition_key_level_path_value_owner_key"),
-        "sequence_item",
-        ["partition_key", "level", "path", "value", "owner_key"],
-        unique=False,
-    )
+    _index("sequence_item", "level", "owner_key", "path")
+    _index("sequence_item", "partition_key", "level", "path", "value", "owner_key")
