@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from hilum.adapters.database.schema import migrate
 from hilum.adapters.database.sql_index import SqlIndex
@@ -25,6 +26,8 @@ from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.settings import Settings
+
+_AZURE_MAXIMUM_RESULTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,10 @@ def _index(settings: Settings) -> SqlIndex:
         database_url(settings.data_dir),
         readers=database.reader_connections,
         limit_seconds=database.statement_seconds,
-        row_cap=settings.search.maximum_results,
+        # The surfaces have limits of their own, those of Azure not chosen here: the index only
+        # guards against a door without one.
+        row_cap=max(settings.search.maximum_results, _AZURE_MAXIMUM_RESULTS),
+        busy_seconds=database.busy_seconds,
     )
 
 

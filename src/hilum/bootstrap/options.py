@@ -15,6 +15,7 @@ from hilum.servers.http_protocol import ConnectionLimits
 from hilum.servers.http_server import HttpServerOptions, TlsFiles
 from hilum.settings import Settings
 from hilum.wire.multipart_related import MultipartLimits
+from hilum.wire.search_rules import SearchLimits
 
 
 def header_limits(settings: Settings) -> HeaderLimits:
@@ -36,6 +37,19 @@ def ingest_limits(settings: Settings) -> IngestLimits:
         bytes_in_flight=ingest.bytes_in_flight,
         inline_bytes=ingest.inline_bytes,
         threads=ingest.threads,
+        memo_bytes=settings.dicom.memo_bytes,
+    )
+
+
+def search_limits(settings: Settings) -> SearchLimits:
+    search = settings.search
+    return SearchLimits(
+        default_results=search.default_results,
+        maximum_results=search.maximum_results,
+        maximum_offset=search.maximum_offset,
+        conditions=search.conditions,
+        list_values=search.list_values,
+        query_bytes=search.query_bytes,
     )
 
 

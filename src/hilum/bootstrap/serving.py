@@ -87,6 +87,7 @@ def _http(
         feed=archive.index,
         meter=metrics.http,
         stow_limits=options.stow_limits(settings),
+        search_limits=options.search_limits(settings),
         base_url=BaseUrl.of(http.public_url, http.trusted_proxies),
         retrieve_cache_seconds=settings.retrieve.cache_seconds,
         cors=options.cors(settings),

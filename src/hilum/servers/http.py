@@ -32,6 +32,7 @@ from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_routes import RouteTable
 from hilum.wire.base_url import BaseUrl
+from hilum.wire.search_rules import SearchLimits
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES, Surface
 
 _AZURE: Final = (AZURE_V1, AZURE_V2)
@@ -61,6 +62,7 @@ class HttpServices:
     feed: FeedReader
     meter: HttpMeter = field(default_factory=NoHttpMeter)
     stow_limits: StowLimits = field(default_factory=StowLimits)
+    search_limits: SearchLimits = field(default_factory=SearchLimits)
     base_url: BaseUrl = field(default_factory=BaseUrl)
     retrieve_cache_seconds: float = 0.0
     """How long a browser may use an instance without asking again."""
@@ -123,7 +125,7 @@ def _surface_routers(services: HttpServices, surface: Surface) -> Routers:
     wado = wado_router(
         services.retrieve, surface, base_url=base_url, cache_seconds=services.retrieve_cache_seconds
     )
-    qido = qido_router(services.search, surface, base_url=base_url)
+    qido = qido_router(services.search, surface, base_url=base_url, limits=services.search_limits)
     return [
         (qido, prefix, AccessScope.READ),
         (wado, prefix, AccessScope.READ),

@@ -80,10 +80,6 @@ class DatabaseSettings(Section):
     """A question that runs longer is stopped and refused with 503."""
     busy_seconds: Seconds = 10.0
     """Wait for another process that holds the write lock, then answer that it is unavailable."""
-    cache_bytes: ByteCount = 16 << 20
-    """Page cache of each connection."""
-    mmap_bytes: ByteCountOrZero = 256 << 20
-    """Part of the database file that is mapped into memory; 0 maps nothing."""
 
 
 class SearchSettings(Section):
@@ -93,8 +89,14 @@ class SearchSettings(Section):
     """Results of a search that names no `limit`."""
     maximum_results: Count = 1000
     """Results of one answer, whatever `limit` asks for; the answer says when there are more."""
-    pages_remembered: Count = 4096
-    """Ends of pages kept in memory, so that deep offsets cost no more than shallow ones."""
+    maximum_offset: Count = 10_000_000
+    """Largest `offset`, on all surfaces, as is what follows."""
+    conditions: Count = 64
+    """Attributes one search may match on."""
+    list_values: Count = 1000
+    """Values in one list: the UIDs of a study's worth of series fit, a flood does not."""
+    query_bytes: ByteCount = 32_768
+    """Length of a query string."""
 
 
 class RetrieveSettings(Section):

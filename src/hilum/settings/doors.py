@@ -104,9 +104,9 @@ class StowSettings(Section):
     """One request. It is streamed: this bounds disk, not memory."""
     memory_part_bytes: ByteCount = 1 << 20
     """Parts up to this size stay in memory until they are kept; larger ones go to the spool."""
-    concurrent_instances: Count = 8
-    """Instances of one request that are kept at the same time while its body is still read. More
-    would only wait for the same disk."""
+    concurrent_instances: Count = 24
+    """Instances of one request that are kept at the same time while its body is still read. With
+    fewer, small instances wait for each other's flushes; more only wait for the same disk."""
 
 
 class DimseSettings(Section):
