@@ -126,12 +126,17 @@ class DimseServer:
             return
         try:
             association = DimseAssociation(services, connection, address)
-            association.start()
-        except (OSError, RuntimeError) as error:
-            # The peer is gone already, or no thread can be started.
+        except OSError:
+            # The peer is gone already.
             connection.close()
             self._admission.disconnect(address, associated=False)
-            _log.error("dimse_accept_failed", reason=type(error).__name__)
+            return
+        try:
+            association.start()
+        except RuntimeError:
+            _log.error("dimse_accept_failed", reason="no thread can be started")
+            association.discard()
+            self._admission.disconnect(address, associated=False)
             return
         self._associations.add(association)
 

@@ -78,6 +78,7 @@ class DimseAssociation(Association):
     ) -> None:
         super().__init__(services.application_entity, MODE_ACCEPTOR)
         options = services.options
+        self.name = "dimse-association"
         self._services = services
         self._peer_address = peer_address
         self._course = _Course()
@@ -119,6 +120,12 @@ class DimseAssociation(Association):
     def cut(self) -> None:
         """End whatever still waits for the peer."""
         self._connection.cut()
+
+    def discard(self) -> None:
+        """Let go of the connection and of all that was received; no thread is at work on it."""
+        self._connection.close()
+        self.upper_layer.close()
+        self.messages.close()
 
     @override
     def run_reactor(self) -> None:
@@ -190,8 +197,7 @@ class DimseAssociation(Association):
         self._connection.cut()
         if self.upper_layer.is_alive():
             self.upper_layer.join()
-        self._connection.close()
-        self.messages.close()
+        self.discard()
         course = self._course
         self._services.admission.disconnect(self._peer_address, associated=course.associated)
         if self.upper_layer.violation:

@@ -1,10 +1,10 @@
 """The transport connection of an association, bounded in time and made for large PDUs.
 
-What pynetdicom 3.0.4 does and why it is replaced here: `recv` reads 4,096 bytes at a time and waits
-for ever for the rest of a PDU; `ready` uses select(), which fails for descriptors above 1,023;
-`close` may leave the descriptor open and destroys what the peer has not read yet; and the reactors
-poll a thousand times a second, twice per association, which starves the event loop of the
-interpreter's lock.
+What pynetdicom 3.0.4 does and why it is replaced here: it reads 4,096 bytes at a time and waits for
+ever for the rest of a PDU; it asks by select(), which fails for descriptors above 1,023; its close
+may leave the descriptor open and destroys what the peer has not read yet; and its two threads per
+association poll a thousand times a second each, which starves the event loop of the interpreter's
+lock.
 """
 
 import select
@@ -135,19 +135,6 @@ class BoundedSocket(AssociationSocket):
             received += count
             if received < len(target) and time.monotonic() >= deadline:
                 raise TimeoutError
-
-    @property
-    @override
-    def ready(self) -> bool:
-        poller = select.poll()
-        poller.register(self._connection.fileno(), select.POLLIN)
-        return bool(self.socket is not None and poller.poll(0))
-
-    @override
-    def recv(self, nr_bytes: int) -> bytearray:
-        data = bytearray(nr_bytes)
-        self.receive_into(memoryview(data), _LINGER_SECONDS)
-        return data
 
     @override
     def _shutdown_socket(self) -> None:

@@ -49,6 +49,7 @@ class UpperLayer(DULServiceProvider):
         self._body = bytearray()
         self._run_loop_delay = 0
         self.daemon = True
+        self.name = "dimse-upper-layer"
         self.to_provider_queue = NotifyingQueue(self._wakeup.set)
         self.to_user_queue = NotifyingQueue(association.notice)
         self.violation = ""
@@ -60,6 +61,11 @@ class UpperLayer(DULServiceProvider):
     def resume(self) -> None:
         """Look again whether PDUs may be read."""
         self._wakeup.set()
+
+    def close(self) -> None:
+        """Let go of descriptors and buffers; the thread has ended or was never started."""
+        self._wakeup.close()
+        self._body = bytearray()
 
     @override
     def idle_timer_expired(self) -> bool:
@@ -86,7 +92,6 @@ class UpperLayer(DULServiceProvider):
         except Exception as error:  # noqa: BLE001 - the edge of this thread
             self._association.failed(error)
         finally:
-            self._wakeup.close()
             # The association may still wait for the request, or for the next message.
             self.to_user_queue.put(None)
 

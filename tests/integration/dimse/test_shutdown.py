@@ -110,5 +110,5 @@ async def test_idle_and_half_sent_associations_are_aborted_and_no_thread_stays(
             await half.ends()
             assert await unheard.ends()
         assert archive.server.associations == 0
-        names = [thread.name for thread in threading.enumerate()]
-        assert not [name for name in names if "Acceptor" in name or name.startswith("dimse")]
+        names = {thread.name for thread in threading.enumerate()}
+        assert not names & {"dimse-association", "dimse-upper-layer"}
