@@ -267,14 +267,27 @@ async def test_a_row_carries_the_objects_of_its_level_and_those_above(filled: Sq
         at("StudyDate", DateTimeBetween("NoSuchTime", None, None)),
         ItemCondition("ConceptNameCodeSequence", INSTANCE, ((CODE, Equals("x")),)),
         at("StudyInstanceUID", OneOf(("1.2",) * 1001)),
+        at("PatientName", Words(("a",) * 33)),
+        at("PatientName", Words(("a\0",))),
+        at("PatientID", Equals("half a character \ud800")),
+        at("PatientID", Like("*" * 5000)),
+        an_item((CODE, Equals("\0"))),
     ],
-    ids=lambda value: str(value)[:60],
+    ids=lambda value: ascii(value)[:60],
 )
 async def test_what_the_index_cannot_answer_is_refused(
     filled: SqlIndex, condition: Condition
 ) -> None:
     with pytest.raises(InvalidQuery):
         await filled.search(Query(STUDY, (condition,)))
+
+
+async def test_too_many_conditions_are_refused(filled: SqlIndex) -> None:
+    condition = at("PatientID", Equals("a1"))
+
+    assert await found(filled, *[condition] * 100) == [1]
+    with pytest.raises(InvalidQuery):
+        await found(filled, *[condition] * 101)
 
 
 async def test_hostile_values_are_values(filled: SqlIndex) -> None:

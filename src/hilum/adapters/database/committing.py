@@ -55,7 +55,6 @@ def _commit_alone(connection: Connection, dialect: Dialect, item: Kept, now: int
         fact = NotIndexable(
             f"The instance has a value that the index cannot hold ({type(error).__name__})."
         )
-        fact.__cause__ = error
         decided = Committed(Disposition.FAILED, item.version, fact)
     connection.execute("RELEASE item")
     return decided

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from hilum.adapters.database.connections import Dialect, Sql
+from hilum.adapters.database.questions import MODALITIES_IN_STUDY
 from hilum.adapters.database.statements import marks
-from hilum.adapters.database.tables import INTEGER_KEYWORDS, keywords_at
-from hilum.domain.errors import InvalidQuery
+from hilum.adapters.database.tables import INTEGER_KEYWORDS
 from hilum.domain.levels import Level
 from hilum.domain.queries import (
     Between,
@@ -24,30 +24,10 @@ from hilum.domain.queries import (
     Words,
 )
 
-MODALITIES_IN_STUDY: Final = "ModalitiesInStudy"
 ALIASES: Final = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
 TRUE: Final[Sql] = ("1", ())
 FALSE: Final[Sql] = ("0", ())
-_MOST_VALUES: Final = 1000
-_HELD: Final = {level: frozenset(keywords_at(level)) for level in Level}
 _DATE_LENGTH: Final = 8
-
-
-def check(condition: Condition | ItemCondition, level: Level) -> None:
-    """Raise `InvalidQuery` for what no column of this or a higher level can answer."""
-    name = condition.keyword if isinstance(condition, Condition) else condition.sequence
-    if condition.level > level:
-        raise InvalidQuery(name, f"it describes a deeper level than the {level.name.lower()}")
-    if not isinstance(condition, Condition) or name == MODALITIES_IN_STUDY:
-        return
-    keywords = [name]
-    if isinstance(condition.match, DateTimeBetween):
-        keywords.append(condition.match.time_keyword)
-    for keyword in keywords:
-        if keyword not in _HELD[condition.level]:
-            raise InvalidQuery(
-                keyword, f"the {condition.level.name.lower()} index does not hold it"
-            )
 
 
 def condition_sql(dialect: Dialect, condition: Condition | ItemCondition) -> Sql:
@@ -111,8 +91,6 @@ def _integer(value: str | int) -> int | None:
 def _one_of(column: str, values: Sequence[str]) -> Sql:
     if not values:
         return FALSE
-    if len(values) > _MOST_VALUES:
-        raise InvalidQuery(column.split('"')[1], f"it lists more than {_MOST_VALUES} values")
     return f"{column} IN ({marks(len(values))})", tuple(values)
 
 

@@ -31,7 +31,7 @@ _FIND: Final = (
 _GONE: Final = ("i.study_key = ?", "i.series_key = ?", "i.key = ?")
 _COUNT: Final = (
     "SELECT count(*), coalesce(sum(v.size_bytes), 0) FROM instance i "
-    "CROSS JOIN instance_version v ON v.version = i.version WHERE "
+    "LEFT JOIN instance_version v ON v.version = i.version WHERE "
 )
 _ANNOUNCE: Final = (
     "INSERT INTO feed (time, partition_key, kind, study_instance_uid, series_instance_uid, "

@@ -19,13 +19,13 @@ from typing import Final
 
 from hilum.adapters.database.conditions import (
     ALIASES,
-    MODALITIES_IN_STUDY,
     condition_sql,
     item_sql,
     match_sql,
     prefix_of,
 )
 from hilum.adapters.database.connections import Dialect, Source, Sql
+from hilum.adapters.database.questions import MODALITIES_IN_STUDY
 from hilum.adapters.database.tables import NAMED
 from hilum.domain.identifiers import PartitionKey
 from hilum.domain.levels import Level
@@ -49,7 +49,7 @@ _INDEXED: Final = {
 }
 
 
-IDENTIFYING: Final = 3
+IDENTIFYING: Final = 2
 """The largest rank whose matches are so few that they are walked without a look at others."""
 
 
@@ -117,7 +117,7 @@ def _column_lead(
     dialect: Dialect, at: int, condition: Condition, partition: PartitionKey
 ) -> Iterator[Lead]:
     keyword, level, match = condition.keyword, condition.level, condition.match
-    if isinstance(match, Empty) or (isinstance(match, Like) and not prefix_of(match.pattern)):
+    if isinstance(match, Like) and not prefix_of(match.pattern):
         return
     index = f"ix_{TABLES[level]}_partition_key_{keyword}_key"
     alias = ALIASES[level]
@@ -126,10 +126,12 @@ def _column_lead(
         f"SELECT 1 FROM {TABLES[level]} {alias}{dialect.using(index)} "
         f"WHERE {alias}.partition_key = ? AND {wanted}"
     )
-    in_order = isinstance(match, Equals)
-    rank = 2 if in_order and keyword in _IDENTIFIERS else 3 if in_order else 4
-    if keyword == "Modality":
+    in_order = isinstance(match, Equals | Empty)
+    rank = 4
+    if keyword == "Modality" or isinstance(match, Empty):
         rank = 6
+    elif in_order:
+        rank = 2 if keyword in _IDENTIFIERS else 3
     yield Lead(rank, level, at, index, (sql, (partition, *parameters)), in_order=in_order)
 
 

@@ -72,7 +72,8 @@ class Searcher:
                 return walks.walk(lead, page)
             if walks.scoped:
                 continue
-            if lead.rank <= IDENTIFYING and walks.can_walk(lead):
+            alone = lead.rank <= IDENTIFYING or len(walks.leads) == 1
+            if alone and walks.can_walk(lead):
                 return walks.walk(lead, page)
             if lead.unique or self._is_narrow(connection, walks, lead, level):
                 return walks.narrow(lead, page)

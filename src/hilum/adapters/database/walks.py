@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hilum.adapters.database.conditions import ALIASES, check, condition_sql
+from hilum.adapters.database.conditions import ALIASES, condition_sql
 from hilum.adapters.database.connections import Dialect, Source, Sql
 from hilum.adapters.database.planning import TABLES, Lead, leads
+from hilum.adapters.database.questions import check
 from hilum.domain.levels import Level
 from hilum.domain.queries import Condition, Equals, ItemCondition, Query
 
@@ -68,8 +69,7 @@ class Walks:
         self._level = query.level
         self._alias = ALIASES[query.level]
         conditions = [*_place(query), *query.conditions]
-        for condition in conditions:
-            check(condition, query.level)
+        check(conditions, query.level)
         self._filters = [(each.level, condition_sql(dialect, each)) for each in conditions]
         self._scope = _scope(query)
         self.leads = leads(dialect, conditions, query.partition)
