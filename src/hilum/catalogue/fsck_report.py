@@ -43,7 +43,7 @@ class Damage(StrEnum):
     ANNOUNCED_GONE = "announced-gone"
     """A live instance that the feed says was deleted."""
     UNFINISHED_WRITE = "unfinished-write"
-    """A process died while it wrote an object. Repair, or the next start, settles it."""
+    """A process died while it wrote an object; the next start settles it. Repair: it is settled."""
 
 
 @dataclass(slots=True)

@@ -4,14 +4,17 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-import click
 import typer
 
 from hilum.cli.console import CannotStart, Ending, WrongUsage, complain
 
 _TRACEBACK: Final = "--traceback"
+_UsageError: Final[Any] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
+"""What typer raises for a wrong command line: click's, or that of the copy it brings along."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,13 +43,10 @@ def _run(arguments: list[str]) -> int:
         code = typer.main.get_command(app).main(
             args=arguments, prog_name="hilum", standalone_mode=False
         )
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stdout.write(f"{error.format_message()}\n")
-        return Ending.USAGE
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
-        return error.exit_code
-    except (click.Abort, typer.Abort):
+        return Ending.USAGE
+    except typer.Abort:
         complain("stopped.")
         return Ending.INTERRUPTED
     except WrongUsage as error:

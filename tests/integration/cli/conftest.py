@@ -1,5 +1,6 @@
 """`hilum` run inside the test's process, on a data folder of its own."""
 
+import io
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def hilum(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Hilum]:
     monkeypatch.chdir(tmp_path)
-    with configure_logging(LogOptions()):
+    with configure_logging(LogOptions(), io.StringIO()):  # and back, when the test has ended
         yield Hilum(tmp_path / "data", capsys)
     structlog.reset_defaults()
 
