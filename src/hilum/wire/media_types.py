@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hilum.domain.errors import NotAcceptable
@@ -24,6 +25,8 @@ class InstanceForm:
     """Transfer Syntax UIDs in the client's order of liking; `*` is the one it is stored in."""
 
 
+# Clients send the same few headers again and again; what is refused is not remembered.
+@lru_cache(maxsize=256)
 def require_dicom_json(accept: str | None, *, strict: bool) -> str:
     """Return the media type for a DICOM JSON answer.
 
@@ -49,6 +52,7 @@ def require_dicom_json(accept: str | None, *, strict: bool) -> str:
     raise NotAcceptable(message)
 
 
+@lru_cache(maxsize=256)
 def negotiate_retrieve(accept: str | None, *, level: Level, rules: RetrieveRules) -> InstanceForm:
     """Return the form in which the instances of a study, series or instance go out.
 

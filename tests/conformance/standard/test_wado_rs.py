@@ -2,7 +2,10 @@
 
 import asyncio
 import io
+import json
+import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,6 +199,15 @@ def test_metadata_has_a_quoted_etag_at_every_level(client: httpx.Client) -> None
         assert first.headers["etag"].startswith('W/"')
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == first.headers["etag"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_curl_opens_compressed_metadata(server: ServedDicomWeb, client: httpx.Client) -> None:
+    command = ["curl", "--silent", "--fail", "--compressed", f"{server.url}{path(1)}/metadata"]
+
+    text = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+
+    assert json.loads(text) == client.get(f"{path(1)}/metadata").json()
 
 
 def test_a_new_version_is_what_is_given_and_the_old_etag_no_longer_matches(
