@@ -74,6 +74,8 @@ class StreamedResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             gone.cancel()
+            if gone.done() and not gone.cancelled():
+                gone.exception()  # a request body that stalled: the connection ends anyway
 
 
 def _start(response: Response) -> Message:

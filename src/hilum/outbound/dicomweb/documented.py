@@ -66,6 +66,24 @@ ONE_INSTANCE: Final[Responses] = {
         },
     },
 }
+_SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+    for name, description, schema in (
+        ("limit", "How many matches at most", {"type": "integer", "minimum": 1}),
+        ("offset", "How many matches to pass over", {"type": "integer", "minimum": 0}),
+        ("fuzzymatching", "Match names by the beginnings of words", {"type": "boolean"}),
+        ("includefield", "Attributes to return besides, or `all`", {"type": "string"}),
+    )
+]
+SEARCH_EXTRA: Final[dict[str, Any]] = {"parameters": _SEARCH_PARAMETERS}
+"""What a search takes besides the attributes, which docs/conformance/searching.md lists."""
+
 DELETED: Final[dict[str, Any]] = {
     "status_code": 204,
     "response_class": Response,
@@ -76,7 +94,11 @@ DELETED: Final[dict[str, Any]] = {
 
 
 def documented(
-    router: APIRouter, path: str, summary: str, responses: Responses
+    router: APIRouter,
+    path: str,
+    summary: str,
+    responses: Responses,
+    extra: dict[str, Any] | None = None,
 ) -> Callable[[_Endpoint], _Endpoint]:
     """Register an endpoint for GET, which is documented, and for HEAD."""
 
@@ -88,6 +110,7 @@ def documented(
             summary=summary,
             responses=responses,
             response_class=Response,
+            openapi_extra=extra,
         )
         router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
         return endpoint

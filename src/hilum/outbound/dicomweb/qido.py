@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from hilum.catalogue.search import Search
 from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID, parse_uid
 from hilum.domain.levels import Level
-from hilum.outbound.dicomweb.documented import JSON_ROWS, documented
+from hilum.outbound.dicomweb.documented import JSON_ROWS, SEARCH_EXTRA, documented
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.media_types import require_dicom_json
 from hilum.wire.query_parameters import accept_of, read_search
@@ -68,23 +68,31 @@ def qido_router(
         search, surface, surface.search.within(limits or SearchLimits()), base_url or BaseUrl()
     )
 
-    @documented(router, "/studies", "Search for studies", JSON_ROWS)
+    @documented(router, "/studies", "Search for studies", JSON_ROWS, SEARCH_EXTRA)
     async def search_studies(request: Request) -> Response:
         return await answer(request, Level.STUDY)
 
-    @documented(router, "/series", "Search for series", JSON_ROWS)
+    @documented(router, "/series", "Search for series", JSON_ROWS, SEARCH_EXTRA)
     async def search_series(request: Request) -> Response:
         return await answer(request, Level.SERIES)
 
-    @documented(router, "/instances", "Search for instances", JSON_ROWS)
+    @documented(router, "/instances", "Search for instances", JSON_ROWS, SEARCH_EXTRA)
     async def search_instances(request: Request) -> Response:
         return await answer(request, Level.INSTANCE)
 
-    @documented(router, "/studies/{study}/series", "Search for series of a study", JSON_ROWS)
+    @documented(
+        router, "/studies/{study}/series", "Search for series of a study", JSON_ROWS, SEARCH_EXTRA
+    )
     async def search_series_of_study(request: Request, study: str) -> Response:
         return await answer(request, Level.SERIES, study)
 
-    @documented(router, "/studies/{study}/instances", "Search for instances of a study", JSON_ROWS)
+    @documented(
+        router,
+        "/studies/{study}/instances",
+        "Search for instances of a study",
+        JSON_ROWS,
+        SEARCH_EXTRA,
+    )
     async def search_instances_of_study(request: Request, study: str) -> Response:
         return await answer(request, Level.INSTANCE, study)
 
@@ -93,6 +101,7 @@ def qido_router(
         "/studies/{study}/series/{series}/instances",
         "Search for instances of a series",
         JSON_ROWS,
+        SEARCH_EXTRA,
     )
     async def search_instances_of_series(request: Request, study: str, series: str) -> Response:
         return await answer(request, Level.INSTANCE, study, series)
