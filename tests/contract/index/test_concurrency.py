@@ -101,7 +101,7 @@ async def test_a_killed_process_leaves_all_it_acknowledged(engine: Engine) -> No
 
 @pytest.mark.slow
 async def test_many_killed_processes_leave_all_they_acknowledged(engine: Engine) -> None:
-    await check_after_kills(engine, rounds=25, seed=2)
+    await check_after_kills(engine, rounds=10, seed=2)
 
 
 async def test_a_caller_that_goes_away_leaves_a_whole_commit(index: SqlIndex) -> None:
