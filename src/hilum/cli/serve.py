@@ -1,10 +1,11 @@
 """`hilum serve`."""
 
 import asyncio
+import errno
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +15,9 @@ from hilum.cli.console import CannotStart, Ending, note
 if TYPE_CHECKING:
     from hilum.bootstrap import Serving
     from hilum.settings import Settings
+
+
+_ADDRESS_ERRORS: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 def serve(
@@ -118,6 +122,16 @@ async def _serve(settings: "Settings") -> None:
             note("Finishing what was accepted; once more ends at once.")
     except CannotListen as error:
         raise CannotStart(str(error)) from error
+    except OSError as error:
+        if error.errno not in _ADDRESS_ERRORS:
+            raise
+        dimse = settings.dimse
+        message = (
+            f"DIMSE cannot listen on {dimse.host} port {dimse.port}: "
+            f"{os.strerror(error.errno)}. Stop the program that uses it, or choose another "
+            "--dimse-port (0 turns DIMSE off)."
+        )
+        raise CannotStart(message) from error
 
 
 def _tell_ready(serving: "Serving", data_dir: Path) -> None:
