@@ -18,6 +18,7 @@ _STUDY = "1.2.826.0.1.3680043.10.1.10000000000000000000"
 _SERIES = "1.2.826.0.1.3680043.10.2.10000000000000000000"
 _SOP = "1.2.826.0.1.3680043.10.3.10000000000000000000"
 _NUMBER = "900001"
+_NUMBER_HEAD = b"\x20\x00\x13\x00IS\x06\x00"  # its digits alone may stand in a UID, too
 _POSITION = "-1234.5"
 _TIME = "101112.131415"
 _PATIENT = "BENCH-PATIENT-00"
@@ -155,7 +156,7 @@ def make_study(
         sop_instance = _uid(3)
         own = (
             common.replace(_SOP.encode(), sop_instance.encode())
-            .replace(_NUMBER.encode(), f"{index + 1:<6d}".encode())
+            .replace(_NUMBER_HEAD + _NUMBER.encode(), _NUMBER_HEAD + f"{index + 1:<6d}".encode())
             .replace(_POSITION.encode(), f"{index - 500:7.1f}".encode())
             .replace(_TIME.encode(), f"{100000 + index % 60:06d}.{index:06d}".encode())
         )
