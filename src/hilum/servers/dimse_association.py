@@ -222,7 +222,8 @@ class DimseAssociation(Association):
     def _how(self) -> str:
         if self.is_released:
             return "released"
-        return "lost" if self.upper_layer.connection_lost else "aborted"
+        lost = self._connection.broken and not self.upper_layer.violation
+        return "lost" if lost else "aborted"
 
     @property
     def _cause(self) -> str:

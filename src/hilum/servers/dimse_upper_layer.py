@@ -32,8 +32,13 @@ _WAIT_SECONDS: Final = 0.5
 _AWAITING_REQUEST: Final = "Sta2"
 _ESTABLISHED: Final = "Sta6"
 _AWAITING_CLOSE: Final = "Sta13"
-_CONNECTION_CLOSED: Final = "Evt17"
 _INVALID_PDU: Final = "Evt19"
+
+_EXPECTED: Final = {
+    _AWAITING_REQUEST: frozenset({_A_ASSOCIATE_RQ}),
+    _ESTABLISHED: frozenset({_P_DATA_TF, _A_RELEASE_RQ}),
+}
+"""What a requestor may send, besides an abort; nothing while it awaits an answer."""
 
 
 class UpperLayer(DULServiceProvider):
@@ -54,7 +59,6 @@ class UpperLayer(DULServiceProvider):
         self.to_user_queue = NotifyingQueue(association.notice)
         self.violation = ""
         """Reason of the abort, when the peer broke a rule."""
-        self.connection_lost = False
         self.was_idle = False
         """True once the association was found idle for too long."""
 
@@ -124,29 +128,29 @@ class UpperLayer(DULServiceProvider):
         if reading:
             self._read_pdu_data()
         else:
-            self._lost()
+            connection.lose()
         return True
 
     @override
     def _read_pdu_data(self) -> None:
-        try:
-            self._read_pdu(self._time_left())
-        except TimeoutError:
-            self._violated("stalled-pdu")
-        except (OSError, EOFError):
-            self._lost()
-        except ProtocolViolation as violation:
-            self._violated(violation.reason)
-
-    def _read_pdu(self, seconds: float) -> None:
         connection = self.socket
         if connection is None:
             return
+        try:
+            self._read_pdu(connection, self._time_left())
+        except TimeoutError:
+            self._violated("stalled-pdu")
+        except (OSError, EOFError):
+            connection.lose()
+        except ProtocolViolation as violation:
+            self._violated(violation.reason)
+
+    def _read_pdu(self, connection: BoundedSocket, seconds: float) -> None:
         head = bytearray(6)
         connection.receive_into(memoryview(head), seconds)
         kind, length = _HEAD.unpack(head)
         self._check(kind, length)
-        if kind == _P_DATA_TF and self.state_machine.current_state == _ESTABLISHED:
+        if kind == _P_DATA_TF:
             if len(self._body) < length:
                 self._body = bytearray(self._options.maximum_pdu_bytes)
             body = memoryview(self._body)[:length]
@@ -162,6 +166,8 @@ class UpperLayer(DULServiceProvider):
     def _accept(self, pdu: bytearray) -> None:
         try:
             decoded, event = self._decode_pdu(pdu)
+            # What the state machine will do: it would not survive values that are not allowed.
+            decoded.to_primitive()
         except Exception as error:  # whatever pynetdicom's decoders stumble over
             raise ProtocolViolation("undecodable-pdu") from error
         self._recv_pdu.put(decoded)
@@ -169,18 +175,21 @@ class UpperLayer(DULServiceProvider):
 
     def _check(self, kind: int, length: int) -> None:
         """Refuse a PDU by its head alone."""
+        state = self.state_machine.current_state
         if not _A_ASSOCIATE_RQ <= kind <= _A_ABORT:
             raise ProtocolViolation("unknown-pdu")
-        if kind >= _A_RELEASE_RQ:
+        if kind != _A_ABORT and kind not in _EXPECTED.get(state, ()):
+            raise ProtocolViolation("unexpected-pdu")
+        if kind in {_A_RELEASE_RQ, _A_ABORT}:
             if length != _CONTROL_PDU_BYTES:
                 raise ProtocolViolation("pdu-length")
-        elif self.state_machine.current_state == _AWAITING_REQUEST:
-            if kind != _A_ASSOCIATE_RQ:
-                raise ProtocolViolation("unexpected-pdu")
-            if length > self._options.pdu_bytes_before_association:
-                raise ProtocolViolation("pdu-too-long")
-        elif length > self._options.maximum_pdu_bytes:
+        elif length > self._longest(kind):
             raise ProtocolViolation("pdu-too-long")
+
+    def _longest(self, kind: int) -> int:
+        if kind == _A_ASSOCIATE_RQ:
+            return self._options.pdu_bytes_before_association
+        return self._options.maximum_pdu_bytes
 
     def _time_left(self) -> float:
         if self.state_machine.current_state == _AWAITING_REQUEST:
@@ -190,7 +199,3 @@ class UpperLayer(DULServiceProvider):
     def _violated(self, reason: str) -> None:
         self.violation = reason
         self.event_queue.put(_INVALID_PDU)
-
-    def _lost(self) -> None:
-        self.connection_lost = True
-        self.event_queue.put(_CONNECTION_CLOSED)

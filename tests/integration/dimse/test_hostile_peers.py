@@ -13,6 +13,7 @@ from tests.peers.dimse_archive import DimseArchive, dimse_archive, until
 from tests.peers.instances import a_ct_instance, dataset_bytes
 from tests.peers.scripted_dimse import (
     A_ABORT,
+    A_ASSOCIATE_AC,
     COMMAND,
     DATASET,
     LAST_COMMAND,
@@ -24,6 +25,7 @@ from tests.peers.scripted_dimse import (
     p_data,
     pdu,
     pdv,
+    release_request,
     scripted_peer,
     status_in,
     store_command,
@@ -60,8 +62,19 @@ async def aborted(peer: ScriptedPeer) -> bool:
         (bytes(64), "unknown-pdu"),
         (pdu(1, bytes(67)), "undecodable-pdu"),
         (pdu(1, b"\xff" * 500), "undecodable-pdu"),
+        (associate_request().replace(b"\1\0\0\0\x30", b"\2\0\0\0\x30"), "undecodable-pdu"),
     ],
-    ids=["4 GiB", "1 MiB + 1", "data first", "long abort", "http", "zeros", "short", "garbage"],
+    ids=[
+        "4 GiB",
+        "1 MiB + 1",
+        "data first",
+        "long abort",
+        "http",
+        "zeros",
+        "short",
+        "garbage",
+        "even context id",
+    ],
 )
 async def test_what_is_no_association_request_is_aborted(
     archive: DimseArchive, first: bytes, reason: str
@@ -116,6 +129,8 @@ async def test_a_claim_of_4_gib_takes_no_memory_and_no_more_bytes(archive: Dimse
             "unexpected-message",
         ),
         (pdu(9, b""), "unknown-pdu"),
+        (associate_request(), "unexpected-pdu"),
+        (pdu(2, bytes(70)), "unexpected-pdu"),
         (pdu(5, bytes(5)), "pdu-length"),
     ],
 )
@@ -130,6 +145,17 @@ async def test_a_broken_rule_after_association_aborts_it(
 
     await until(lambda: archive.meter.violations == {reason: 1})
     await until(lambda: archive.meter.closed == {"aborted": 1})
+    assert await still_serves(archive)
+
+
+async def test_data_before_the_answer_is_aborted(archive: DimseArchive) -> None:
+    async with scripted_peer(archive.port) as peer:
+        await peer.send(associate_request() + p_data(pdv(LAST_COMMAND, store_command("1.2"))) * 9)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while (await peer.receive())[0] != A_ABORT:
+                pass
+
+    await until(lambda: archive.meter.violations.total() == 1)
     assert await still_serves(archive)
 
 
@@ -262,20 +288,25 @@ async def test_a_peer_that_does_not_wait_for_answers_fills_no_memory(archive: Di
             assert status_in(body) == 0x0000
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 async def test_random_damage_never_stops_the_server(archive: DimseArchive, seed: int) -> None:
     chance = random.Random(seed)
     instance = a_ct_instance()
-    conversation = bytearray(
-        associate_request()
-        + p_data(pdv(LAST_COMMAND, store_command(instance.SOPInstanceUID)))
+    request = bytearray(associate_request())
+    messages = bytearray(
+        p_data(pdv(LAST_COMMAND, store_command(instance.SOPInstanceUID)))
         + p_data(pdv(LAST_DATASET, dataset_bytes(instance)))
+        + release_request()
     )
-    for _ in range(chance.randint(1, 8)):
-        conversation[chance.randrange(len(conversation))] = chance.randrange(256)
+    damaged = request if seed % 4 == 0 else messages
+    for _ in range(chance.randint(1, 6)):
+        damaged[chance.randrange(min(len(damaged), 260))] = chance.randrange(256)
     async with scripted_peer(archive.port) as peer:
-        with contextlib.suppress(ConnectionError):
-            await peer.send(bytes(conversation[: chance.randint(1, len(conversation))]))
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await peer.send(bytes(request))
+            kind, _ = await peer.receive()
+            if kind == A_ASSOCIATE_AC:
+                await peer.send(bytes(messages[: chance.randint(1, len(messages))]))
 
-    await until(lambda: not archive.server.associations)
+    await until(lambda: archive.server.associations == 0)
     assert await still_serves(archive)
