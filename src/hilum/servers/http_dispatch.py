@@ -1,5 +1,6 @@
 """From a request to the handler that answers it: route, credentials, scope, errors."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.access import EVERYBODY, NOBODY, Access
-from hilum.domain.errors import HilumError, InvalidRequest, LimitExceeded
+from hilum.domain.errors import HilumError, InvalidRequest, LimitExceeded, ShuttingDown
 from hilum.ports.http_telemetry import HttpMeter
 from hilum.servers.http_edge import BodyStalled
 from hilum.servers.http_exchange import Exchange, exchange_of
@@ -66,6 +67,10 @@ class Dispatch:
             await response(scope, receive, send)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # Only a shutdown whose time is over cancels; nobody waits for this task.
+            message = "The server is shutting down and could not wait any longer."
+            await self._fail(ShuttingDown(message), scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the edge of the process: rendered or told
             await self._fail(error, scope, receive, send)
 

@@ -155,7 +155,13 @@ class _Sender:
         elif message["type"] == "http.response.body":
             exchange.bytes_out += len(message.get("body", b""))
         await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message["type"] != "http.response.body":
+            return
+        if message.get("more_body", False):
+            # Sending does not wait while there is room, nor when the client has gone: without this
+            # a body that is at hand would keep all others, and the news of its going, waiting.
+            await asyncio.sleep(0)
+        else:
             exchange.complete = True
 
 

@@ -69,11 +69,13 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_headers:
-            self._raw_bytes += len(data)
+        was_in_headers, is_first = self._in_headers, self.cycle is None
         super().data_received(data)
         if self.transport.is_closing():
             return
+        # Of a later request that begins within `data` the start is not known; its next bytes count.
+        if was_in_headers or is_first:
+            self._raw_bytes += len(data)
         if self._in_headers and self._raw_bytes > self.limits.header_bytes:
             self._refuse_headers()
         elif self._in_headers or not self._answering():

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
+from hilum.servers.http_dispatch import ResponseBrokenOff
 from hilum.servers.http_protocol import ConnectionLimits, bounded_protocol
 
 log = structlog.get_logger()
+
+_GOODBYE_TURNS = 3
 
 
 class CannotListen(Exception):
@@ -107,7 +111,7 @@ class HttpServer:
         """Stop serving; a second call does nothing."""
         if self._serving is None:
             return
-        self._server.should_exit = True
+        self._server.leave()
         serving, self._serving = self._serving, None
         await serving
         await self._server.tasks_ended()
@@ -120,6 +124,19 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Begin the graceful end, at once and not at the next look around."""
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        """Look around once a second (uvicorn: ten times), which also renews the Date header."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._leaving.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -136,11 +153,21 @@ class _Uvicorn(uvicorn.Server):
             await asyncio.wait(tasks, timeout=5.0)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        # Transports say goodbye in the turns of the loop that follow.
+        for _ in range(_GOODBYE_TURNS):
+            await asyncio.sleep(0)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for a broken-off answer, which was told where it happened."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ResponseBrokenOff))
 
 
 def _config(app: ASGIApp, options: HttpServerOptions, meter: HttpMeter) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         app,
+        factory=False,
         http=bounded_protocol(options.limits, meter),
         ws="none",
         lifespan="off",
