@@ -102,8 +102,6 @@ class SearchSettings(Section):
 class RetrieveSettings(Section):
     """Giving back (WADO-RS)."""
 
-    chunk_bytes: ByteCount = 1 << 20
-    """Bytes of an object that are read and sent at a time."""
     whole_object_bytes: ByteCount = 4 << 20
     """Objects up to this size are read and sent in one piece, which is faster."""
     page_instances: Count = 200
@@ -112,6 +110,8 @@ class RetrieveSettings(Section):
     """Metadata records that are looked up at a time while a study's metadata is sent."""
     conversion_bytes: ByteCount = 2 << 30
     """Largest instance that is converted to Explicit VR Little Endian on request."""
+    conversion_inflated_bytes: ByteCount = 512 << 20
+    """Largest deflated data set, inflated, that is converted: it has to be held in memory whole."""
     conversion_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Conversions at once; further ones wait."""
     cache_seconds: SecondsOrZero = 0.0
