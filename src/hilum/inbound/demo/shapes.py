@@ -57,11 +57,12 @@ class Grid:
         self, centre: tuple[float, float], radii: tuple[float, float], degrees: float = 0.0
     ) -> Image:
         """1 on the ellipse, less inside, more outside."""
-        angle = np.deg2rad(degrees)
         x, y = self.x - centre[0], self.y - centre[1]
-        along = (x * np.cos(angle) + y * np.sin(angle)) / radii[0]
-        across = (y * np.cos(angle) - x * np.sin(angle)) / radii[1]
-        return as_image(np.sqrt(along * along + across * across))
+        if degrees:
+            # Numbers of Python: numpy's would turn every array into double precision.
+            cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+            x, y = x * cosine + y * sine, y * cosine - x * sine
+        return as_image(np.sqrt((x / radii[0]) ** 2 + (y / radii[1]) ** 2))
 
 
 def as_image(values: NDArray[np.floating[Any]]) -> Image:
