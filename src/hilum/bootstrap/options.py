@@ -66,7 +66,7 @@ def retrieve_limits(settings: Settings) -> RetrieveLimits:
 def conversion_limits(settings: Settings) -> ConversionLimits:
     return ConversionLimits(
         header_bytes=settings.dicom.header_bytes,
-        inflated_bytes=settings.retrieve.conversion_bytes,
+        inflated_bytes=settings.retrieve.conversion_inflated_bytes,
     )
 
 

@@ -25,6 +25,7 @@ from hilum.wire.search_rules import SearchRules
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 
 _LONGEST_NAME: Final = 64
+_REPEATABLE: Final = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
 NO_ATTRIBUTE: Final = "no attribute has this keyword, nor is it a tag of 8 hexadecimal digits"
 
 # PS3.4 section C.2.2.2.5.3: two ranges on such a pair mean one span of time.
@@ -205,5 +206,9 @@ def means_attribute(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    """A parameter's name as it may be repeated in an error."""
-    return "".join(character if character.isprintable() else "?" for character in name)[:64]
+    """A parameter's name as it may be repeated in an error.
+
+    Only what can be the name of an attribute is: a value put in its place by mistake may name a
+    patient.
+    """
+    return name if _REPEATABLE.fullmatch(name) else "(not the name of an attribute)"
