@@ -21,6 +21,7 @@ from hilum.servers.dimse_bridge import LoopBridge
 from hilum.servers.dimse_dataset import SpoolAccess
 from hilum.servers.dimse_library import configure_pynetdicom
 from hilum.servers.dimse_options import DimseOptions
+from hilum.servers.dimse_storing import Storing
 
 _log = structlog.get_logger(__name__)
 
@@ -80,9 +81,14 @@ class DimseServer:
             options=options,
             admission=self._admission,
             in_progress=self._in_progress,
-            door=self._door,
-            bridge=bridge,
-            spool=SpoolAccess(self._spool, bridge, options.store_seconds),
+            storing=Storing(
+                door=self._door,
+                bridge=bridge,
+                spool=SpoolAccess(self._spool, bridge, options.store_seconds),
+                admission=self._admission,
+                meter=self._meter,
+                options=options,
+            ),
             meter=self._meter,
         )
         self._listener = _listen(options)

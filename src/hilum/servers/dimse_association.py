@@ -7,43 +7,36 @@ it uses; a test fails when another series is installed.
 
 import socket
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
-from pynetdicom.presentation import PresentationContext
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import AddressInformation
 from typing_extensions import override
 
-from hilum.domain.errors import HilumError, ShuttingDown, UnreadableInstance
-from hilum.domain.instances import Content
 from hilum.foundation.ids import new_correlation_id
-from hilum.inbound.dimse.part10_head import part10_head
-from hilum.inbound.dimse.store import CStoreDoor, ReceivedInstance
 from hilum.ports.dimse_telemetry import DimseMeter
 from hilum.servers.dimse_admission import Admission, Refusal, WorkInProgress
-from hilum.servers.dimse_bridge import LoopBridge
 from hilum.servers.dimse_contexts import ACCEPTANCE, negotiate
-from hilum.servers.dimse_dataset import DatasetSink, SpoolAccess
+from hilum.servers.dimse_dataset import DatasetSink
 from hilum.servers.dimse_messages import MessageReceiver, StoreRequest
 from hilum.servers.dimse_options import DimseOptions
+from hilum.servers.dimse_storing import Storing
 from hilum.servers.dimse_transport import BoundedSocket
 from hilum.servers.dimse_upper_layer import UpperLayer
-from hilum.wire.dimse_commands import (
-    AFFECTED_SOP_CLASS_UID,
-    AFFECTED_SOP_INSTANCE_UID,
-    CommandSet,
-    store_response,
-)
-from hilum.wire.dimse_status import DimseStatus, status_of_error
+from hilum.wire.dimse_commands import CommandSet
 
 _log = structlog.get_logger(__name__)
 
-_PDV_HEAD_BYTES = 6
+_ENDS: Final = {
+    "released": "association_released",
+    "aborted": "association_aborted",
+    "lost": "association_lost",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +47,7 @@ class AssociationServices:
     options: DimseOptions
     admission: Admission
     in_progress: WorkInProgress
-    door: CStoreDoor
-    bridge: LoopBridge
-    spool: SpoolAccess
+    storing: Storing
     meter: DimseMeter
 
 
@@ -64,7 +55,9 @@ class AssociationServices:
 class _Course:
     """How an association goes."""
 
-    associated: bool = False
+    has_place: bool = False
+    """`Admission` counts it."""
+    was_accepted: bool = False
     cause: str = ""
     messages: int = 0
     correlation_id: str = field(default_factory=new_correlation_id)
@@ -96,12 +89,27 @@ class DimseAssociation(Association):
     @property
     def peer(self) -> str:
         """`AE_TITLE@address`; only the address before the association was requested."""
-        title = self.requestor.ae_title.strip()
+        title = self.calling_ae_title
         return f"{title}@{self._peer_address}" if title else self._peer_address
 
-    def context(self, context_id: int) -> PresentationContext | None:
-        """The accepted presentation context with this id."""
-        return self._accepted_cx.get(context_id)
+    @property
+    def calling_ae_title(self) -> str:
+        """Without padding; empty before the association was requested."""
+        return self.requestor.ae_title.strip()
+
+    @property
+    def peer_maximum_length(self) -> int:
+        """Largest variable field of a P-DATA-TF that the peer takes; 0 when it sets no limit."""
+        return self.requestor.maximum_length or 0
+
+    def has_context(self, context_id: int) -> bool:
+        """True when a presentation context with this id was accepted."""
+        return context_id in self._accepted_cx
+
+    def syntaxes(self, context_id: int) -> tuple[str, str]:
+        """Abstract and transfer syntax of an accepted presentation context."""
+        context = self._accepted_cx[context_id]
+        return str(context.abstract_syntax), str(context.transfer_syntax[0])
 
     def notice(self) -> None:
         """Make the association's thread look around."""
@@ -149,7 +157,7 @@ class DimseAssociation(Association):
             str(request.calling_ae_title).strip(),
             str(request.called_ae_title).strip(),
         )
-        self._course.associated = refusal is None
+        self._course.has_place = refusal is None
         return refusal
 
     def answer_contexts(self, request: A_ASSOCIATE) -> None:
@@ -171,6 +179,7 @@ class DimseAssociation(Association):
         _log.warning("association_rejected", reason=refusal.reason, peer=self.peer)
 
     def tell_accepted(self) -> None:
+        self._course.was_accepted = True
         self._services.meter.association_opened()
         _log.info(
             "association_accepted",
@@ -199,10 +208,10 @@ class DimseAssociation(Association):
             self.upper_layer.join()
         self.discard()
         course = self._course
-        self._services.admission.disconnect(self._peer_address, associated=course.associated)
+        self._services.admission.disconnect(self._peer_address, associated=course.has_place)
         if self.upper_layer.violation:
             self._services.meter.protocol_violated(self.upper_layer.violation)
-        if course.associated:
+        if course.was_accepted:
             self._tell_end()
         elif not self.is_rejected:
             _log.info("connection_without_association", peer=self.peer, cause=self._cause)
@@ -211,12 +220,17 @@ class DimseAssociation(Association):
         how = self._how
         self._services.meter.association_closed(how)
         _log.info(
-            f"association_{how}",
+            _ENDS[how],
             peer=self.peer,
             cause=self._cause,
             messages=self._course.messages,
             correlation_id=self._course.correlation_id,
         )
+
+    @property
+    def _message_id(self) -> str:
+        """Correlation id of the message that is being served."""
+        return f"{self._course.correlation_id}-{self._course.messages}"
 
     @property
     def _how(self) -> str:
@@ -233,19 +247,7 @@ class DimseAssociation(Association):
         return self.upper_layer.violation or self._course.cause or idle
 
     def _new_sink(self, context_id: int, command: CommandSet) -> DatasetSink:
-        options = self._services.options
-        head = part10_head(
-            sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID),
-            sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
-            transfer_syntax_uid=str(self._accepted_cx[context_id].transfer_syntax[0]),
-            source_ae_title=self.requestor.ae_title.strip(),
-        )
-        return DatasetSink(
-            head,
-            self._services.spool,
-            memory_bytes=options.memory_dataset_bytes,
-            dataset_bytes=options.dataset_bytes,
-        )
+        return self._services.storing.new_sink(self, context_id, command)
 
     @override
     def _serve_request(self, msg: Any, context_id: int) -> None:
@@ -253,71 +255,13 @@ class DimseAssociation(Association):
         try:
             with self._services.in_progress:
                 if isinstance(msg, StoreRequest):
-                    self._serve_store(msg)
+                    self._services.storing.serve(self, msg, self._message_id)
                 else:
                     super()._serve_request(msg, context_id)
         finally:
             # The time the archive took is not idleness of the peer.
             self.upper_layer._idle_timer.restart()
             self.messages.answered()
-
-    def _serve_store(self, request: StoreRequest) -> None:
-        size_bytes = request.sink.size_bytes if request.sink is not None else 0
-        try:
-            status = self._store(request, size_bytes)
-            self._respond(request, status)
-        finally:
-            if request.sink is not None:
-                request.sink.close()
-        self._services.meter.stored(status.code, size_bytes)
-
-    def _store(self, request: StoreRequest, size_bytes: int) -> DimseStatus:
-        services = self._services
-        correlation_id = f"{self._course.correlation_id}-{self._course.messages}"
-        try:
-            received = ReceivedInstance(
-                sop_class_uid=request.command.text(AFFECTED_SOP_CLASS_UID),
-                sop_instance_uid=request.command.text(AFFECTED_SOP_INSTANCE_UID),
-                abstract_syntax=str(self._accepted_cx[request.context_id].abstract_syntax),
-                content=self._content(request),
-                size_bytes=size_bytes,
-                peer=self.peer,
-                correlation_id=correlation_id,
-            )
-            return services.bridge.call(
-                services.door.store(received), services.options.store_seconds
-            )
-        except HilumError as error:
-            _log.warning("c_store_unanswered", correlation_id=correlation_id, code=error.code)
-            return status_of_error(error)
-        except Exception as error:  # noqa: BLE001 - a sender must be answered whatever happens
-            _log.error("c_store_failed", correlation_id=correlation_id, exc_info=error)
-            return status_of_error(error)
-
-    def _content(self, request: StoreRequest) -> Content | HilumError:
-        if self._services.admission.closed:
-            message = "The server is shutting down."
-            return ShuttingDown(message)
-        if request.sink is None:
-            message = "The request carries no data set."
-            return UnreadableInstance(message)
-        return request.sink.finish()
-
-    def _respond(self, request: StoreRequest, status: DimseStatus) -> None:
-        """Queue the response, in one PDU when the peer takes one that long."""
-        response = store_response(request.command, status)
-        room = (self.requestor.maximum_length or 0) - _PDV_HEAD_BYTES
-        step = room if room > 0 else len(response)
-        for start in range(0, len(response), step):
-            last = start + step >= len(response)
-            fragment = P_DATA()
-            fragment.presentation_data_value_list.append(
-                (
-                    request.context_id,
-                    (b"\x03" if last else b"\x01") + response[start : start + step],
-                )
-            )
-            self.upper_layer.send_pdu(fragment)
 
 
 class _Acceptance(ACSE):

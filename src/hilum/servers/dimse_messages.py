@@ -166,7 +166,7 @@ class MessageReceiver(DIMSEServiceProvider):
     def _start(self) -> None:
         """Make ready for the data set, if there is one."""
         partial = self._partial
-        if self._association.context(partial.context_id) is None:
+        if not self._association.has_context(partial.context_id):
             raise ProtocolViolation("unknown-context")
         try:
             partial.command = parse_command(bytes(partial.command_bytes))
