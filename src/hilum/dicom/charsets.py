@@ -65,8 +65,11 @@ _KEEPS_ESCAPE: Final = frozenset({"iso2022_jp", "iso2022_jp_2"})
 
 _FRAGMENT: Final = re.compile(rb"^[^\x1b]+|\x1b[^\x1b]*")
 TEXT_RESETS: Final = re.compile(rb"[\t\n\f\r]")
-"""Characters after which the first character set is in force again (PS3.5 6.1.2.5.3)."""
-NAME_RESETS: Final = re.compile(rb"[\t\n\f\r^=]")
+"""Where the first character set is in force again in LT, ST and UT (PS3.5 6.1.2.5.3)."""
+VALUE_RESETS: Final = re.compile(rb"[\t\n\f\r\\]")
+"""The same in LO, SH and UC, where a backslash separates values."""
+NAME_RESETS: Final = re.compile(rb"[\t\n\f\r\\^=]")
+"""The same in PN."""
 _MISSPELT: Final = re.compile(r"ISO.?(?:2022.?)?IR.?([0-9]+)")
 
 

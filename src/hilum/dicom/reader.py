@@ -183,6 +183,23 @@ class ElementReader:
             raw = buffer[index:stop]
             text = known.get(raw)
             if text is None:
+                if convert is None:
+                    entry = self._fresh_sequence(base + index, base + horizon, context, tag)
+                    if entry is None:
+                        break
+                    if streak is not None:
+                        self._end_streak(level, base + index, last_tag)
+                        streak = None
+                    parts.append(entry.text)
+                    if tag in wanted:
+                        self._wanted.append(entry.text)
+                    last_tag = tag
+                    index += entry.size
+                    if self._window.base != base:
+                        self._count += 1
+                        is_stuck = False
+                        break
+                    continue
                 value = raw[8:]
                 if is_plain is not None and is_plain(value):
                     value = value.rstrip(b" \0")
@@ -321,9 +338,6 @@ class ElementReader:
         raw = buffer[index : index + size]
         found = context.known.get(raw)
         if found is None:
-            if vr is not None and vr.kind is Kind.SEQUENCE:
-                self._count_elements(1, position)
-                return self._sequence(position, end, context, head, raw)
             return self._decode(position, end, context, head, raw)
         entry = Entry(head.tag, size, found) if isinstance(found, bytes) else found
         self._count_elements(entry.count, position)
@@ -440,12 +454,31 @@ class ElementReader:
                 return Entry(_ZEROS_TAG, end - position, b"")
         raise self._window.unfinished(NO_TAG, position, end, "an element head")
 
+    def _fresh_sequence(self, position: int, end: int, context: Context, tag: int) -> Entry | None:
+        """Return the sequence at `position` if it ends before `end` and was not met before."""
+        index = position - self._window.base
+        buffer = self._window.buffer
+        length = int.from_bytes(buffer[index + 8 : index + 12], "little")
+        size = 12 + length
+        if size > end - position:
+            return None
+        raw = b""
+        if length <= REMEMBERED_BYTES:
+            raw = buffer[index : index + size]
+            if raw in context.known:
+                return None
+        head = Head(tag, BY_NAME["SQ"], 12, length)
+        entry, _, _ = self._sequence(position, position + size, context, head, raw)
+        return entry
+
     def _sequence(
         self, position: int, end: int, context: Context, head: Head, raw: bytes
     ) -> tuple[Entry, bytes, bool]:
         report = self.report
         if len(report.path) >= self._limits.nesting_levels:
             raise self._limits.exceeded("nesting_levels", "Sequences are nested deeper")
+        if context.is_little_endian:
+            learn_shape(raw, head.tag, BY_NAME["SQ"], is_implicit=context.is_implicit)
         mark, count = report.mark(), self._count
         content, after = self._read_items(position + head.size, end, context, head)
         entry = Entry(head.tag, after - position, element_text(head.tag, BY_NAME["SQ"], content))

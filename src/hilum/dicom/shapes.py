@@ -31,13 +31,13 @@ CONTEXT_TAGS: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, L
 _MOST_SHAPES: Final = 20_000
 
 
-Shape = tuple[int, Callable[[bytes], object] | None, bytes, bytes, Converter, bytes, bytes]
+Shape = tuple[int, Callable[[bytes], object] | None, bytes, bytes, Converter | None, bytes, bytes]
 """What elements of one tag and VR share. A bare tuple, since it is taken apart for each element:
 
 tag
 is_plain: says of most values that they are one value, the same in JSON but for their padding
 plain_opening, plain_closing: JSON text around a plain value
-convert: for values that are not plain, with a character set and a tag
+convert: for values that are not plain; None of a sequence
 opening: JSON text before what `convert` returns, which `]}` follows
 empty: JSON text of an element without values
 """
@@ -99,9 +99,19 @@ def empty_of(tag: int, vr: VR) -> bytes:
 
 def learn_shape(raw: bytes, tag: int, vr: VR, *, is_implicit: bool) -> None:
     """Add the shape of the little endian element `raw`, if it has one."""
-    if vr.kind is not Kind.VALUE or not has_json(tag) or tag in CONTEXT_TAGS:
+    if not has_json(tag) or tag in CONTEXT_TAGS or is_private_creator(tag):
         return
-    if is_private_creator(tag):
+    if vr.kind is Kind.SEQUENCE and not is_implicit and raw[4:8] == b"SQ\0\0":
+        EXPLICIT_SHAPES[raw[:6]] = (
+            tag,
+            None,
+            b"",
+            b"",
+            None,
+            opening_of(tag, vr),
+            empty_of(tag, vr),
+        )
+    if vr.kind is not Kind.VALUE:
         return
     if is_implicit:
         if is_private(tag) or dictionary_vr(tag) != vr.name:

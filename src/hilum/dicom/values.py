@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import orjson
 
-from hilum.dicom.charsets import DEFAULT_ENCODING, Charset
+from hilum.dicom.charsets import DEFAULT_ENCODING, VALUE_RESETS, Charset
 from hilum.dicom.elements import ProblemKind
 from hilum.dicom.grammar import DECIMALS, INTEGERS, PATTERNS, Problem, first_problem
 from hilum.dicom.json_text import SAFE_CHARACTERS, number, quote, quote_all
@@ -85,7 +85,7 @@ def _texts(vr: str, maximum: int | None) -> Converter:
         if is_safe(value):
             value = value.rstrip(b" \0")
             return (b'"%b"' % value if value else b""), None
-        text, valid = surroundings.charset.decode(value)
+        text, valid = surroundings.charset.decode(value, VALUE_RESETS)
         texts = [part.rstrip(" \0") for part in text.split("\\")]
         if texts == [""]:
             return b"", None

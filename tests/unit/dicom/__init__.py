@@ -1,0 +1,1 @@
+"""Tests of reading DICOM: the header transcoder and frame tables."""
