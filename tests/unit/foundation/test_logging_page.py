@@ -13,14 +13,13 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 LOGGERS = {"log", "_log", "logger", "_logger"}
 
 
-def _calls() -> Iterator[tuple[Path, ast.Call]]:
+def _trees() -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _writes(node.func):
-                yield path, node
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _writes(function: ast.expr) -> bool:
+def _writes(call: ast.Call) -> bool:
+    function = call.func
     if isinstance(function, ast.Name):
         return function.id == "write"
     if not isinstance(function, ast.Attribute) or function.attr not in LEVELS:
@@ -31,21 +30,42 @@ def _writes(function: ast.expr) -> bool:
     return isinstance(owner, ast.Name) and owner.id in LOGGERS
 
 
+def _names(tree: ast.Module, first: ast.expr) -> Iterator[str]:
+    """Patterns of the names that the first argument of a log call may have."""
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        yield re.escape(first.value)
+    elif isinstance(first, ast.JoinedStr):
+        yield "".join(
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"\w+"
+            for part in first.values
+        )
+    elif isinstance(first, ast.Subscript) and isinstance(first.value, ast.Name):
+        for value in _table(tree, first.value.id).values():
+            yield re.escape(value)
+
+
+def _table(tree: ast.Module, name: str) -> dict[str, str]:
+    """The dictionary of constants that a module calls `name`."""
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id == name:
+            assert isinstance(node, ast.Assign | ast.AnnAssign)
+            assert node.value is not None
+            read: dict[str, str] = ast.literal_eval(node.value)
+            return read
+    raise AssertionError(name)
+
+
 @cache
 def _patterns() -> dict[str, Path]:
     """Names of events as patterns, with where they are written."""
-    found: dict[str, Path] = {}
-    for path, call in _calls():
-        name = call.args[0] if call.args else None
-        if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            found[re.escape(name.value)] = path
-        elif isinstance(name, ast.JoinedStr):
-            parts = (
-                re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"\w+"
-                for part in name.values
-            )
-            found["".join(parts)] = path
-    return found
+    return {
+        pattern: path
+        for path, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _writes(node) and node.args
+        for pattern in _names(tree, node.args[0])
+    }
 
 
 def _documented() -> set[str]:
