@@ -7,7 +7,7 @@ it uses; a test fails when another series is installed.
 
 import socket
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from pynetdicom._globals import MODE_ACCEPTOR
@@ -31,12 +31,6 @@ from hilum.servers.dimse_upper_layer import UpperLayer
 from hilum.wire.dimse_commands import CommandSet
 
 _log = structlog.get_logger(__name__)
-
-_ENDS: Final = {
-    "released": "association_released",
-    "aborted": "association_aborted",
-    "lost": "association_lost",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,27 +211,27 @@ class DimseAssociation(Association):
             _log.info("connection_without_association", peer=self.peer, cause=self._cause)
 
     def _tell_end(self) -> None:
-        how = self._how
+        facts = {
+            "peer": self.peer,
+            "cause": self._cause,
+            "messages": self._course.messages,
+            "correlation_id": self._course.correlation_id,
+        }
+        if self.is_released:
+            how = "released"
+            _log.info("association_released", **facts)
+        elif self._connection.broken and not self.upper_layer.violation:
+            how = "lost"
+            _log.info("association_lost", **facts)
+        else:
+            how = "aborted"
+            _log.info("association_aborted", **facts)
         self._services.meter.association_closed(how)
-        _log.info(
-            _ENDS[how],
-            peer=self.peer,
-            cause=self._cause,
-            messages=self._course.messages,
-            correlation_id=self._course.correlation_id,
-        )
 
     @property
     def _message_id(self) -> str:
         """Correlation id of the message that is being served."""
         return f"{self._course.correlation_id}-{self._course.messages}"
-
-    @property
-    def _how(self) -> str:
-        if self.is_released:
-            return "released"
-        lost = self._connection.broken and not self.upper_layer.violation
-        return "lost" if lost else "aborted"
 
     @property
     def _cause(self) -> str:
