@@ -112,3 +112,5 @@ class ArchiveCounts:
     instances: int
     size_bytes: int
     feed_sequence: int
+    awaiting_deletion: int = 0
+    """Objects that nothing refers to any more and whose space is not yet freed."""

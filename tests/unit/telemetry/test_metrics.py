@@ -80,10 +80,11 @@ def test_two_processes_worth_of_metrics_do_not_share_anything() -> None:
 def test_what_is_held_is_shown() -> None:
     metrics = Metrics("1")
 
-    metrics.held(ArchiveCounts(1, 2, 3, 4, 5))
+    metrics.held(ArchiveCounts(1, 2, 3, 4, 5, 6))
 
     assert "hilum_instances 3.0" in _page(metrics)
     assert "hilum_stored_bytes 4.0" in _page(metrics)
+    assert "hilum_deletion_queue_objects 6.0" in _page(metrics)
 
 
 def test_a_gauge_is_asked_when_the_page_is_read() -> None:

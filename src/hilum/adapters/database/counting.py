@@ -9,7 +9,8 @@ from hilum.domain.records import ArchiveCounts, NewestStudy
 def read_counts(connection: Connection) -> ArchiveCounts:
     row = connection.execute(
         "SELECT sum(number_of_studies), sum(number_of_series), sum(number_of_instances), "
-        "sum(size_bytes), (SELECT coalesce(max(sequence), 0) FROM feed) FROM partition"
+        "sum(size_bytes), (SELECT coalesce(max(sequence), 0) FROM feed), "
+        "(SELECT count(*) FROM deletion) FROM partition"
     ).fetchone()
     return ArchiveCounts(*row)
 

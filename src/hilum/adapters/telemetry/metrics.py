@@ -24,13 +24,13 @@ from hilum.domain.records import ArchiveCounts
 _OBSERVED: Final = {
     "hilum_disk_free_bytes": "Free space on the file system of the objects.",
     "hilum_disk_reserve_bytes": "Space that is never filled (setting storage.reserve_bytes).",
-    "hilum_deletion_queue_objects": "Objects that were deleted and whose space is not yet freed.",
 }
 _HELD: Final = {
-    "studies": "Studies",
-    "series": "Series",
-    "instances": "Instances",
-    "stored_bytes": "Bytes of the instances",
+    "studies": "Studies held.",
+    "series": "Series held.",
+    "instances": "Instances held.",
+    "stored_bytes": "Bytes of the instances held.",
+    "deletion_queue_objects": "Objects that were deleted and whose space is not yet freed.",
 }
 
 
@@ -64,7 +64,7 @@ class Metrics:
         self.ingest = PrometheusIngestMeter(self.registry, limits)
         self.dimse = PrometheusDimseMeter(self.registry)
         self._held = {
-            name: Gauge(f"hilum_{name}", f"{text} held.", registry=self.registry)
+            name: Gauge(f"hilum_{name}", text, registry=self.registry)
             for name, text in _HELD.items()
         }
         self._observed = _Observed()
@@ -79,11 +79,12 @@ class Metrics:
         self._observed.sources[_known(name)] = value
 
     def held(self, counts: ArchiveCounts) -> None:
-        """Remember how much the archive holds, for the next page."""
+        """Remember how much the archive holds and has to free, for the next page."""
         self._held["studies"].set(counts.studies)
         self._held["series"].set(counts.series)
         self._held["instances"].set(counts.instances)
         self._held["stored_bytes"].set(counts.size_bytes)
+        self._held["deletion_queue_objects"].set(counts.awaiting_deletion)
 
     def render(self) -> bytes:
         """The page for Prometheus."""
