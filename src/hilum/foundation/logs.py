@@ -23,7 +23,15 @@ from hilum.foundation.correlation import CORRELATION_ID
 from hilum.foundation.patient_data import PatientDataGuard, PatientDataInLog
 
 _QUOTING_LOGGERS: Final = ("pydicom", "sqlalchemy")
-_CHATTY_LOGGERS: Final = ("pynetdicom", "uvicorn", "asyncio", "httpx", "httpcore", "sqlalchemy")
+_CHATTY_LOGGERS: Final = (
+    "alembic",
+    "asyncio",
+    "httpcore",
+    "httpx",
+    "pynetdicom",
+    "sqlalchemy",
+    "uvicorn",
+)
 _TRACEBACK_FRAMES: Final = 20
 
 
