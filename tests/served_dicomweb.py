@@ -11,7 +11,8 @@ from typing import Any, Self, TypeVar
 import httpx
 import uvloop
 
-from hilum.bootstrap import Archive, Serving, serve
+from hilum.bootstrap.archive import Archive
+from hilum.bootstrap.serving import Serving, serve
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Arrival, InMemory, OnConflict, Outcome, StorePolicy
 from hilum.domain.origins import Door, Origin

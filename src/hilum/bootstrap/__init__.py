@@ -1,6 +1,4 @@
-"""The only place that picks engines: settings in, a running archive or server out."""
+"""The only place that picks engines: settings in, a running archive or server out.
 
-from hilum.bootstrap.archive import Archive, open_archive
-from hilum.bootstrap.serving import Serving, serve
-
-__all__ = ["Archive", "Serving", "open_archive", "serve"]
+Commands that open no doors import `hilum.bootstrap.archive`, and start without HTTP and DIMSE.
+"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hilum import __version__
 from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
-from hilum.bootstrap import options
+from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access

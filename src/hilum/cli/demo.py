@@ -63,7 +63,7 @@ def demo(
 
 
 async def _demo(settings: "Settings", studies: int, *, quiet: bool) -> "DemoReport":
-    from hilum.bootstrap import open_archive
+    from hilum.bootstrap.archive import open_archive
     from hilum.domain.instances import StorePolicy
     from hilum.domain.origins import Door, Origin
     from hilum.foundation.ids import new_correlation_id

@@ -152,7 +152,7 @@ async def _import(
     *,
     restart: bool,
 ) -> "ImportReport":
-    from hilum.bootstrap import open_archive
+    from hilum.bootstrap.archive import open_archive
     from hilum.domain.instances import OnConflict, StorePolicy
     from hilum.domain.origins import Door, Origin
     from hilum.foundation.ids import new_correlation_id

@@ -85,7 +85,7 @@ async def _create(
 ) -> "tuple[str, ApiKey]":
     from hilum.access.api_keys import make_key
     from hilum.access.principals import AccessScope
-    from hilum.bootstrap import open_archive
+    from hilum.bootstrap.archive import open_archive
     from hilum.foundation.clock import SystemClock
 
     now = SystemClock().now()
@@ -130,7 +130,7 @@ def list_keys(
 
 
 async def _list(settings: "Settings") -> "list[ApiKey]":
-    from hilum.bootstrap import open_archive
+    from hilum.bootstrap.archive import open_archive
 
     async with open_archive(settings) as archive:
         return list(await archive.index.keys.list())
@@ -150,7 +150,7 @@ def revoke(
 
 
 async def _revoke(settings: "Settings", key_id: str) -> bool:
-    from hilum.bootstrap import open_archive
+    from hilum.bootstrap.archive import open_archive
     from hilum.foundation.clock import SystemClock
 
     async with open_archive(settings) as archive:

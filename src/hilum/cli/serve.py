@@ -13,7 +13,7 @@ from hilum.cli import options
 from hilum.cli.console import CannotStart, Ending, note
 
 if TYPE_CHECKING:
-    from hilum.bootstrap import Serving
+    from hilum.bootstrap.serving import Serving
     from hilum.settings import Settings
 
 
@@ -111,7 +111,7 @@ def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
 
 
 async def _serve(settings: "Settings") -> None:
-    from hilum.bootstrap import serve as open_doors
+    from hilum.bootstrap.serving import serve as open_doors
     from hilum.servers.http_server import CannotListen
 
     stop = _StopSignals()

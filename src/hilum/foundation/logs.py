@@ -22,7 +22,7 @@ from structlog.typing import EventDict, Processor
 from hilum.foundation.correlation import CORRELATION_ID
 from hilum.foundation.patient_data import PatientDataGuard, PatientDataInLog
 
-_QUOTING_LOGGERS: Final = ("pydicom", "sqlalchemy")
+_QUOTING_LOGGERS: Final = ("pydicom", "sqlalchemy", "alembic")
 _CHATTY_LOGGERS: Final = (
     "alembic",
     "asyncio",

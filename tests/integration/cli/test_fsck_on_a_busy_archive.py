@@ -8,7 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from hilum.bootstrap import Archive, open_archive
+from hilum.bootstrap.archive import Archive, open_archive
 from hilum.catalogue.fsck import Fsck
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Arrival, InMemory, OnConflict, StorePolicy

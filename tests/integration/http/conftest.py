@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hilum.access import AccessScope, make_key
-from hilum.bootstrap import Serving, serve
+from hilum.bootstrap.serving import Serving, serve
 from hilum.foundation.clock import SystemClock
 from hilum.settings import load_settings
 

@@ -1,0 +1,102 @@
+"""From settings to the plain values that doors and their servers take."""
+
+from hilum.domain.instances import OnConflict
+from hilum.inbound.dicomweb.intake import StowLimits
+from hilum.servers.dimse_options import DimseOptions
+from hilum.servers.http_cors import Cors
+from hilum.servers.http_protocol import ConnectionLimits
+from hilum.servers.http_server import HttpServerOptions, TlsFiles
+from hilum.settings import Settings
+from hilum.wire.multipart_related import MultipartLimits
+from hilum.wire.search_rules import SearchLimits
+
+
+def search_limits(settings: Settings) -> SearchLimits:
+    search = settings.search
+    return SearchLimits(
+        default_results=search.default_results,
+        maximum_results=search.maximum_results,
+        maximum_offset=search.maximum_offset,
+        conditions=search.conditions,
+        list_values=search.list_values,
+        query_bytes=search.query_bytes,
+    )
+
+
+def stow_limits(settings: Settings) -> StowLimits:
+    stow = settings.stow
+    return StowLimits(
+        multipart=MultipartLimits(
+            parts=stow.parts,
+            part_header_bytes=stow.part_header_bytes,
+            part_bytes=stow.part_bytes,
+            request_bytes=stow.request_bytes,
+        ),
+        memory_part_bytes=stow.memory_part_bytes,
+        concurrent_instances=stow.concurrent_instances,
+    )
+
+
+def cors(settings: Settings) -> Cors:
+    return Cors(
+        allowed_origins=frozenset(settings.cors.allowed_origins),
+        allow_credentials=settings.cors.allow_credentials,
+        max_age_seconds=settings.cors.max_age_seconds,
+    )
+
+
+def http_options(settings: Settings) -> HttpServerOptions:
+    http = settings.http
+    password = http.tls_key_password
+    tls = (
+        None
+        if http.tls_certificate_file is None
+        else TlsFiles(
+            http.tls_certificate_file,
+            http.tls_key_file,
+            None if password is None else password.get_secret_value(),
+        )
+    )
+    return HttpServerOptions(
+        host=http.host,
+        port=http.port,
+        backlog=http.backlog,
+        connections=http.connections,
+        keep_alive_seconds=http.keep_alive_seconds,
+        shutdown_seconds=http.shutdown_seconds,
+        limits=ConnectionLimits(
+            header_bytes=http.header_bytes,
+            header_seconds=http.header_seconds,
+            send_idle_seconds=http.send_idle_seconds,
+        ),
+        tls=tls,
+    )
+
+
+def dimse_options(settings: Settings) -> DimseOptions:
+    dimse = settings.dimse
+    return DimseOptions(
+        host=dimse.host,
+        port=dimse.port,
+        ae_title=dimse.ae_title,
+        require_called_ae_title=dimse.require_called_ae_title,
+        allowed_calling_ae_titles=frozenset(dimse.allowed_calling_ae_titles),
+        any_calling_ae_title=settings.security.insecure,
+        accept_unknown_sop_classes=dimse.accept_unknown_sop_classes,
+        maximum_pdu_bytes=dimse.maximum_pdu_bytes,
+        pdu_bytes_before_association=dimse.pdu_bytes_before_association,
+        dataset_bytes=dimse.dataset_bytes,
+        memory_dataset_bytes=dimse.memory_dataset_bytes,
+        dataset_fragments=dimse.dataset_fragments,
+        associations=dimse.associations,
+        associations_per_peer=dimse.associations_per_peer,
+        artim_seconds=dimse.artim_seconds,
+        network_seconds=dimse.network_seconds,
+        store_seconds=dimse.store_seconds,
+        shutdown_seconds=dimse.shutdown_seconds,
+        backlog=dimse.backlog,
+    )
+
+
+def dimse_on_conflict(settings: Settings) -> OnConflict:
+    return OnConflict(settings.dimse.on_conflict)
