@@ -13,8 +13,6 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import pydicom
-from hilum.dicom.frames import frame_table
-from hilum.dicom.header import Memo, read_header
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import (
@@ -23,6 +21,9 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
+
+from hilum.dicom.frames import frame_table
+from hilum.dicom.header import Memo, read_header
 
 _ROOT = "1.2.826.0.1.3680043.10.1234"
 _VENDOR = "EXAMPLE CT ACQUISITION"
@@ -133,9 +134,7 @@ def _set_sequences(header: Dataset, study: int, slice_number: int) -> None:
     header.ProcedureCodeSequence = Items([_code("CTABDKM", "CT Abdomen mit KM", "L")])
     dose = Dataset()
     dose.PhantomType = _code("113691", "IEC Body Dosimetry Phantom").CodeMeaning
-    header.CTDIPhantomTypeCodeSequence = Items(
-        [_code("113691", "IEC Body Dosimetry Phantom")]
-    )
+    header.CTDIPhantomTypeCodeSequence = Items([_code("113691", "IEC Body Dosimetry Phantom")])
     request = Dataset()
     request.RequestedProcedureDescription = "CT Abdomen mit KM"
     request.ScheduledProcedureStepDescription = "CT Abdomen"
@@ -279,7 +278,7 @@ def main() -> None:
     """Print a table of times and ratios."""
     warnings.simplefilter("ignore")
     print(f"{'':<46}{'ms/header':>10}{'pydicom':>10}{'ratio':>8}")
-    for syntax in _NAMES:
+    for syntax, syntax_name in _NAMES.items():
         files = make_series(1, 200, syntax=syntax)
         if syntax == ExplicitVRLittleEndian:
             print(f"one CT header: {count_elements(files[0])} elements")
@@ -294,7 +293,7 @@ def main() -> None:
             ),
         }
         for name, ours in figures.items():
-            label = f"{_NAMES[syntax]}, {name}"
+            label = f"{syntax_name}, {name}"
             print(f"{label:<46}{ours * 1e3:>10.3f}{theirs * 1e3:>10.2f}{theirs / ours:>7.1f}x")
     mixed = _interleaved([make_series(study, 60) for study in range(2, 10)])
     theirs = seconds_per_header(by_pydicom, mixed[:10], 3)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from hilum.domain.errors import LimitExceeded
 
-DEEPEST_NESTING = 200
-"""The reader calls itself once per level of nesting; Python's stack allows more than this."""
+DEEPEST_NESTING = 100
+"""The reader calls itself per level of nesting, five calls deep; Python's stack allows 1000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class HeaderLimits:
     header_bytes: int = 32 * 1024 * 1024
     """Bytes of the data set that have to be looked at: everything but bulk values."""
     nesting_levels: int = 64
-    """Sequences inside sequences; at most 200."""
+    """Sequences inside sequences; at most 100."""
     elements: int = 200_000
     """Elements at all levels, items included."""
     fragments: int = 2_000_000

@@ -286,7 +286,7 @@ class ElementReader:
             level.context = run.after
 
     def _take_run(self, run: Run, parts: list[bytes], position: int) -> None:
-        self._count_elements(run.count, position)
+        self._count_elements(run.count, position + len(run.tail))
         if run.text:
             parts.append(run.text)
         if run.values:
@@ -340,12 +340,13 @@ class ElementReader:
         if found is None:
             return self._decode(position, end, context, head, raw)
         entry = Entry(head.tag, size, found) if isinstance(found, bytes) else found
-        self._count_elements(entry.count, position)
+        self._count_elements(entry.count, position + size)
         if entry.problems or entry.bulk:
             self.report.add(entry.problems, entry.bulk, position)
         return entry, raw, True
 
     def _count_elements(self, number: int, position: int) -> None:
+        """Count `number` more elements, and check how far into the header `position` is."""
         self._count += number
         if self._count > self._limits.elements:
             raise self._limits.exceeded("elements", "The data set has more elements")
@@ -366,8 +367,8 @@ class ElementReader:
         if is_undefined and vr is not None and vr.kind is Kind.UNKNOWN:
             return self._sequence(position, end, context, head, raw)
         if vr is None or vr.kind is Kind.UNKNOWN:
-            vr = implied_vr(tag, vr, length, context)
-        if vr.kind is Kind.SEQUENCE or (is_undefined and self._starts_item(position, head, vr)):
+            vr = self._implied_vr(position, context, head)
+        if vr.kind is Kind.SEQUENCE:
             return self._sequence(position, end, context, head, raw)
         if is_undefined:
             return self._encapsulated(position, context, head, vr), b"", False
@@ -379,9 +380,8 @@ class ElementReader:
         self, position: int, context: Context, head: Head, vr: VR, raw: bytes
     ) -> tuple[Entry, bytes, bool]:
         size = head.size + head.length
+        self._count_elements(0, position + size)
         if not raw:
-            if position + size > self._header_end:
-                raise self._limits.exceeded("header_bytes", "The header is longer")
             index = self._window.load(position, size)
             long = self._window.buffer[index : index + size]
             return value_entry(long, head.tag, vr, head.size, context), b"", False
@@ -414,12 +414,21 @@ class ElementReader:
             text = found if isinstance(found, bytes) else found.text
             self._room -= len(raw) + len(text) + ENTRY_OVERHEAD_BYTES
 
-    def _starts_item(self, position: int, head: Head, vr: VR) -> bool:
-        """Whether an element of undefined length and unknown VR is a sequence (PS3.5 6.2.2)."""
-        if vr.kind is not Kind.UNKNOWN:
-            return False
+    def _implied_vr(self, position: int, context: Context, head: Head) -> VR:
+        """Return the VR of an element that says none, or UN.
+
+        What has items is a sequence when its length is undefined (PS3.5 6.2.2), and what is called
+        a sequence by a dictionary, but has none, is just bytes.
+        """
+        vr = implied_vr(head.tag, head.vr, head.length, context)
+        is_undefined = head.length == UNDEFINED_LENGTH
+        if head.length == 0 or not (vr.kind is Kind.SEQUENCE or is_undefined):
+            return vr
         index = self._window.load(position, head.size + 4) + head.size
-        return self._window.buffer[index : index + 4] in _ITEM_BYTES
+        has_items = self._window.buffer[index : index + 4] in _ITEM_BYTES
+        if is_undefined:
+            return BY_NAME["SQ"] if has_items and vr.kind is Kind.UNKNOWN else vr
+        return vr if has_items else BY_NAME["UN"]
 
     def _encapsulated(self, position: int, context: Context, head: Head, vr: VR) -> Entry:
         """Return the entry of a value in fragments (PS3.5 A.4), of which only heads are read."""

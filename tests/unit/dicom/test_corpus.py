@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+
 from hilum.dicom.errors import NotDicom, TruncatedInstance
 from hilum.dicom.header import FileSource, Memo, read_header
 from hilum.domain.errors import UnreadableInstance
-
 from tests.corpus import corpus, corpus_id
 from tests.unit.dicom.oracle import by_pydicom, differences
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pydicom
 import pytest
-from hilum.dicom.header import Memo, read_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
+from hilum.dicom.header import Memo, read_header
 from tests.unit.dicom.builders import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 from tests.unit.dicom.oracle import by_pydicom, differences
 
