@@ -18,10 +18,11 @@ from hilum.dicom.elements import (
 )
 from hilum.dicom.entries import SignUnknown
 from hilum.dicom.heads import looks_explicit
+from hilum.dicom.level import DisorderedTags
 from hilum.dicom.limits import HeaderLimits
 from hilum.dicom.memo import Context, JsonValue, Memo
 from hilum.dicom.part10 import read_opening
-from hilum.dicom.reader import DisorderedTags, ElementReader
+from hilum.dicom.reader import ElementReader
 from hilum.dicom.sources import FileSource, InflatedSource, Source
 from hilum.dicom.transfer_syntaxes import Encoding, encoding_of
 from hilum.dicom.vr import PIXEL_REPRESENTATION
@@ -132,7 +133,7 @@ def read_header(
         is_little_endian=encoding.is_little_endian,
         wanted=_with_always_wanted(wanted),
     )
-    reader, json = _Attempt(source, limits, memo, start).read(context)
+    reader, json = _Attempt(source, start, limits, memo).read(context)
     report = reader.report
     problems = report.problems
     if is_implicit != encoding.is_implicit:
@@ -163,9 +164,9 @@ class _Attempt:
     """Reads a data set, and again if its order or a late PixelRepresentation asks for it."""
 
     source: Source
+    start: int
     limits: HeaderLimits
     memo: Memo
-    start: int
 
     def read(self, context: Context) -> tuple[ElementReader, bytes]:
         try:
@@ -185,9 +186,9 @@ class _Attempt:
 
     def _read_once(self, context: Context, *, uses_runs: bool) -> tuple[ElementReader, bytes]:
         room = self.memo.room_bytes
-        reader = ElementReader(self.source, self.limits, room)
+        reader = ElementReader(self.source, self.start, self.limits, room)
         try:
-            return reader, reader.read(self.start, context, uses_runs=uses_runs)
+            return reader, reader.read(context, uses_runs=uses_runs)
         finally:
             self.memo.charge(room - reader.room_bytes)
 

@@ -6,25 +6,16 @@ element: sequences, bulk data, what changes the context, what is damaged. Positi
 the start of the source; an index is one in the window's buffer.
 """
 
-from collections import Counter
 from typing import Final
 
-from hilum.dicom.elements import ElementPath, PixelDataSpan, ProblemKind, ValueProblem
-from hilum.dicom.entries import bulk_entry, element_text, implied_vr, value_entry
+from hilum.dicom.budget import Budget
+from hilum.dicom.entries import element_text
 from hilum.dicom.errors import MalformedElement
-from hilum.dicom.fragments import walk_fragments
 from hilum.dicom.heads import Head, looks_explicit, read_item_head, read_uncommon_head
+from hilum.dicom.level import DisorderedTags, Level, Streak, matching_run
 from hilum.dicom.limits import HeaderLimits
-from hilum.dicom.memo import (
-    ENTRY_OVERHEAD_BYTES,
-    Context,
-    Entry,
-    Found,
-    JsonValue,
-    Run,
-    tag_of,
-    values_of,
-)
+from hilum.dicom.lone_elements import ITEM_BYTES, ZEROS_TAG, LoneElements
+from hilum.dicom.memo import ENTRY_OVERHEAD_BYTES, Context, Entry, JsonValue, Run, values_of
 from hilum.dicom.report import Report
 from hilum.dicom.shapes import learn_shape
 from hilum.dicom.sources import Source
@@ -32,96 +23,49 @@ from hilum.dicom.vr import (
     BY_CODE,
     BY_NAME,
     ITEM,
-    ITEM_DELIMITER,
-    PIXEL_DATA_TAGS,
     REMEMBERED_BYTES,
     SEQUENCE_DELIMITER,
     UNDEFINED_LENGTH,
-    VR,
     Kind,
 )
-from hilum.dicom.window import NO_TAG, Window
+from hilum.dicom.window import Window
 
 _LONGEST_RUN_BYTES: Final = 64 * 1024
 _LONGEST_REMEMBERED_VALUE: Final = 4096
-_ZEROS_TAG: Final = 0xFFFFFFFF
-"""Of the pseudo element that zeros at the end of a file become."""
-_MOST_ZEROS: Final = 1024 * 1024
-_ITEM_BYTES: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
-"""The tag of an item in little and in big endian."""
-
-
-class DisorderedTags(Exception):
-    """Tags at the top level do not ascend (PS3.5 7.1), so runs cannot be trusted."""
-
-
-class _Streak:
-    """Elements in a row that were met before, on their way to become a run."""
-
-    __slots__ = ("context", "elements", "first", "start")
-
-    def __init__(self, raw: bytes, position: int, context: Context) -> None:
-        """Start with the element `raw`, which lies at `position`."""
-        self.first = raw
-        self.context = context
-        """Of the first element."""
-        self.start = position + len(raw)
-        """Where the element after the first starts."""
-        self.elements: list[tuple[int, Found]] = []
-
-
-class _Level:
-    """A data set that is being read: where, how, and what came of it so far."""
-
-    __slots__ = (
-        "context", "end", "is_disordered", "last_tag", "parts", "position", "streak", "uses_runs",
-    )  # fmt: skip
-
-    def __init__(self, position: int, end: int, context: Context, *, uses_runs: bool) -> None:
-        self.position = position
-        self.end = end
-        self.context = context
-        self.uses_runs = uses_runs
-        self.parts: list[bytes] = []
-        self.last_tag = -1
-        self.is_disordered = False
-        self.streak: _Streak | None = None
 
 
 class ElementReader:
     """Reads one data set once; `values` and `report` fill on the way."""
 
-    def __init__(self, source: Source, limits: HeaderLimits, memo_room_bytes: int) -> None:
+    def __init__(
+        self, source: Source, start: int, limits: HeaderLimits, memo_room_bytes: int
+    ) -> None:
+        self._start = start
         self._window = Window(source)
-        self._limits = limits
-        self._room = memo_room_bytes
-        """Bytes that may still be stored in contexts."""
-        self._count = 0
-        self._header_end = 0
-        """Where the header is too long; moves on with each bulk value that is skipped."""
+        self._budget = Budget(limits, start, memo_room_bytes)
         self._wanted: list[bytes] = []
         self.values: dict[int, JsonValue] = {}
         self.report = Report()
+        self._lone = LoneElements(self._window, self._budget, self.report)
 
     @property
     def room_bytes(self) -> int:
         """What is left of `memo_room_bytes`."""
-        return self._room
+        return self._budget.room
 
-    def read(self, start: int, context: Context, *, uses_runs: bool = True) -> bytes:
-        """Return the DICOM JSON object of the data set that starts at byte `start`.
+    def read(self, context: Context, *, uses_runs: bool = True) -> bytes:
+        """Return the DICOM JSON object of the data set that begins at byte `start`.
 
         Raises `DisorderedTags` when it has to be read without runs, `SignUnknown` when it has to
         be read with a known PixelRepresentation, and every `UnreadableInstance` or `LimitExceeded`
         that the data set deserves.
         """
-        self._header_end = start + self._limits.header_bytes
-        level = _Level(start, self._window.size, context, uses_runs=uses_runs)
+        level = Level(self._start, self._window.size, context, uses_runs=uses_runs, remembers=True)
         self._read_data_set(level, is_open=False)
         self.values.update(values_of(self._wanted))
-        return _json_object(level.parts)
+        return level.json()
 
-    def _read_data_set(self, level: _Level, *, is_open: bool) -> bool:
+    def _read_data_set(self, level: Level, *, is_open: bool) -> bool:
         """Read a data set; return whether its end was the end of the sequence around it, too.
 
         `is_open` says that a delimiter ends it. A sequence delimiter in its place is accepted: it
@@ -134,7 +78,7 @@ class ElementReader:
             entry, raw, is_known = self._next(level.position, level.end, level.context)
             if entry.tag >= ITEM:  # a delimiter, or zeros that fill up the end
                 level.position += entry.size
-                if is_open and entry.tag != _ZEROS_TAG:
+                if is_open and entry.tag != ZEROS_TAG:
                     is_open, is_last = False, entry.tag == SEQUENCE_DELIMITER
                     break
                 continue
@@ -145,10 +89,10 @@ class ElementReader:
         if level.uses_runs:
             self._end_streak(level, level.position, level.last_tag)
         if level.is_disordered:
-            level.parts = self._put_in_order(level.parts)
+            self.report.add(level.put_in_order(), (), level.position)
         return is_last
 
-    def _read_swiftly(self, level: _Level) -> bool:  # noqa: C901, PLR0912, PLR0915
+    def _read_swiftly(self, level: Level) -> bool:  # noqa: C901, PLR0912, PLR0915
         """Read elements that are only texts; return False when the context changed instead.
 
         One function with everything in local names, since nearly all elements come through here.
@@ -159,11 +103,12 @@ class ElementReader:
         _, shapes, unpack_key = context.form
         surroundings, wanted, uses_runs = context.surroundings, context.key.wanted, level.uses_runs
         streak = level.streak
-        room, spent = self._room, 0
-        horizon = min(len(buffer), level.end - base, self._header_end - base)
+        budget, spent = self._budget, 0
+        room = budget.room if level.remembers else 0
+        horizon = min(len(buffer), level.end - base, budget.header_end - base)
         last_head = horizon - 8
         index = level.position - base
-        count, most = 0, self._limits.elements - self._count
+        count, most = 0, budget.limits.elements - budget.count
         is_stuck = True
         for count in range(most):  # noqa: B007 - read behind the loop
             if index > last_head:
@@ -196,7 +141,7 @@ class ElementReader:
                     last_tag = tag
                     index += entry.size
                     if self._window.base != base:
-                        self._count += 1
+                        budget.count += 1
                         is_stuck = False
                         break
                     continue
@@ -218,10 +163,10 @@ class ElementReader:
             elif text.__class__ is not bytes:
                 break
             elif uses_runs:
-                run = _matching_run(runs.get(raw), buffer, stop)
+                run = matching_run(runs.get(raw), buffer, stop)
                 if run is None:
                     if streak is None:
-                        streak = level.streak = _Streak(raw, base + index, context)
+                        streak = level.streak = Streak(raw, base + index, context)
                     else:
                         streak.elements.append((base + index - streak.start, text))
                 else:
@@ -236,7 +181,7 @@ class ElementReader:
                     last_tag = run.last_tag
                     if run.after is not context:
                         level.context = run.after
-                        self._count += 1
+                        budget.count += 1
                         is_stuck = False
                         break
                     continue
@@ -247,13 +192,13 @@ class ElementReader:
             index = stop
         else:
             count = most
-        self._count += count
-        self._room -= spent
+        budget.count += count
+        budget.room -= spent
         level.position = base + index
         level.last_tag = last_tag
         return is_stuck and level.position < level.end
 
-    def _take(self, level: _Level, entry: Entry, raw: bytes, *, is_known: bool) -> None:
+    def _take(self, level: Level, entry: Entry, raw: bytes, *, is_known: bool) -> None:
         """Add the element at the position of `level` to it."""
         tag, position = entry.tag, level.position
         if tag <= level.last_tag:
@@ -265,10 +210,10 @@ class ElementReader:
         if level.uses_runs:
             if is_known:
                 index = level.position - self._window.base
-                run = _matching_run(level.context.runs.get(raw), self._window.buffer, index)
+                run = matching_run(level.context.runs.get(raw), self._window.buffer, index)
             if is_known and run is None:
                 if level.streak is None:
-                    level.streak = _Streak(raw, position, level.context)
+                    level.streak = Streak(raw, position, level.context)
                 else:
                     level.streak.elements.append((position - level.streak.start, entry))
             else:
@@ -286,7 +231,7 @@ class ElementReader:
             level.context = run.after
 
     def _take_run(self, run: Run, parts: list[bytes], position: int) -> None:
-        self._count_elements(run.count, position + len(run.tail))
+        self._budget.take(run.count, position + len(run.tail))
         if run.text:
             parts.append(run.text)
         if run.values:
@@ -294,24 +239,24 @@ class ElementReader:
         if run.problems or run.bulk:
             self.report.add(run.problems, run.bulk, position)
 
-    def _end_streak(self, level: _Level, end: int, last_tag: int) -> None:
+    def _end_streak(self, level: Level, end: int, last_tag: int) -> None:
         """Remember the streak of `level` as a run that ends before byte `end`."""
         streak = level.streak
         if streak is None:
             return
         level.streak = None
         index, size = streak.start - self._window.base, end - streak.start
-        if streak.elements and index >= 0 and size <= min(_LONGEST_RUN_BYTES, self._room):
+        if streak.elements and index >= 0 and size <= min(_LONGEST_RUN_BYTES, self._budget.room):
             tail = self._window.buffer[index : index + size]
             run = Run(tail, streak.elements, last_tag, level.context)
             streak.context.remember_run(streak.first, run)
-            self._room -= size + len(run.text) + ENTRY_OVERHEAD_BYTES
+            self._budget.room -= size + len(run.text) + ENTRY_OVERHEAD_BYTES
 
     def _next(self, position: int, end: int, context: Context) -> tuple[Entry, bytes, bool]:
         """Return the element at `position`, its bytes if worth remembering, and if it was known."""
         window = self._window
         if end - position < 8:
-            return self._ending(position, end), b"", False
+            return self._lone.ending(position, end), b"", False
         buffer, index = window.buffer, position - window.base
         if index + 12 > len(buffer):
             index = window.load(position, 12)
@@ -340,18 +285,10 @@ class ElementReader:
         if found is None:
             return self._decode(position, end, context, head, raw)
         entry = Entry(head.tag, size, found) if isinstance(found, bytes) else found
-        self._count_elements(entry.count, position + size)
+        self._budget.take(entry.count, position + size)
         if entry.problems or entry.bulk:
             self.report.add(entry.problems, entry.bulk, position)
         return entry, raw, True
-
-    def _count_elements(self, number: int, position: int) -> None:
-        """Count `number` more elements, and check how far into the header `position` is."""
-        self._count += number
-        if self._count > self._limits.elements:
-            raise self._limits.exceeded("elements", "The data set has more elements")
-        if position > self._header_end:
-            raise self._limits.exceeded("header_bytes", "The header is longer")
 
     def _decode(
         self, position: int, end: int, context: Context, head: Head, raw: bytes
@@ -359,109 +296,18 @@ class ElementReader:
         """Do what `_next` does for an element that is not known, or too long to be."""
         tag, vr, _, length = head
         if tag >= ITEM:
-            return self._delimiter(position, head), b"", False
+            return self._lone.delimiter(position, head), b"", False
         if tag == 0 and length == 0:
-            return self._ending(position, end), b"", False
-        self._count_elements(1, position)
+            return self._lone.ending(position, end), b"", False
+        self._budget.take(1, position)
         is_undefined = length == UNDEFINED_LENGTH
         if is_undefined and vr is not None and vr.kind is Kind.UNKNOWN:
             return self._sequence(position, end, context, head, raw)
         if vr is None or vr.kind is Kind.UNKNOWN:
-            vr = self._implied_vr(position, context, head)
+            vr = self._lone.implied_vr(position, context, head)
         if vr.kind is Kind.SEQUENCE:
             return self._sequence(position, end, context, head, raw)
-        if is_undefined:
-            return self._encapsulated(position, context, head, vr), b"", False
-        if vr.kind is Kind.VALUE:
-            return self._value(position, context, head, vr, raw)
-        return self._bulk(position, context, head, vr, raw)
-
-    def _value(
-        self, position: int, context: Context, head: Head, vr: VR, raw: bytes
-    ) -> tuple[Entry, bytes, bool]:
-        size = head.size + head.length
-        self._count_elements(0, position + size)
-        if not raw:
-            index = self._window.load(position, size)
-            long = self._window.buffer[index : index + size]
-            return value_entry(long, head.tag, vr, head.size, context), b"", False
-        entry = value_entry(raw, head.tag, vr, head.size, context)
-        if context.is_little_endian:
-            learn_shape(raw, head.tag, vr, is_implicit=context.is_implicit)
-        if entry.text and not entry.problems and entry.after is None:
-            self._remember(context, raw, entry.text)
-        else:
-            self._remember(context, raw, entry)
-            self.report.add(entry.problems, (), position)
-        return entry, raw, False
-
-    def _bulk(
-        self, position: int, context: Context, head: Head, vr: VR, raw: bytes
-    ) -> tuple[Entry, bytes, bool]:
-        tag, _, head_size, length = head
-        entry = bulk_entry(tag, vr, head_size, length, head_size + length)
-        self._header_end += length
-        self.report.add((), entry.bulk, position)
-        if tag in PIXEL_DATA_TAGS:
-            self.report.add_pixel_data(PixelDataSpan(tag, vr.name, position + head_size, length))
-        elif raw:
-            self._remember(context, raw, entry)
-        return entry, raw, False
-
-    def _remember(self, context: Context, raw: bytes, found: Found) -> None:
-        if self._room > 0:
-            context.known[raw] = found
-            text = found if isinstance(found, bytes) else found.text
-            self._room -= len(raw) + len(text) + ENTRY_OVERHEAD_BYTES
-
-    def _implied_vr(self, position: int, context: Context, head: Head) -> VR:
-        """Return the VR of an element that says none, or UN.
-
-        What has items is a sequence when its length is undefined (PS3.5 6.2.2), and what is called
-        a sequence by a dictionary, but has none, is just bytes.
-        """
-        vr = implied_vr(head.tag, head.vr, head.length, context)
-        is_undefined = head.length == UNDEFINED_LENGTH
-        if head.length == 0 or not (vr.kind is Kind.SEQUENCE or is_undefined):
-            return vr
-        index = self._window.load(position, head.size + 4) + head.size
-        has_items = self._window.buffer[index : index + 4] in _ITEM_BYTES
-        if is_undefined:
-            return BY_NAME["SQ"] if has_items and vr.kind is Kind.UNKNOWN else vr
-        return vr if has_items else BY_NAME["UN"]
-
-    def _encapsulated(self, position: int, context: Context, head: Head, vr: VR) -> Entry:
-        """Return the entry of a value in fragments (PS3.5 A.4), of which only heads are read."""
-        if vr.kind is Kind.VALUE:
-            raise MalformedElement(head.tag, position, f"VR {vr.name} cannot have undefined length")
-        offset = position + head.size
-        offsets, lengths, after = walk_fragments(
-            self._window.source,
-            offset,
-            head.tag,
-            self._limits,
-            is_little_endian=context.is_little_endian,
-        )
-        self._header_end += after - offset
-        name = "OB" if head.vr is None and vr.name == "OW" else vr.name
-        entry = bulk_entry(head.tag, BY_NAME[name], head.size, None, after - position)
-        self.report.add((), entry.bulk, position)
-        self.report.add_pixel_data(PixelDataSpan(head.tag, name, offset, None, offsets, lengths))
-        return entry
-
-    def _delimiter(self, position: int, head: Head) -> Entry:
-        if head.tag not in (ITEM_DELIMITER, SEQUENCE_DELIMITER):
-            raise MalformedElement(head.tag, position, "it has no place between elements")
-        return Entry(head.tag, 8, b"")
-
-    def _ending(self, position: int, end: int) -> Entry:
-        """Return a pseudo element for zeros up to `end`, with which some writers fill up files."""
-        if end - position <= _MOST_ZEROS:
-            index = self._window.load(position, end - position)
-            rest = self._window.buffer[index : index + end - position]
-            if rest.count(0) == len(rest):
-                return Entry(_ZEROS_TAG, end - position, b"")
-        raise self._window.unfinished(NO_TAG, position, end, "an element head")
+        return *self._lone.decode(position, context, head, vr, raw), False
 
     def _fresh_sequence(self, position: int, end: int, context: Context, tag: int) -> Entry | None:
         """Return the sequence at `position` if it ends before `end` and was not met before."""
@@ -484,14 +330,14 @@ class ElementReader:
         self, position: int, end: int, context: Context, head: Head, raw: bytes
     ) -> tuple[Entry, bytes, bool]:
         report = self.report
-        if len(report.path) >= self._limits.nesting_levels:
-            raise self._limits.exceeded("nesting_levels", "Sequences are nested deeper")
+        if len(report.path) >= self._budget.limits.nesting_levels:
+            raise self._budget.limits.exceeded("nesting_levels", "Sequences are nested deeper")
         if context.is_little_endian:
             learn_shape(raw, head.tag, BY_NAME["SQ"], is_implicit=context.is_implicit)
-        mark, count = report.mark(), self._count
+        mark, count = report.mark(), self._budget.count
         content, after = self._read_items(position + head.size, end, context, head)
         entry = Entry(head.tag, after - position, element_text(head.tag, BY_NAME["SQ"], content))
-        entry.count += self._count - count
+        entry.count += self._budget.count - count
         index = position - self._window.base
         if not raw and entry.size <= REMEMBERED_BYTES and index >= 0:
             raw = self._window.buffer[index : index + entry.size]
@@ -501,7 +347,7 @@ class ElementReader:
         found = report.since(mark, position)
         if raw and found is not None:
             entry.problems, entry.bulk = found
-            self._remember(context, raw, entry)
+            self._budget.remember(context, raw, entry)
         return entry, raw, False
 
     def _read_items(self, start: int, end: int, context: Context, head: Head) -> tuple[bytes, int]:
@@ -511,6 +357,7 @@ class ElementReader:
         bound = end if stop is None else stop
         is_unknown = head.vr is not None and head.vr.kind is Kind.UNKNOWN
         is_little = context.is_little_endian
+        remembers = head.length > REMEMBERED_BYTES
         path = report.path
         texts: list[bytes] = []
         position = start
@@ -521,7 +368,7 @@ class ElementReader:
             if index + 16 > len(window.buffer):
                 index = window.load(position, 16)
             if is_unknown and not texts:
-                is_little = window.buffer[index : index + 4] != _ITEM_BYTES[1]
+                is_little = window.buffer[index : index + 4] != ITEM_BYTES[1]
             tag, length = read_item_head(window.buffer, index, is_little_endian=is_little)
             position += 8
             if tag == SEQUENCE_DELIMITER:
@@ -529,7 +376,7 @@ class ElementReader:
             if tag != ITEM:
                 reason = "an item is expected and there is none"
                 raise MalformedElement(head.tag, position - 8, reason)
-            self._count_elements(1, position)
+            self._budget.take(1, position)
             is_open = length == UNDEFINED_LENGTH
             item_end = bound if is_open else position + length
             if item_end > bound:
@@ -540,37 +387,11 @@ class ElementReader:
             if not context.is_implicit and item_end - position >= 8 and not looks_explicit(code):
                 # Implicit VR may hide in explicit data sets (PS3.5 6.2.2).
                 inner = context.implicit(is_little_endian=is_little).item()
-            level = _Level(position, item_end, inner, uses_runs=False)
+            level = Level(position, item_end, inner, uses_runs=False, remembers=remembers)
             is_last = self._read_data_set(level, is_open=is_open)
             report.path = path
-            texts.append(_json_object(level.parts))
+            texts.append(level.json())
             position = level.position
             if is_last:
                 break
         return b",".join(texts), position
-
-    def _put_in_order(self, parts: list[bytes]) -> list[bytes]:
-        """Sort elements by tag and keep the last of equal ones (PS3.18 F.2.2)."""
-        latest = {tag_of(text): text for text in parts}
-        if len(latest) < len(parts):
-            times = Counter(map(tag_of, parts))
-            reason = "it occurs more than once; the last occurrence counts"
-            problems = [
-                ValueProblem(ElementPath((), tag), "", ProblemKind.DUPLICATE, reason)
-                for tag in sorted(times)
-                if times[tag] > 1
-            ]
-            self.report.add(problems, (), 0)
-        return [latest[tag] for tag in sorted(latest)]
-
-
-def _json_object(parts: list[bytes]) -> bytes:
-    return b"{" + b",".join(parts) + b"}"
-
-
-def _matching_run(runs: tuple[Run, ...] | None, buffer: bytes, index: int) -> Run | None:
-    if runs is not None:
-        for run in runs:
-            if buffer.startswith(run.tail, index):
-                return run
-    return None
