@@ -31,13 +31,16 @@ class Report:
         if not path:
             self._room = _PROBLEMS_PER_ELEMENT
         for problem in problems[: self._room]:
-            where = ElementPath(path + problem.path.items, problem.path.tag)
-            self.problems.append(ValueProblem(where, problem.vr, problem.kind, problem.reason))
+            where, vr, kind, reason = problem
+            if path:
+                where = ElementPath(path + where.items, where.tag)
+            self.problems.append(ValueProblem(where, vr, kind, reason))
         self._room = max(0, self._room - len(problems))
         for element in bulk:
-            where = ElementPath(path + element.path.items, element.path.tag)
-            offset = position + element.offset
-            self.bulk.append(BulkElement(where, element.vr, offset, element.length))
+            where, vr, offset, length = element
+            if path:
+                where = ElementPath(path + where.items, where.tag)
+            self.bulk.append(BulkElement(where, vr, position + offset, length))
 
     def add_pixel_data(self, span: PixelDataSpan) -> None:
         """Keep `span` if it is the pixel data of the data set, not of an icon in an item."""

@@ -7,7 +7,7 @@ the value, or None. None of them raises: what cannot be told is left out or null
 import re
 import struct
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Final
 
 import orjson
 
@@ -22,11 +22,11 @@ from hilum.dicom.vr import LUT_DESCRIPTORS
 class Surroundings:
     """What a value field must be read with, besides its VR."""
 
-    __slots__ = ("byte_order", "charset", "order_code")
+    __slots__ = ("charset", "is_little_endian", "order_code")
 
     def __init__(self, charset: Charset, *, is_little_endian: bool) -> None:
         self.charset = charset
-        self.byte_order: Literal["little", "big"] = "little" if is_little_endian else "big"
+        self.is_little_endian = is_little_endian
         self.order_code = "<" if is_little_endian else ">"
         """Of the `struct` module."""
 
@@ -143,12 +143,28 @@ _NUMBER_SIZES: Final = {"h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4, 
 def _integers(code: str) -> Converter:
     """Binary whole numbers."""
     size = _NUMBER_SIZES[code]
-    is_signed = code.islower()
+    little, big = struct.Struct(f"<{code}").unpack, struct.Struct(f">{code}").unpack
     several = _several_numbers(code)
 
     def convert(value: bytes, surroundings: Surroundings, tag: int) -> Converted:
         if len(value) == size:
-            return b"%d" % int.from_bytes(value, surroundings.byte_order, signed=is_signed), None
+            unpack = little if surroundings.is_little_endian else big
+            return b"%d" % unpack(value)[0], None
+        return several(value, surroundings, tag)
+
+    return convert
+
+
+def _floats(code: str) -> Converter:
+    """Binary floating point numbers."""
+    size = _NUMBER_SIZES[code]
+    little, big = struct.Struct(f"<{code}").unpack, struct.Struct(f">{code}").unpack
+    several = _several_numbers(code)
+
+    def convert(value: bytes, surroundings: Surroundings, tag: int) -> Converted:
+        if len(value) == size:
+            unpack = little if surroundings.is_little_endian else big
+            return orjson.dumps(unpack(value)[0]), None
         return several(value, surroundings, tag)
 
     return convert
@@ -198,8 +214,8 @@ CONVERTERS: Final[Mapping[str, Converter]] = {
     **{vr: _plain_texts(vr) for vr in PATTERNS},
     "AT": _tags,
     "DS": _numbers("DS", DECIMALS),
-    "FD": _several_numbers("d"),
-    "FL": _several_numbers("f"),
+    "FD": _floats("d"),
+    "FL": _floats("f"),
     "IS": _numbers("IS", INTEGERS),
     "LO": _texts("LO", 64),
     "LT": _text("LT"),

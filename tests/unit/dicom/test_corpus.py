@@ -92,3 +92,10 @@ def test_one_memo_for_the_whole_corpus_changes_nothing() -> None:
             part10 = path.read_bytes()
 
             assert read_header(part10, memo=memo) == read_header(part10, memo=Memo(0)), path
+
+
+def test_the_document_names_every_file_that_differs() -> None:
+    document = Path("docs/dicom-json-differences.md")
+    text = (Path(__file__).parents[3] / document).read_text()
+
+    assert [name for name in (*EXCEPTIONS, *REFUSED) if f"`{name}`" not in text] == []
