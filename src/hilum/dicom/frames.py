@@ -158,7 +158,9 @@ class FrameTable:
             self.frame_bits,
             *map(len, arrays),
         )
-        return _VERSION + zlib.compress(fixed + b"".join(map(_to_bytes, arrays)), 1)
+        numbers = b"".join(map(_to_bytes, arrays))
+        # Most tables have no numbers, and compressing nothing would only give up the GIL.
+        return _VERSION + fixed + (zlib.compress(numbers, 1) if numbers else b"")
 
     @classmethod
     def unpack(cls, packed: bytes) -> "FrameTable":
@@ -167,13 +169,14 @@ class FrameTable:
             message = "a frame table of an unknown version"
             raise ValueError(message)
         try:
-            data = zlib.decompress(packed[1:])
-            number, encapsulated, inflated, reason, start, bits, *sizes = _PACKED.unpack_from(data)
+            fixed = _PACKED.unpack_from(packed, 1)
+            number, encapsulated, inflated, reason, start, bits, *sizes = fixed
+            data = zlib.decompress(packed[1 + _PACKED.size :]) if any(sizes) else b""
         except (zlib.error, struct.error) as error:
             message = "a damaged frame table"
             raise ValueError(message) from error
         arrays = []
-        offset = _PACKED.size
+        offset = 0
         for size in sizes:
             arrays.append(_from_bytes(data[offset : offset + 4 * size]))
             offset += 4 * size

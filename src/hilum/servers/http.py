@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
-from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from hilum.access import Access, AccessScope
 from hilum.catalogue.delete import Delete
@@ -73,11 +73,11 @@ class HttpServices:
     """Serve `/metrics` to everybody although authentication is required."""
 
 
-def create_app(services: HttpServices) -> FastAPI:
+def create_app(services: HttpServices) -> ASGIApp:
     """The application, ready to be served.
 
-    It is a FastAPI application so that its routers make the OpenAPI document; requests are
-    answered by the table of routes before FastAPI sees them.
+    Inside is a FastAPI application, so that its routers make the OpenAPI document; requests are
+    answered by the table of routes and never reach it.
     """
     app = FastAPI(
         title="Hilum",
@@ -92,8 +92,7 @@ def create_app(services: HttpServices) -> FastAPI:
     for router, prefix, scope in _routers(services, app.openapi):
         app.include_router(router, prefix=prefix)
         table.include(router, prefix, scope)
-    app.user_middleware = _layers(services, table)
-    return app
+    return _edge(services, table, app)
 
 
 Routers = list[tuple[APIRouter, str, AccessScope | None]]
@@ -134,22 +133,20 @@ def _surface_routers(services: HttpServices, surface: Surface) -> Routers:
     ]
 
 
-def _layers(services: HttpServices, table: RouteTable) -> list[Middleware]:
+def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
     options = EdgeOptions(
         cors=services.cors,
         body_idle_seconds=services.body_idle_seconds,
         log_requests=services.log_requests,
         headers_by_prefix={surface.prefix[1:]: _VERSIONS for surface in _AZURE},
     )
-    return [
-        Middleware(Edge, meter=services.meter, options=options),
-        Middleware(
-            Dispatch,
-            table=table,
-            access=services.access,
-            meter=services.meter,
-            surfaces=SURFACES,
-            partitioned=_AZURE,
-            quiet=_POLLED,
-        ),
-    ]
+    dispatch = Dispatch(
+        app,
+        table=table,
+        access=services.access,
+        meter=services.meter,
+        surfaces=SURFACES,
+        partitioned=_AZURE,
+        quiet=_POLLED,
+    )
+    return Edge(dispatch, meter=services.meter, options=options)
