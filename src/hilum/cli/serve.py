@@ -1,8 +1,8 @@
 """`hilum serve`."""
 
 import asyncio
-import gc
 import errno
+import gc
 import os
 import signal
 from pathlib import Path
