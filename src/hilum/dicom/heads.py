@@ -42,7 +42,7 @@ def looks_explicit(code: bytes) -> bool:
 
 
 def read_uncommon_head(
-    buffer: bytes, index: int, available: int, vr: VR | None, *, is_little_endian: bool
+    buffer: bytes, index: int, available: int, vr: VR | None, is_little_endian: bool
 ) -> tuple[VR | None, int, int]:
     """Return VR, size of the head and length of an explicit element that is not of a short VR.
 

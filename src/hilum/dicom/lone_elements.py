@@ -55,11 +55,13 @@ class LoneElements:
     def implied_vr(self, position: int, context: Context, head: Head) -> VR:
         """Return the VR of an element that says none, or UN.
 
-        What has items is a sequence when its length is undefined (PS3.5 6.2.2), and what is called
+        UN of undefined length is a sequence (PS3.5 6.2.2), and so is what has items; what is called
         a sequence by a dictionary, but has none, is just bytes.
         """
-        vr = implied_vr(head.tag, head.vr, head.length, context)
         is_undefined = head.length == UNDEFINED_LENGTH
+        if is_undefined and head.vr is not None:
+            return BY_NAME["SQ"]
+        vr = implied_vr(head.tag, head.vr, head.length, context)
         if head.length == 0 or not (vr.kind is Kind.SEQUENCE or is_undefined):
             return vr
         index = self._window.load(position, head.size + 4) + head.size

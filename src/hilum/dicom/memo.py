@@ -17,7 +17,7 @@ import orjson
 from hilum.dicom.charsets import DEFAULT_CHARSET, Charset
 from hilum.dicom.elements import BulkElement, ValueProblem
 from hilum.dicom.shapes import EXPLICIT_SHAPES, IMPLICIT_SHAPES, NO_SHAPES, Shape
-from hilum.dicom.values import Surroundings
+from hilum.dicom.values import surroundings_of
 
 JsonValue = tuple[str, list[Any]]
 """VR and the elements of the JSON `Value` array. May be shared between headers: only to be read."""
@@ -27,6 +27,7 @@ ENTRY_OVERHEAD_BYTES: Final = 300
 _CONTEXT_OVERHEAD_BYTES: Final = 2_000
 _CREATOR_OVERHEAD_BYTES: Final = 200
 _RUNS_PER_ELEMENT: Final = 4
+_NONE_WANTED: Final[frozenset[int]] = frozenset()
 
 
 class Form(NamedTuple):
@@ -153,7 +154,7 @@ class Context:
         self.is_implicit = key.is_implicit
         self.is_little_endian = key.is_little_endian
         self.form = _FORMS[key.is_implicit, key.is_little_endian]
-        self.surroundings = Surroundings(key.charset, is_little_endian=key.is_little_endian)
+        self.surroundings = surroundings_of(key.charset, key.is_little_endian)
         self._item: Context | None = None
 
     def creator_of(self, tag: int) -> str:
@@ -165,14 +166,15 @@ class Context:
 
     def with_creator(self, tag: int, creator: str) -> "Context":
         """Return the state in which `creator` has reserved a block; other groups are forgotten."""
-        group = tag & 0xFFFF0000
-        creators = self.key.creators
-        if creators and creators[0][0] & 0xFFFF0000 != group:
-            creators = ()
-        creators = (*creators, (group | (tag & 0xFF) << 8, creator))
+        block = (tag & 0xFFFF0000) | (tag & 0xFF) << 8
+        creators = tuple(
+            known
+            for known in self.key.creators
+            if known[0] & 0xFFFF0000 == tag & 0xFFFF0000 and known[0] != block
+        )
         implicit, little, charset, _, sign, lut, wanted = self.key
         return self._memo.context(
-            ContextKey(implicit, little, charset, creators, sign, lut, wanted)
+            ContextKey(implicit, little, charset, (*creators, (block, creator)), sign, lut, wanted)
         )
 
     def with_sign(self, is_signed: bool | None) -> "Context":
@@ -184,7 +186,8 @@ class Context:
     def item(self) -> "Context":
         """Return the state at the start of an item of a sequence in this data set."""
         if self._item is None:
-            key = self.key._replace(creators=(), has_single_entry_lut=False, wanted=frozenset())
+            implicit, little, charset, _, sign, _, _ = self.key
+            key = ContextKey(implicit, little, charset, (), sign, False, _NONE_WANTED)
             self._item = self._memo.context(key)
         return self._item
 
@@ -246,7 +249,8 @@ class Memo:
         context = self._contexts.get(key)
         if context is None:
             context = self._contexts.setdefault(key, Context(self, key))
-            self._held += _CONTEXT_OVERHEAD_BYTES + len(key.creators) * _CREATOR_OVERHEAD_BYTES
+            size = _CONTEXT_OVERHEAD_BYTES + len(key.creators) * _CREATOR_OVERHEAD_BYTES
+            self.charge(size)
         return context
 
     def forget(self) -> None:

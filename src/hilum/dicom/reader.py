@@ -1,9 +1,8 @@
 """Reads the elements of a data set in one pass; the heart of the header transcoder.
 
 There are two ways to read an element. `_read_swiftly` runs through elements that are a text and
-nothing more, which nearly all are, and through runs of elements met before. `_next` reads any
-element: sequences, bulk data, what changes the context, what is damaged. Positions are bytes from
-the start of the source; an index is one in the window's buffer.
+nothing more, which nearly all are, and through runs met before. `_next` reads any element.
+Positions are bytes from the start of the source; an index is one in the window's buffer.
 """
 
 from typing import Final
@@ -16,8 +15,9 @@ from hilum.dicom.level import DisorderedTags, Level, Streak, matching_run
 from hilum.dicom.limits import HeaderLimits
 from hilum.dicom.lone_elements import ITEM_BYTES, ZEROS_TAG, LoneElements
 from hilum.dicom.memo import ENTRY_OVERHEAD_BYTES, Context, Entry, JsonValue, Run, values_of
+from hilum.dicom.plain_sequences import fresh_creator, fresh_plain_sequence
 from hilum.dicom.report import Report
-from hilum.dicom.shapes import learn_shape
+from hilum.dicom.shapes import Shape, learn_shape
 from hilum.dicom.sources import Source
 from hilum.dicom.vr import (
     BY_CODE,
@@ -93,7 +93,7 @@ class ElementReader:
         return is_last
 
     def _read_swiftly(self, level: Level) -> bool:  # noqa: C901, PLR0912, PLR0915
-        """Read elements that are only texts; return False when the context changed instead.
+        """Read what is swiftly read; return whether `_next` has to read on.
 
         One function with everything in local names, since nearly all elements come through here.
         """
@@ -129,7 +129,7 @@ class ElementReader:
             text = known.get(raw)
             if text is None:
                 if convert is None:
-                    entry = self._fresh_sequence(base + index, base + horizon, context, tag)
+                    entry = self._fresh_entry(base + index, base + horizon, context, shape)
                     if entry is None:
                         break
                     if streak is not None:
@@ -140,7 +140,8 @@ class ElementReader:
                         self._wanted.append(entry.text)
                     last_tag = tag
                     index += entry.size
-                    if self._window.base != base:
+                    if entry.after is not None or self._window.base != base:
+                        level.context = entry.after or context
                         budget.count += 1
                         is_stuck = False
                         break
@@ -192,7 +193,7 @@ class ElementReader:
             index = stop
         else:
             count = most
-        budget.count += count
+        budget.take(count, 0)
         budget.room -= spent
         level.position = base + index
         level.last_tag = last_tag
@@ -266,9 +267,8 @@ class ElementReader:
         if code:
             vr = BY_CODE.get(code)
             if vr is None or vr.has_long_length:
-                vr, head_size, length = read_uncommon_head(
-                    buffer, index, end - position, vr, is_little_endian=context.is_little_endian
-                )
+                little, available = context.is_little_endian, end - position
+                vr, head_size, length = read_uncommon_head(buffer, index, available, vr, little)
             if vr is not None:
                 remembered = vr.remembered_bytes
         head = Head(group << 16 | element, vr, head_size, length)
@@ -300,19 +300,18 @@ class ElementReader:
         if tag == 0 and length == 0:
             return self._lone.ending(position, end), b"", False
         self._budget.take(1, position)
-        is_undefined = length == UNDEFINED_LENGTH
-        if is_undefined and vr is not None and vr.kind is Kind.UNKNOWN:
-            return self._sequence(position, end, context, head, raw)
         if vr is None or vr.kind is Kind.UNKNOWN:
             vr = self._lone.implied_vr(position, context, head)
         if vr.kind is Kind.SEQUENCE:
             return self._sequence(position, end, context, head, raw)
         return *self._lone.decode(position, context, head, vr, raw), False
 
-    def _fresh_sequence(self, position: int, end: int, context: Context, tag: int) -> Entry | None:
-        """Return the sequence at `position` if it ends before `end` and was not met before."""
-        index = position - self._window.base
-        buffer = self._window.buffer
+    def _fresh_entry(self, position: int, end: int, context: Context, shape: Shape) -> Entry | None:
+        """Return the sequence or creator at `position`, if it is new and ends before `end`."""
+        tag, is_plain, *_ = shape
+        buffer, index = self._window.buffer, position - self._window.base
+        if is_plain is not None:
+            return fresh_creator(buffer, index, context, shape, self._budget)
         length = int.from_bytes(buffer[index + 8 : index + 12], "little")
         size = 12 + length
         if size > end - position:
@@ -322,9 +321,12 @@ class ElementReader:
             raw = buffer[index : index + size]
             if raw in context.known:
                 return None
+            if len(self.report.path) < self._budget.limits.nesting_levels:
+                entry = fresh_plain_sequence(raw, tag, context, self._budget)
+                if entry is not None:
+                    return entry
         head = Head(tag, BY_NAME["SQ"], 12, length)
-        entry, _, _ = self._sequence(position, position + size, context, head, raw)
-        return entry
+        return self._sequence(position, position + size, context, head, raw)[0]
 
     def _sequence(
         self, position: int, end: int, context: Context, head: Head, raw: bytes

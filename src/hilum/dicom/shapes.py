@@ -37,7 +37,7 @@ Shape = tuple[int, Callable[[bytes], object] | None, bytes, bytes, Converter | N
 tag
 is_plain: says of most values that they are one value, the same in JSON but for their padding
 plain_opening, plain_closing: JSON text around a plain value
-convert: for values that are not plain; None of a sequence
+convert: for values that are not plain; None of what `plain_sequences` reads
 opening: JSON text before what `convert` returns, which `]}` follows
 empty: JSON text of an element without values
 """
@@ -99,19 +99,14 @@ def empty_of(tag: int, vr: VR) -> bytes:
 
 def learn_shape(raw: bytes, tag: int, vr: VR, *, is_implicit: bool) -> None:
     """Add the shape of the little endian element `raw`, if it has one."""
-    if not has_json(tag) or tag in CONTEXT_TAGS or is_private_creator(tag):
+    if not has_json(tag) or tag in CONTEXT_TAGS:
         return
-    if vr.kind is Kind.SEQUENCE and not is_implicit and raw[4:8] == b"SQ\0\0":
-        EXPLICIT_SHAPES[raw[:6]] = (
-            tag,
-            None,
-            b"",
-            b"",
-            None,
-            opening_of(tag, vr),
-            empty_of(tag, vr),
-        )
-    if vr.kind is not Kind.VALUE:
+    if not is_implicit and BY_CODE.get(raw[4:6]) is vr:
+        if vr.kind is Kind.SEQUENCE and raw[6:8] == b"\0\0":
+            _add_special(raw[:6], tag, vr, None)
+        elif is_private_creator(tag) and vr.name == "LO":
+            _add_special(raw[:6], tag, vr, _PLAIN["LO"][0])
+    if vr.kind is not Kind.VALUE or is_private_creator(tag):
         return
     if is_implicit:
         if is_private(tag) or dictionary_vr(tag) != vr.name:
@@ -134,3 +129,9 @@ def learn_shape(raw: bytes, tag: int, vr: VR, *, is_implicit: bool) -> None:
         opening,
         empty_of(tag, vr),
     )
+
+
+def _add_special(key: bytes, tag: int, vr: VR, is_plain: Callable[[bytes], object] | None) -> None:
+    """Add the shape of a sequence, or of a private creator, which has `is_plain`."""
+    opening, empty = opening_of(tag, vr), empty_of(tag, vr)
+    EXPLICIT_SHAPES[key] = (tag, is_plain, opening + b'"', b'"]}', None, opening, empty)

@@ -7,6 +7,7 @@ the value, or None. None of them raises: what cannot be told is left out or null
 import re
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -29,6 +30,12 @@ class Surroundings:
         self.is_little_endian = is_little_endian
         self.order_code = "<" if is_little_endian else ">"
         """Of the `struct` module."""
+
+
+@lru_cache(maxsize=1024)
+def surroundings_of(charset: Charset, is_little_endian: bool) -> Surroundings:
+    """Return the surroundings of a data set; the same for the same ones."""
+    return Surroundings(charset, is_little_endian=is_little_endian)
 
 
 Converted = tuple[bytes, Problem | None]

@@ -375,6 +375,20 @@ def test_many_private_creators_stay_within_the_memo() -> None:
     assert memo.held_bytes <= 2_000_000
 
 
+@pytest.mark.parametrize("build", [explicit, lambda tag, _, value: implicit(tag, value)])
+def test_a_private_creator_that_changes_all_the_time_takes_no_memory(
+    build: Callable[[int, bytes, bytes], bytes],
+) -> None:
+    data = part10(b"".join(build(0x00090010, b"LO", b"%08d" % number) for number in range(20_000)))
+    tracemalloc.start()
+    header = read_header(data, memo=Memo(2_000_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert json.loads(header.json)["00090010"]["Value"] == ["00019999"]
+    assert peak < 20_000_000
+
+
 def test_many_bad_values_are_reported_up_to_a_bound() -> None:
     bad = explicit(0x00080060, b"CS", b"lower!")
     items = item(bad) * 3000
