@@ -36,11 +36,18 @@ class Report:
                 where = ElementPath(path + where.items, where.tag)
             self.problems.append(ValueProblem(where, vr, kind, reason))
         self._room = max(0, self._room - len(problems))
-        for element in bulk:
-            where, vr, offset, length = element
-            if path:
-                where = ElementPath(path + where.items, where.tag)
-            self.bulk.append(BulkElement(where, vr, position + offset, length))
+        if path:
+            self.bulk += [
+                BulkElement(
+                    ElementPath(path + where.items, where.tag), vr, position + offset, length
+                )
+                for where, vr, offset, length in bulk
+            ]
+        else:
+            self.bulk += [
+                BulkElement(where, vr, position + offset, length)
+                for where, vr, offset, length in bulk
+            ]
 
     def add_pixel_data(self, span: PixelDataSpan) -> None:
         """Keep `span` if it is the pixel data of the data set, not of an icon in an item."""
