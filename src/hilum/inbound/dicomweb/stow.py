@@ -11,25 +11,15 @@ from starlette.responses import Response
 from hilum.domain.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from hilum.domain.identifiers import StudyInstanceUID, parse_uid
 from hilum.domain.instances import OnConflict, StorePolicy
-from hilum.domain.origins import Door, Origin
+from hilum.domain.origins import Door
 from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, StowLimits
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.media_types import require_dicom_json
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
+from hilum.wire.request_facts import origin_of
 from hilum.wire.store_response import StoreRequest, store_answer
 from hilum.wire.surfaces import Surface
-
-
-def origin_of(request: Request) -> Origin:
-    """Who sent a request, as the layers of the HTTP application noted it in its state."""
-    state = request.scope.get("state", {})
-    return Origin(
-        Door.STOW,
-        correlation_id=state.get("correlation_id", ""),
-        peer=request.client.host if request.client else "",
-        principal=getattr(state.get("principal"), "name", ""),
-    )
 
 
 def stow_router(
@@ -39,13 +29,12 @@ def stow_router(
     limits: StowLimits | None = None,
     *,
     base_url: BaseUrl | None = None,
-    origin: Callable[[Request], Origin] = origin_of,
 ) -> APIRouter:
     """Return the routes `/studies` and `/studies/{study}`, to be included below the prefix.
 
     Handlers raise `HilumError`; the application renders it with `hilum.wire.problems`.
     """
-    store = _Store(ingest, spool, surface, limits or StowLimits(), base_url or BaseUrl(), origin)
+    store = _Store(ingest, spool, surface, limits or StowLimits(), base_url or BaseUrl())
     router = APIRouter(tags=[f"{surface.prefix} store"])
 
     async def store_instances(request: Request) -> Response:
@@ -96,14 +85,12 @@ class _Store:
         surface: Surface,
         limits: StowLimits,
         base_url: BaseUrl,
-        origin: Callable[[Request], Origin],
     ) -> None:
         self._ingest = ingest
         self._spool = spool
         self._surface = surface
         self._limits = limits
         self._base_url = base_url
-        self._origin = origin
 
     async def __call__(
         self, request: Request, study: str | None, on_conflict: OnConflict
@@ -114,7 +101,7 @@ class _Store:
         uid = StudyInstanceUID(parse_uid(study, "StudyInstanceUID")) if study is not None else None
         content_type = self._accepted(headers)
         policy = StorePolicy(self._surface.validation_profile, on_conflict, study=uid)
-        origin = self._origin(request)
+        origin = origin_of(request, Door.STOW)
         async with Intake(self._ingest, self._spool, self._limits, origin, policy) as intake:
             if content_type.media_type == MULTIPART:
                 await intake.read_parts(request.stream(), content_type)
