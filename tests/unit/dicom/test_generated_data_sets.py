@@ -155,7 +155,7 @@ _MEMO = Memo(1_000_000)
 
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN, DEFLATED])
 @given(data=st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_json_equals_pydicoms(syntax: str, data: st.DataObject) -> None:
     charset = data.draw(st.sampled_from(sorted(_ALPHABETS)))
     part10 = _write(data.draw(_data_sets(charset)), charset, syntax)
@@ -166,7 +166,7 @@ def test_json_equals_pydicoms(syntax: str, data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_warm_memo_changes_nothing(data: st.DataObject) -> None:
     charset = data.draw(st.sampled_from(sorted(_ALPHABETS)))
     syntax = data.draw(st.sampled_from([EXPLICIT, IMPLICIT, BIG_ENDIAN]))
