@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -74,44 +74,50 @@ def verifier(jwks: Path) -> JwtVerifier:
 
 
 @pytest.mark.parametrize(
-    "token",
+    "make",
     [
-        _token(),
-        _token(algorithm="PS256"),
-        _token(CURVE, "curve", "ES256"),
-        _token(aud=["elsewhere", "other-name"]),
-        _token(exp=int(time.time()) - 5),
-        _token(nbf=int(time.time()) + 5),
+        _token,
+        lambda: _token(algorithm="PS256"),
+        lambda: _token(CURVE, "curve", "ES256"),
+        lambda: _token(aud=["elsewhere", "other-name"]),
+        lambda: _token(exp=int(time.time()) - 5),
+        lambda: _token(nbf=int(time.time()) + 5),
     ],
 )
-async def test_a_signed_token_for_us_is_taken(verifier: JwtVerifier, token: str) -> None:
-    claims = await verifier.verify(token)
+async def test_a_signed_token_for_us_is_taken(
+    verifier: JwtVerifier, make: Callable[[], str]
+) -> None:
+    claims = await verifier.verify(make())
 
     assert claims["sub"] == "somebody"
 
 
 @pytest.mark.parametrize(
-    ("token", "reason"),
+    ("make", "reason"),
     [
-        (_token(exp=int(time.time()) - 60), "expired"),
-        (_token(nbf=int(time.time()) + 60), "not valid yet"),
-        (_token(aud="somebody-else"), "another audience"),
-        (_token(iss="https://evil.example.org"), "another issuer"),
-        (_token(leave_out="exp"), "claim is missing"),
-        (_token(leave_out="aud"), "claim is missing"),
-        (_token(leave_out="iss"), "claim is missing"),
-        (_token(SECOND), "signature"),
-        (_token(SECOND, "second"), "unknown key"),
-        (_token(key_id=None), "unknown key"),
-        (_token(FIRST, "curve"), "unknown key"),
-        (_token(algorithm="RS512"), "algorithm"),
-        ("", "not a signed JWT"),
-        ("a.b.c", "not a signed JWT"),
-        ("é" * 10, "not a signed JWT"),
-        ("x" * 20_000, "too long"),
+        (lambda: _token(exp=int(time.time()) - 60), "expired"),
+        (lambda: _token(nbf=int(time.time()) + 60), "not valid yet"),
+        (lambda: _token(aud="somebody-else"), "another audience"),
+        (lambda: _token(iss="https://evil.example.org"), "another issuer"),
+        (lambda: _token(leave_out="exp"), "claim is missing"),
+        (lambda: _token(leave_out="aud"), "claim is missing"),
+        (lambda: _token(leave_out="iss"), "claim is missing"),
+        (lambda: _token(SECOND), "signature"),
+        (lambda: _token(SECOND, "second"), "unknown key"),
+        (lambda: _token(key_id=None), "unknown key"),
+        (lambda: _token(FIRST, "curve"), "unknown key"),
+        (lambda: _token(algorithm="RS512"), "algorithm"),
+        (lambda: "", "not a signed JWT"),
+        (lambda: "a.b.c", "not a signed JWT"),
+        (lambda: "é" * 10, "not a signed JWT"),
+        (lambda: "x" * 20_000, "too long"),
     ],
 )
-async def test_any_other_token_is_refused(verifier: JwtVerifier, token: str, reason: str) -> None:
+async def test_any_other_token_is_refused(
+    verifier: JwtVerifier, make: Callable[[], str], reason: str
+) -> None:
+    token = make()
+
     with pytest.raises(NotAuthenticated) as refused:
         await verifier.verify(token)
 

@@ -8,6 +8,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pydicom
@@ -19,8 +20,7 @@ _BULK = {"OB", "OD", "OF", "OL", "OV", "OW", "UN", "OB or OW", "US or OW", "US o
 
 def by_pydicom(part10: bytes) -> Attributes:
     """Return pydicom's JSON of an instance with the rules applied; `error` where it has none."""
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
+    with _quiet_pydicom(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = pydicom.dcmread(io.BytesIO(part10), force=True)
         found: Attributes = {}
@@ -30,6 +30,18 @@ def by_pydicom(part10: bytes) -> Attributes:
             except (ValueError, NotImplementedError, AttributeError, TypeError) as error:
                 found[f"{tag:08X}"] = {"vr": "error", "Value": [type(error).__name__]}
         return with_rules(json.loads(json.dumps(found)))
+
+
+@contextmanager
+def _quiet_pydicom() -> Iterator[None]:
+    """The corpus is full of what pydicom warns of."""
+    logger = logging.getLogger("pydicom")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def with_rules(attributes: Attributes) -> Attributes:
