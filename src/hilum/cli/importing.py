@@ -98,7 +98,8 @@ def import_files(
     inside zip files are not followed), and a DICOMDIR that is named leads to the files it refers
     to. What is not DICOM is passed by. Works beside a running server and without one.
 
-    Run the same command again to go on after an interruption: what was accepted is skipped.
+    Run the same command again to go on after an interruption: what was accepted is skipped
+    when the archive still holds it.
 
     Examples:
 
@@ -173,10 +174,12 @@ async def _import(
             if restart:
                 ledger.forget()
             elif len(ledger):
-                note(f"Going on: {counted(len(ledger), 'file')} accepted before are skipped.")
+                before = counted(len(ledger), "file")
+                note(f"Going on: {before} accepted before; what is still held is skipped.")
             import_files = ImportFiles(
                 archive.ingest,
                 archive.spool,
+                archive.index.maintenance,
                 workers=chosen.concurrent_instances,
                 in_memory_bytes=chosen.memory_file_bytes,
                 file_bytes=chosen.file_bytes,

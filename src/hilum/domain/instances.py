@@ -174,6 +174,8 @@ class Outcome:
     sop_instance_uid: SOPInstanceUID | None = None
     uids: InstanceUIDs | None = None
     version: Version | None = None
+    dataset_sha256: bytes | None = None
+    """Of what was held or came in conflict; None when it did not come so far."""
     findings: Sequence[Finding] = ()
     error: Exception | None = None
     """For `UNREADABLE` and `FAILED`: the `HilumError` that says why."""

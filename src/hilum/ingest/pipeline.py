@@ -20,6 +20,7 @@ from hilum.domain.errors import (
     ArchiveFault,
     HilumError,
     LimitExceeded,
+    ObjectExists,
     ShuttingDown,
     UnreadableInstance,
 )
@@ -38,6 +39,7 @@ from hilum.domain.records import Committed
 from hilum.ingest.admission import Admission
 from hilum.ingest.committer import Committer
 from hilum.ingest.examine import Examined, examine
+from hilum.ingest.healing import damaged_object
 from hilum.ingest.recovery import settle
 from hilum.ingest.versions import VersionBlocks
 from hilum.ports.index import InstanceReader, InstanceWriter
@@ -67,6 +69,8 @@ class IngestLimits:
     """Memory of the reader of headers for what repeats from instance to instance."""
 
 
+_BLOCKS_TRIED: Final = 3
+"""Of version numbers, when objects that the index does not know have the names already."""
 _INTERNAL_ERROR: Final = "The server could not keep the instance because of an internal error."
 
 
@@ -190,6 +194,16 @@ class Ingest:
     async def _keep(
         self, arrival: Arrival, examined: Examined, description: Description
     ) -> Committed:
+        for _ in range(_BLOCKS_TRIED - 1):
+            try:
+                return await self._keep_as_new(arrival, examined, description)
+            except ObjectExists:
+                self._versions.skip_block()
+        return await self._keep_as_new(arrival, examined, description)
+
+    async def _keep_as_new(
+        self, arrival: Arrival, examined: Examined, description: Description
+    ) -> Committed:
         version = await self._versions.take()
         key = object_key(arrival.policy.partition, description.uids, version)
         kept = Kept(
@@ -206,6 +220,11 @@ class Ingest:
         self._intents.begin(key)
         try:
             committed = await self._write(kept, arrival.content)
+            if committed.disposition is Disposition.ALREADY_HELD:
+                await self._heal(kept, committed)
+        except ObjectExists:
+            self._intents.end(key)  # what lies there is not ours to remove
+            raise
         except Exception:
             await self._settle(key)
             raise
@@ -226,6 +245,18 @@ class Ingest:
             return await self._committer.commit(kept)
         finally:
             self._meter.stage(Stage.COMMIT, time.perf_counter() - written)
+
+    async def _heal(self, kept: Kept, committed: Committed) -> None:
+        """Let the arrival's object take the place of the held one when that is damaged."""
+        damaged = await damaged_object(kept, committed, self._index, self._objects)
+        if damaged is None:
+            return
+        self._intents.begin(damaged)
+        try:
+            await self._objects.replace(damaged, kept.object_key)
+            _log.warning("object_healed", size_bytes=kept.size_bytes)
+        finally:
+            await self._settle(damaged)  # the instance may have been deleted meanwhile
 
     async def _settle(self, key: ObjectKey) -> None:
         """Remove an object unless the index refers to it.
@@ -274,6 +305,7 @@ def _outcome(
         sop_instance_uid=verdict.sop_instance_uid,
         uids=verdict.uids,
         version=None if committed is None else committed.version,
+        dataset_sha256=None if committed is None else examined.dataset_sha256,
         findings=verdict.findings,
         error=error,
         warnings=verdict.notices,

@@ -1,11 +1,16 @@
 """Files in, files out: the same bytes, under names that tell nothing."""
 
+import asyncio
+import shutil
 import zipfile
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from hilum.adapters.database.sql_index import SqlIndex
+from hilum.domain.identifiers import Scope, StudyInstanceUID
+from hilum.domain.origins import Door, Origin
 from tests.filesets import file_set
 from tests.integration.cli.conftest import Hilum
 
@@ -201,3 +206,26 @@ def test_the_demo_loads_studies_once(hilum: Hilum) -> None:
     assert len(first.json["studies"]) == 2
     assert (second.json["created"], second.json["thereBefore"]) == (0, 132)
     assert hilum("fsck", "--deep").code == 0
+
+
+@pytest.mark.parametrize("loss", ["archive", "study"])
+def test_an_import_brings_back_what_the_archive_no_longer_holds(
+    filled: Hilum, media: Path, loss: str
+) -> None:
+    if loss == "archive":
+        for path in filled.data.glob("index.sqlite*"):
+            path.unlink()
+        shutil.rmtree(filled.data / "objects")
+    else:
+        asyncio.run(_delete(filled, *studies_of(filled)))
+
+    again = filled("import", media, "--json")
+
+    assert (again.code, again.json["skippedAcceptedBefore"], again.json["created"]) == (0, 0, 21)
+    assert filled.sql("SELECT count(*) FROM instance") == [(21,)]
+
+
+async def _delete(hilum: Hilum, *studies: str) -> None:
+    async with SqlIndex(f"sqlite:///{hilum.data / 'index.sqlite'}") as index:
+        for study in studies:
+            await index.delete(Scope(StudyInstanceUID(study)), Origin(Door.REBUILD, "test"))

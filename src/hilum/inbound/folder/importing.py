@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from hilum.domain.errors import ArchiveFault, ArchiveFull, LimitExceeded, ShuttingDown
+from hilum.domain.identifiers import Version
 from hilum.domain.instances import (
     Arrival,
     Content,
@@ -32,10 +33,12 @@ from hilum.inbound.folder.candidates import (
     Skipped,
     what_the_system_says,
 )
+from hilum.inbound.folder.ledger import HeldAs
 from hilum.inbound.folder.report import ImportReport, why_not_held
 from hilum.inbound.folder.sniffing import looks_like_dicom
 from hilum.inbound.folder.walking import Walk
 from hilum.inbound.folder.zip_files import ZipLimits
+from hilum.ports.maintenance import RemembersDigests
 from hilum.ports.objects import Spool
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -51,9 +54,9 @@ T = TypeVar("T")
 class Accepted(Protocol):
     """What the import needs of a ledger."""
 
-    def __contains__(self, identity: bytes) -> bool: ...
+    def held_as(self, identity: bytes) -> HeldAs | None: ...
 
-    def accepted(self, identity: bytes) -> None: ...
+    def accepted(self, identity: bytes, version: Version, dataset_sha256: bytes) -> None: ...
 
 
 class Listener(Protocol):
@@ -93,6 +96,8 @@ class ImportFiles:
 
     ingest: Callable[[Arrival], Awaitable[Outcome]]
     spool: Spool
+    kept: RemembersDigests
+    """Asked whether what an earlier run brought in is still held."""
     workers: int = 8
     in_memory_bytes: int = 1 << 20
     file_bytes: int = 16 << 30
@@ -144,18 +149,38 @@ class _Run:
     async def _walk(self) -> None:
         found = iter(Walk(self._request.paths, self._files.zip_limits))
         while some := await self._in_thread(_take, found):
+            still_held = await self._still_held(some)
             for index, item in enumerate(some):
                 if self.report.stopped_because is not None:
                     _release(some[index:])
                     return
-                await self._meet(item)
+                await self._meet(item, still_held)
 
-    async def _meet(self, item: Candidate | Skipped) -> None:
+    async def _still_held(self, some: Sequence[Candidate | Skipped]) -> set[bytes]:
+        """Identities of the files that were accepted before and that the archive still has.
+
+        What cannot be asked for is read again.
+        """
+        accepted: dict[bytes, HeldAs] = {}
+        for item in some:
+            if isinstance(item, Candidate) and (
+                held_as := self._request.ledger.held_as(item.identity)
+            ):
+                accepted[item.identity] = held_as
+        if not accepted:
+            return set()
+        try:
+            kept = await self._files.kept.digests([held.version for held in accepted.values()])
+        except ArchiveFault:
+            return set()
+        return {identity for identity, held in accepted.items() if held.is_kept_in(kept)}
+
+    async def _meet(self, item: Candidate | Skipped, still_held: set[bytes]) -> None:
         if isinstance(item, Skipped):
             self.report.skipped(item)
             if item.kind.is_fault:
                 self._request.listener.not_accepted(item.name, item.reason)
-        elif item.identity in self._request.ledger:
+        elif item.identity in still_held:
             item.release()
             self.report.skipped_accepted_before += 1
             self.report.seen_weight_bytes += item.weight_bytes
@@ -193,7 +218,10 @@ class _Run:
     def _count(self, candidate: Candidate, outcome: Outcome, size_bytes: int) -> None:
         self.report.count(candidate.name, outcome, size_bytes)
         if outcome.held:
-            self._request.ledger.accepted(candidate.identity)
+            if outcome.version is not None and outcome.dataset_sha256 is not None:
+                self._request.ledger.accepted(
+                    candidate.identity, outcome.version, outcome.dataset_sha256
+                )
         else:
             self._request.listener.not_accepted(candidate.name, why_not_held(outcome))
         self._consider_stopping(outcome)

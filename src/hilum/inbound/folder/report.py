@@ -30,7 +30,7 @@ class ImportReport:
     new_versions: int = 0
     already_held: int = 0
     skipped_accepted_before: int = 0
-    """Files that an earlier run of the same import had brought in."""
+    """Files that an earlier run of the same import had brought in and that are still held."""
     not_dicom: int = 0
     index_files: int = 0
     refused: int = 0

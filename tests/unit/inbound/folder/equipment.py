@@ -1,11 +1,13 @@
 """A pipeline that remembers, and files worth importing."""
 
+import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hilum.domain.identifiers import Version
 from hilum.domain.instances import Arrival, Disposition, InMemory, Outcome, StorePolicy
 from hilum.domain.origins import Door, Origin
 from hilum.inbound.folder.importing import ImportFiles, ImportRequest
@@ -29,10 +31,22 @@ class RememberingIngest:
         told = self.answer(data)
         if told is not None:
             return told
-        if data in self.held:
-            return Outcome(Disposition.ALREADY_HELD)
-        self.held.append(data)
-        return Outcome(Disposition.CREATED)
+        disposition = Disposition.ALREADY_HELD if data in self.held else Disposition.CREATED
+        if data not in self.held:
+            self.held.append(data)
+        version = Version(self.held.index(data) + 1)
+        return Outcome(disposition, version=version, dataset_sha256=_digest(data))
+
+    async def digests(self, versions: Sequence[Version]) -> Mapping[Version, tuple[bytes, bytes]]:
+        return {
+            version: (b"", _digest(self.held[version - 1]))
+            for version in versions
+            if version <= len(self.held)
+        }
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 @dataclass
@@ -80,7 +94,7 @@ class Importer:
         self.spool = FolderSpool(self.folder / "spool")
 
     async def __call__(self, *paths: Path, **options: object) -> ImportReport:
-        files = ImportFiles(self.ingest, self.spool, pause=self._pause, **options)  # type: ignore[arg-type]
+        files = ImportFiles(self.ingest, self.spool, self.ingest, pause=self._pause, **options)  # type: ignore[arg-type]
         with Ledger(self.folder / "ledger") as ledger:
             return await files(
                 ImportRequest(

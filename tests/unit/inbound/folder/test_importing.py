@@ -9,8 +9,9 @@ import pytest
 
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable
 from hilum.domain.findings import Finding, Severity
+from hilum.domain.identifiers import Version
 from hilum.domain.instances import Disposition, Outcome
-from hilum.inbound.folder.ledger import ImportRunning, Ledger, ledger_path
+from hilum.inbound.folder.ledger import HeldAs, ImportRunning, Ledger, ledger_path
 from tests.filesets import file_set
 from tests.unit.inbound.folder.equipment import Importer
 from tests.unit.inbound.folder.test_walking import write
@@ -31,6 +32,21 @@ async def test_a_second_run_skips_what_was_accepted(
     assert second.skipped_accepted_before == 11
     assert second.created == 1
     assert importer.ingest.seen == 12
+
+
+async def test_what_the_archive_lost_or_holds_otherwise_is_read_again(
+    importer: Importer, media: Path, instances: list[bytes]
+) -> None:
+    for number, data in enumerate(instances[:3]):
+        write(media / f"{number}", data)
+    await importer(media, workers=1)
+    importer.ingest.held[1] = instances[50]  # the version number is another instance's now
+    del importer.ingest.held[2]
+
+    again = await importer(media)
+
+    assert (again.created, again.skipped_accepted_before) == (2, 1)
+    assert set(instances[:3]) <= set(importer.ingest.held)
 
 
 async def test_a_file_that_changed_is_read_again(
@@ -202,16 +218,16 @@ def test_a_ledger_that_was_torn_by_a_crash_is_used_up_to_the_tear(tmp_path: Path
     path = tmp_path / "ledger"
     with Ledger(path) as ledger:
         for number in range(100):
-            ledger.accepted(number.to_bytes(16))
+            ledger.accepted(number.to_bytes(16), Version(number + 1), bytes(32))
     path.write_bytes(path.read_bytes()[:-5])
 
     with Ledger(path) as ledger:
         assert len(ledger) == 99
-        assert (98).to_bytes(16) in ledger
-        assert (99).to_bytes(16) not in ledger
-        ledger.accepted((99).to_bytes(16))
+        assert ledger.held_as((98).to_bytes(16)) == HeldAs(Version(99), bytes(8))
+        assert ledger.held_as((99).to_bytes(16)) is None
+        ledger.accepted((99).to_bytes(16), Version(100), bytes(32))
     with Ledger(path) as ledger:
-        assert (99).to_bytes(16) in ledger
+        assert ledger.held_as((99).to_bytes(16)) == HeldAs(Version(100), bytes(8))
 
 
 def test_a_ledger_of_another_kind_starts_anew(tmp_path: Path) -> None:
@@ -220,9 +236,10 @@ def test_a_ledger_of_another_kind_starts_anew(tmp_path: Path) -> None:
 
     with Ledger(path) as ledger:
         assert len(ledger) == 0
-        ledger.accepted(b"0123456789abcdef")
+        ledger.accepted(b"0123456789abcdef", Version(7), b"d" * 32)
+        ledger.accepted(b"0123456789abcdef", Version(8), b"e" * 32)
     with Ledger(path) as ledger:
-        assert b"0123456789abcdef" in ledger
+        assert ledger.held_as(b"0123456789abcdef") == HeldAs(Version(8), b"e" * 8)
 
 
 def test_one_import_of_the_same_paths_runs_at_a_time(tmp_path: Path) -> None:
