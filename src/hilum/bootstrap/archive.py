@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hilum.adapters.database.lanes import Patience
 from hilum.adapters.database.schema import migrate
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.disk import DiskObjects
@@ -71,7 +72,7 @@ async def open_archive(
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_data_folder(folder, hold))
         await asyncio.to_thread(migrate, database_url(folder))
-        index = await stack.enter_async_context(_index(settings))
+        index = await stack.enter_async_context(_index(settings, meter))
         objects = await stack.enter_async_context(_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
@@ -106,7 +107,7 @@ async def open_archive(
         )
 
 
-def _index(settings: Settings) -> SqlIndex:
+def _index(settings: Settings, meter: IngestMeter) -> SqlIndex:
     database = settings.database
     return SqlIndex(
         database_url(settings.data_dir),
@@ -132,6 +133,7 @@ def _objects(settings: Settings) -> DiskObjects:
 
 def _spool(settings: Settings) -> DiskSpool:
     return DiskSpool(settings.data_dir / "spool", reserve_bytes=settings.storage.reserve_bytes)
+        patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
 
 
 def _conversion(settings: Settings, objects: DiskObjects) -> Conversion:

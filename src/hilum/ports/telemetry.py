@@ -35,7 +35,7 @@ class IngestMeter(Protocol):
         ...
 
     def limit_hit(self, limit: str) -> None:
-        """An instance ran into the bound of this name."""
+        """An instance, or a call of the index, ran into the bound of this name."""
         ...
 
     def batch(self, instances: int, size_bytes: int, seconds: float) -> None:

@@ -20,7 +20,7 @@ class DicomSettings(Section):
     header_bytes: ByteCount = 32 << 20
     """Everything of an instance but bulk values. The largest headers seen in the field are
     functional groups of a few MiB."""
-    nesting_levels: Annotated[int, Field(ge=1, le=200)] = 64
+    nesting_levels: Annotated[int, Field(ge=1, le=100)] = 64
     """Sequences inside sequences."""
     elements: Count = 200_000
     """Data elements of one header, at all levels."""
@@ -75,9 +75,14 @@ class DatabaseSettings(Section):
     """The index and the feed (SQLite, in `data_dir`)."""
 
     reader_connections: Annotated[int, Field(ge=1, le=64)] = 4
-    """Connections, each with a thread, that answer questions. Writing has one of its own."""
+    """Connections, each with a thread, that answer searches. There are as many more for look-ups,
+    which slow searches thus do not hold up; writing has one of its own."""
     statement_seconds: Seconds = 15.0
-    """A question that runs longer is stopped and refused with 503."""
+    """A question that runs longer is stopped, one that waits longer for its turn is not asked; both
+    are refused with 503."""
+    waiting_calls: Count = 2000
+    """Calls that wait for a connection, of each kind (searches, look-ups, writes); further ones are
+    refused with 503."""
     busy_seconds: Seconds = 10.0
     """Wait for another process that holds the write lock, then answer that it is unavailable."""
 

@@ -235,3 +235,92 @@ async def test_a_failing_transaction_leaves_nothing(engine: Engine) -> None:
 
         assert len(await index.instances(scope(uids(), Level.STUDY), 0, 10)) == 1
         assert len(await index.feed(0, 10)) == 1
+
+
+async def test_a_slow_search_does_not_hold_up_look_ups(engine: Engine) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        started.set()
+        go_on.wait(10)
+
+    async with engine.open(readers=1) as index:
+        await index.commit([a_kept()])
+        searching = asyncio.create_task(index._read(hold))
+        await asyncio.to_thread(started.wait, 10)
+        try:
+            async with asyncio.timeout(5):
+                assert await index.summary(scope(uids(), Level.STUDY)) is not None
+                assert len(await index.instances(scope(uids(), Level.STUDY), 0, 10)) == 1
+                assert await index.keys.find("none") is None
+                await index.ping()
+        finally:
+            go_on.set()
+            await searching
+
+
+async def test_a_question_whose_caller_left_is_not_asked(engine: Engine) -> None:
+    lane = Lane([Reader("reader", SqliteDialect(engine.path), 5)], 10)
+    lane.start()
+    started, go_on = threading.Event(), threading.Event()
+    asked: list[str] = []
+
+    def hold(_connection: Connection) -> None:
+        started.set()
+        go_on.wait(10)
+
+    held = asyncio.create_task(lane.run(hold))
+    await asyncio.to_thread(started.wait, 10)
+    left = asyncio.create_task(lane.run(lambda _: asked.append("left")))
+    stays = asyncio.create_task(lane.run(lambda _: asked.append("stays")))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(held, stays)
+
+    assert asked == ["stays"]
+    await lane.close()
+
+
+async def test_a_question_whose_turn_does_not_come_is_refused_and_not_asked(
+    engine: Engine,
+) -> None:
+    limits: list[str] = []
+    lane = Lane([Reader("reader", SqliteDialect(engine.path), 5)], 10, 0.01, limits.append)
+    lane.start()
+    started, go_on = threading.Event(), threading.Event()
+    asked: list[str] = []
+
+    def hold(_connection: Connection) -> str:
+        started.set()
+        go_on.wait(10)
+        return "held"
+
+    held = asyncio.create_task(lane.run(hold))
+    await asyncio.to_thread(started.wait, 10)
+    with pytest.raises(ArchiveUnavailable, match="turn"):
+        await lane.run(lambda _: asked.append("late"))
+    go_on.set()
+
+    assert await held == "held", "what has begun is not given up"
+    await lane.close()
+    assert asked == []
+    assert limits == ["database.statement_seconds"]
+
+
+async def test_limits_that_calls_ran_into_are_told(engine: Engine) -> None:
+    limits: list[str] = []
+    reading = Lane([Reader("reader", SqliteDialect(engine.path), 0.02)], 10, limited=limits.append)
+    full = Lane([Reader("none", SqliteDialect(engine.path), 5)], 0, limited=limits.append)
+    reading.start()
+    full.start()
+
+    with pytest.raises(QueryTooCostly):
+        await reading.run(lambda connection: connection.execute(ENDLESS).fetchone())
+    with pytest.raises(ArchiveUnavailable):
+        await full.run(lambda _: None)
+
+    assert limits == ["database.statement_seconds", "database.waiting_calls"]
+    await reading.close()
+    await full.close()

@@ -2,31 +2,72 @@
 
 A lane takes work from one queue. Each of its threads has a connection of its own, opened when first
 needed and opened anew after an error that may have broken it, so an outage heals by itself.
-Cancelling a caller does not undo work that was queued: it is finished and its result dropped.
+A write that was queued is finished even when its caller is cancelled; a question that nobody waits
+for any more is not asked.
 """
 
 import asyncio
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from hilum.adapters.database.connections import Connection, Deadline, Dialect
 from hilum.domain.errors import ArchiveUnavailable, HilumError, QueryTooCostly, ShuttingDown
 
 T = TypeVar("T")
-_Task = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[Connection], Any]]
 
 _IDLE_SECONDS: Final = 0.5
 
 
-class Lane:
-    """What both kinds of lane share: the queue, the hand-over, the error translation."""
+@dataclass(slots=True)
+class _Task:
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    work: Callable[[Connection], Any]
+    begun: bool = False
 
-    def __init__(self, workers: "Sequence[Worker]", max_waiting: int) -> None:
+
+def count_nothing(_limit: str) -> None:
+    """For those who do not care about limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many calls may wait in a lane, how long a question waits for its turn, and who is told.
+
+    `limited` gets the name of the setting whenever a call runs into a limit.
+    """
+
+    calls: int = 2000
+    seconds: float = 15.0
+    limited: Callable[[str], None] = count_nothing
+
+
+USUAL_PATIENCE: Final = Patience()
+
+
+class Lane:
+    """What all lanes share: the queue, the hand-over, the error translation.
+
+    Work waits `waiting_seconds` at most for its turn; without a bound when it must not be lost.
+    `limited` is told the name of the setting whenever a call runs into a limit.
+    """
+
+    def __init__(
+        self,
+        workers: "Sequence[Worker]",
+        max_waiting: int,
+        waiting_seconds: float = math.inf,
+        limited: Callable[[str], None] = count_nothing,
+    ) -> None:
         self._workers = workers
         self._max_waiting = max_waiting
+        self._waiting_seconds = waiting_seconds
+        self._limited = limited
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._open = False
 
@@ -38,16 +79,36 @@ class Lane:
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one of the lane's connections and return what it returns.
 
-        Raises `ArchiveUnavailable` when too many wait already, `ShuttingDown` after `close`.
+        Raises `ArchiveUnavailable` when too many wait already or its turn did not come in time,
+        `ShuttingDown` after `close`.
         """
         if not self._open:
             raise ShuttingDown("The archive's database is closed.")
         if self._tasks.qsize() >= self._max_waiting:
+            self._limited("database.waiting_calls")
             raise ArchiveUnavailable("The archive is not available: too many calls wait for it.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._tasks.put((loop, future, work))
-        return await future
+        task = _Task(loop, future, work)
+        self._tasks.put(task)
+        timer = None
+        if self._waiting_seconds != math.inf:
+            timer = loop.call_later(self._waiting_seconds, self._give_up, task)
+        try:
+            return await future
+        except QueryTooCostly:
+            self._limited("database.statement_seconds")
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _give_up(self, task: _Task) -> None:
+        if task.begun or task.future.done():
+            return
+        self._limited("database.statement_seconds")
+        text = f"its turn did not come within {self._waiting_seconds:g} s"
+        _fail(task.future, ArchiveUnavailable(f"The archive is not available: {text}."))
 
     async def close(self) -> None:
         """Finish what was queued and close the connections."""
@@ -81,14 +142,19 @@ class Worker:
 
     def _serve(self, tasks: "queue.SimpleQueue[_Task | None]") -> None:
         while (task := self._next(tasks)) is not None:
-            loop, future, work = task
+            if not self._is_wanted(task):
+                continue
+            task.begun = True
             try:
-                result = self._run(work)
+                result = self._run(task.work)
             except BaseException as error:  # noqa: BLE001 (handed to the caller, whatever it is)
-                _hand_over(loop, _fail, future, error)
+                _hand_over(task.loop, _fail, task.future, error)
             else:
-                _hand_over(loop, _succeed, future, result)
+                _hand_over(task.loop, _succeed, task.future, result)
         self._disconnect()
+
+    def _is_wanted(self, _task: _Task) -> bool:
+        return True
 
     def _next(self, tasks: "queue.SimpleQueue[_Task | None]") -> _Task | None:
         return tasks.get()
@@ -127,6 +193,9 @@ class Reader(Worker):
         super().__init__(name, dialect)
         self._limit_seconds = limit_seconds
         self._deadline = Deadline()
+
+    def _is_wanted(self, task: _Task) -> bool:
+        return not task.future.done()
 
     def _connect(self) -> Connection:
         self._deadline.at = None

@@ -13,7 +13,7 @@ from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
 from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.key_rows import SqlKeys
-from hilum.adapters.database.lanes import Lane, Reader, Writer
+from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
 from hilum.adapters.database.maintaining import SqlMaintenance
 from hilum.adapters.database.reading import (
     read_feed,
@@ -46,10 +46,11 @@ from hilum.domain.records import (
 class SqlIndex:
     """The index and feed in the database at `url`, whose schema `migrate` made.
 
-    `readers` threads answer questions, each statement for `limit_seconds` at most
-    (`QueryTooCostly`); a search returns `row_cap` rows at most. One thread writes. Calls wait in
-    a bounded queue and raise `ArchiveUnavailable` beyond `max_waiting`, or when another process
-    keeps the database locked for `busy_seconds`.
+    `readers` threads answer searches and as many others look-ups, so that slow searches do not
+    hold up what takes no time; each statement for `limit_seconds` at most (`QueryTooCostly`); a
+    search returns `row_cap` rows at most. One thread writes. Calls wait in bounded queues and raise
+    `ArchiveUnavailable` when `patience` ends, or when another process keeps the database locked for
+    `busy_seconds`.
     """
 
     def __init__(
@@ -59,33 +60,39 @@ class SqlIndex:
         readers: int = 4,
         limit_seconds: float = 15.0,
         row_cap: int = 1000,
-        max_waiting: int = 2000,
         busy_seconds: float = 5.0,
+        patience: Patience = USUAL_PATIENCE,
         effort: Effort = USUAL_EFFORT,
         now: Callable[[], int] = now_microseconds,
     ) -> None:
         self._dialect = dialect_for(url, busy_seconds)
         self._now = now
         self._searcher = Searcher(self._dialect, row_cap, effort)
-        self._writer = Lane([Writer("index-writer", self._dialect)], max_waiting)
-        reading = [
-            Reader(f"index-reader-{number}", self._dialect, limit_seconds)
-            for number in range(1, readers + 1)
-        ]
-        self._readers = Lane(reading, max_waiting)
-        unlimited = Reader("index-maintenance", self._dialect, math.inf)
-        self._maintenance = Lane([unlimited], max_waiting)
-        self.keys = SqlKeys(self._readers, self._writer)
+
+        def lane(workers: Sequence[Worker], seconds: float = math.inf) -> Lane:
+            return Lane(workers, patience.calls, seconds, patience.limited)
+
+        def reading(name: str) -> Sequence[Worker]:
+            numbers = range(1, readers + 1)
+            return [Reader(f"{name}-{number}", self._dialect, limit_seconds) for number in numbers]
+
+        self._writer = lane([Writer("index-writer", self._dialect)])
+        self._readers = lane(reading("index-reader"), patience.seconds)
+        self._lookups = lane(reading("index-lookup"), patience.seconds)
+        self._maintenance = lane([Reader("index-maintenance", self._dialect, math.inf)])
+        self.keys = SqlKeys(self._lookups, self._writer)
         """API keys, kept in the same database."""
         self.maintenance = SqlMaintenance(self._dialect, self._maintenance, self._writer, now)
         """What checking, mending and rebuilding ask."""
         self._write = self._writer.run
         self._read = self._readers.run
+        self._look_up = self._lookups.run
 
     async def open(self) -> None:
         """Start the threads and check the schema. `ArchiveUnavailable` when it is another."""
         self._writer.start()
         self._readers.start()
+        self._lookups.start()
         self._maintenance.start()
         try:
             await self._read(_check_schema)
@@ -96,6 +103,7 @@ class SqlIndex:
     async def close(self) -> None:
         """Finish what was asked for and close the database; a second time does nothing."""
         await self._readers.close()
+        await self._lookups.close()
         await self._maintenance.close()
         await self._writer.close()
 
@@ -131,19 +139,23 @@ class SqlIndex:
     # InstanceReader
 
     async def summary(self, scope: Scope) -> ScopeSummary | None:
-        return await self._read(lambda connection: read_summary(connection, scope))
+        return await self._look_up(lambda connection: read_summary(connection, scope))
 
     async def instances(self, scope: Scope, after: int, limit: int) -> Sequence[InstanceRecord]:
-        return await self._read(lambda connection: read_instances(connection, scope, after, limit))
+        return await self._look_up(
+            lambda connection: read_instances(connection, scope, after, limit)
+        )
 
     async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
-        return await self._read(lambda connection: read_metadata(connection, scope, after, limit))
+        return await self._look_up(
+            lambda connection: read_metadata(connection, scope, after, limit)
+        )
 
     async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
-        return await self._read(lambda connection: read_metadata_of(connection, keys))
+        return await self._look_up(lambda connection: read_metadata_of(connection, keys))
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
-        return await self._read(lambda connection: read_referenced(connection, keys))
+        return await self._look_up(lambda connection: read_referenced(connection, keys))
 
     # SearchIndex
 
@@ -159,7 +171,7 @@ class SqlIndex:
 
     async def due(self, now: datetime, limit: int) -> Sequence[DueDeletion]:
         moment = to_microseconds(now)
-        return await self._read(lambda connection: read_due(connection, moment, limit))
+        return await self._look_up(lambda connection: read_due(connection, moment, limit))
 
     async def freed(self, keys: Sequence[int]) -> None:
         await self._write(lambda connection: forget_freed(connection, keys))
@@ -180,7 +192,7 @@ class SqlIndex:
 
     async def ping(self) -> Version:
         written = await self._write(lambda connection: draw(connection, "version", 1)[0])
-        held = await self._read(_last_version)
+        held = await self._look_up(_last_version)
         if held < written:
             raise ArchiveUnavailable("The archive is not available: a write did not stay.")
         return Version(held)
