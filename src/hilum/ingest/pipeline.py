@@ -60,7 +60,7 @@ class IngestLimits:
     instances_in_flight: int = 64
     bytes_in_flight: int = 256 << 20
     """Memory held by arrivals that are not spooled."""
-    inline_bytes: int = 64 << 10
+    inline_bytes: int = 1 << 20
     """Instances up to this size are examined in the event loop: a thread would cost more than the
     work. Larger ones could hold it up for too long."""
     threads: int = 4

@@ -41,13 +41,15 @@ class IngestSettings(Section):
 
     threads: Annotated[int, Field(ge=1, le=256)] = 4
     """Threads that read headers, describe instances and make digests."""
-    inline_bytes: ByteCountOrZero = 64 << 10
+    inline_bytes: ByteCountOrZero = 1 << 20
     """Instances up to this size are read in the event loop, where a thread would cost more than
     the work; larger ones could hold up everybody else."""
     instances_in_flight: Count = 64
     """Instances between arrival and answer, over all doors; further ones wait."""
     bytes_in_flight: ByteCount = 256 << 20
-    """Memory held by those instances; further ones wait."""
+    """Memory held by those instances; further ones wait. What waits is bounded by its door:
+    `stow.memory_bytes`; one instance for each association (`dimse.memory_dataset_bytes`); those of
+    an import (`importing.memory_file_bytes`)."""
     batch_instances: Count = 256
     """Instances committed in one transaction. Batches form by themselves while the one before is
     written; nothing waits for a batch to fill."""
@@ -60,8 +62,9 @@ class IngestSettings(Section):
 class StorageSettings(Section):
     """Objects on disk, below `data_dir`."""
 
-    writers: Annotated[int, Field(ge=1, le=256)] = 8
-    """Threads that write objects: as many flushes are in progress at once."""
+    writers: Annotated[int, Field(ge=1, le=256)] = 4
+    """Threads that write objects: as many flushes are in progress at once. More only wait for the
+    interpreter and for each other on a local disk."""
     readers: Annotated[int, Field(ge=1, le=256)] = 4
     """Threads that read objects."""
     reserve_bytes: ByteCountOrZero = 512 << 20
@@ -113,6 +116,9 @@ class RetrieveSettings(Section):
     """Instances that are looked up at a time while a study is sent."""
     page_metadata: Count = 200
     """Metadata records that are looked up at a time while a study's metadata is sent."""
+    page_metadata_bytes: ByteCount = 16 << 20
+    """Text of those records; fewer are looked up when they are large, but always one. It bounds
+    the memory of a request, in searches with attributes that the index does not hold, too."""
     conversion_bytes: ByteCount = 2 << 30
     """Largest instance that is converted to Explicit VR Little Endian on request."""
     conversion_inflated_bytes: ByteCount = 512 << 20
@@ -126,8 +132,9 @@ class RetrieveSettings(Section):
 class DeletionSettings(Section):
     """Freeing the space of what was deleted or superseded."""
 
-    delay_seconds: SecondsOrZero = 0.0
-    """Time between a delete and the freeing of its space."""
+    delay_seconds: SecondsOrZero = 300.0
+    """Time between a delete, or a new version, and the freeing of the space. Retrieves that are
+    under way when it happens end well within this time."""
     poll_seconds: Seconds = 5.0
     """How often the queue is looked at when nothing announced work."""
     batch_objects: Count = 100
