@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 
 class Admission:
@@ -32,7 +33,9 @@ class Admission:
             if place.done() and not place.cancelled():
                 self.leave(size_bytes)
             else:
-                self._waiting.remove((size_bytes, place))
+                # It is out of the queue already when somebody left between cancel and this turn.
+                with suppress(ValueError):
+                    self._waiting.remove((size_bytes, place))
                 self._admit()
             raise
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hilum.domain.instances import Disposition
+from hilum.ingest.admission import Admission
 from hilum.ingest.pipeline import IngestLimits
 from tests.instances import an_instance
 from tests.unit.ingest.houses import House, a_house, an_arrival
@@ -79,6 +80,23 @@ async def test_a_caller_cancelled_as_it_is_admitted_gives_its_place_back() -> No
 
         house.demand_tidy()
         assert (await house.ingest(an_arrival(an_instance()))).disposition is Disposition.CREATED
+
+
+async def test_a_caller_cancelled_in_the_turn_in_which_a_place_comes_free_is_only_cancelled() -> (
+    None
+):
+    admission = Admission(1, 100)
+    await admission.enter(1)
+    waiting = asyncio.create_task(admission.enter(1))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    admission.leave(1)
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
+    assert admission.instances == 0
+    await asyncio.wait_for(admission.enter(1), 5)
 
 
 def _hold(house: House, gate: str) -> tuple[asyncio.Event, asyncio.Event]:
