@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from hilum.domain.errors import HilumError, ObjectMissing
+from hilum.domain.errors import HilumError, ObjectExists, ObjectMissing
 from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey, Scope, Version
 from hilum.domain.instances import Content, Disposition, InMemory, Kept, OnConflict
 from hilum.domain.origins import Origin
@@ -46,9 +46,21 @@ class MemoryObjects:
         await self.before_put()
         self._raise_fault()
         data = content.data if isinstance(content, InMemory) else content.path.read_bytes()
-        self.held.setdefault(key, data)
+        if self.held.setdefault(key, data) != data:
+            raise ObjectExists("Other bytes lie under this key.")
         self.puts += 1
         await self.after_put()
+
+    async def replace(self, key: ObjectKey, source: ObjectKey) -> None:
+        self._raise_fault()
+        if source not in self.held:
+            raise ObjectMissing("The store does not hold this object.")
+        self.held[key] = self.held.pop(source)
+
+    async def size(self, key: ObjectKey) -> int | None:
+        self._raise_fault()
+        data = self.held.get(key)
+        return None if data is None else len(data)
 
     async def read(self, key: ObjectKey, offset: int, length: int) -> bytes:
         self._raise_fault()

@@ -9,8 +9,8 @@ HilumError
 ├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors);
 │                             NotIndexable
 ├── AccessDenied              NotAuthenticated, NotAllowed
-└── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectMissing, QueryTooCostly,
-                              ShuttingDown
+└── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectExists, ObjectMissing,
+                              QueryTooCostly, ShuttingDown
 """
 
 from typing import ClassVar
@@ -174,6 +174,13 @@ class ArchiveUnavailable(ArchiveFault):
 
     code = "archive-unavailable"
     title = "The archive is not available"
+
+
+class ObjectExists(ArchiveFault):
+    """Other bytes lie under the name that an object was to have: the index has lost rows."""
+
+    code = "object-exists"
+    title = "Another object has this name"
 
 
 class ObjectMissing(ArchiveFault):

@@ -29,3 +29,7 @@ class VersionBlocks:
                     self._block = iter(await self._index.reserve_versions(_BLOCK))
                     number = next(self._block, None)
         return Version(number)
+
+    def skip_block(self) -> None:
+        """Use no more of the block: its numbers have been given out before."""
+        self._block = iter(())

@@ -17,7 +17,7 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """Objects are written once, whole, and never change.
+    """Objects are written once, whole, and never change; one that is damaged may be replaced.
 
     An outage raises `ArchiveUnavailable`, a lack of space `ArchiveFull`; both heal without a
     restart. Nothing of an object is visible before `put_once` returned.
@@ -27,8 +27,21 @@ class ObjectStore(Protocol):
         """Keep `content` under `key`; on return it survives a power failure.
 
         A `Spooled` content's file is taken (moved) where the engine can. Putting a key that exists
-        replaces nothing: the first object stays, and that is no error.
+        replaces nothing: with the same bytes that is no error, with others it raises
+        `ObjectExists` and leaves `content` as it was.
         """
+        ...
+
+    async def replace(self, key: ObjectKey, source: ObjectKey) -> None:
+        """Let the object `source` take the place of `key`, which is damaged or lost, in one step.
+
+        Both are of the same instance. `source` is gone afterwards; what is under `key` survives a
+        power failure. Raises `ObjectMissing` when there is no `source`.
+        """
+        ...
+
+    async def size(self, key: ObjectKey) -> int | None:
+        """Return the size in bytes, None for an unknown key; reads nothing of the object."""
         ...
 
     async def read(self, key: ObjectKey, offset: int, length: int) -> bytes:

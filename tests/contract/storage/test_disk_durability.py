@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from hilum.adapters.storage.disk import DiskObjects
+from hilum.adapters.storage.lock import hold_data_folder
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable
 from hilum.domain.instances import InMemory, Spooled
+from hilum.domain.occupancy import Hold
 from tests.contract.storage.keys import a_key
 from tests.contract.storage.systems import FailingSystem, HeldSystem, RecordingSystem
 
@@ -239,6 +241,7 @@ _LIMITED = """
 import asyncio, resource, sys
 from pathlib import Path
 from hilum.adapters.storage.disk import DiskObjects
+from hilum.adapters.storage.lock import hold_data_folder
 from hilum.domain.errors import ArchiveFull
 from hilum.domain.instances import InMemory
 from tests.contract.storage.keys import a_key
@@ -304,3 +307,37 @@ def _remount(folder: Path, mode: str) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_a_replaced_object_is_named_then_its_folder_is_flushed(tmp_path: Path) -> None:
+    system = RecordingSystem()
+    async with DiskObjects(tmp_path, reserve_bytes=0, system=system) as objects:
+        await objects.put_once(a_key(1, version=2), InMemory(b"x"))
+        system.calls.clear()
+        await objects.replace(a_key(1, version=1), a_key(1, version=2))
+        folder = objects.path(a_key(1, version=1)).parent.stat().st_ino
+
+    assert system.calls[-1] == ("fsync", folder)
+
+
+def test_a_new_data_folder_is_entered_durably_in_every_folder_above(tmp_path: Path) -> None:
+    system = RecordingSystem()
+
+    with hold_data_folder(tmp_path / "a" / "b" / "data", Hold.SHARED, system=system):
+        pass
+
+    above = [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    assert [call for call in system.calls if call[0] == "fsync"] == [
+        ("fsync", folder.stat().st_ino) for folder in above
+    ]
+
+
+async def test_a_data_folder_that_exists_is_entered_durably_too(tmp_path: Path) -> None:
+    """Whoever made it may have died before it flushed."""
+    (tmp_path / "data").mkdir()
+    system = RecordingSystem()
+
+    async with DiskObjects(tmp_path / "data", reserve_bytes=0, system=system):
+        pass
+
+    assert ("fsync", tmp_path.stat().st_ino) in system.calls  # noqa: ASYNC240

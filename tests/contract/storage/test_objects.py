@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.domain.errors import ObjectMissing
+from hilum.domain.errors import ObjectExists, ObjectMissing
 from hilum.domain.identifiers import ObjectKey
 from hilum.domain.instances import InMemory, Spooled
 from hilum.ports.objects import ObjectStore
@@ -26,19 +26,83 @@ async def test_an_object_is_read_back_as_it_was_put(objects: ObjectStore) -> Non
     assert await objects.read(a_key(), 10, 20) == data[10:30]
 
 
-async def test_the_first_object_under_a_key_stays(objects: ObjectStore) -> None:
+async def test_the_first_object_under_a_key_stays_and_other_bytes_are_refused(
+    objects: ObjectStore,
+) -> None:
     await objects.put_once(a_key(), InMemory(b"first"))
-    await objects.put_once(a_key(), InMemory(b"second"))
+
+    for other in (b"other", b"longer than it", b""):
+        with pytest.raises(ObjectExists):
+            await objects.put_once(a_key(), InMemory(other))
 
     assert await objects.read(a_key(), 0, 100) == b"first"
+
+
+async def test_the_same_bytes_may_be_put_again(objects: ObjectStore, tmp_path: Path) -> None:
+    data = random.Random(3).randbytes(2_500_000)
+    spooled = tmp_path / "arrived"
+    spooled.write_bytes(data)
+
+    await objects.put_once(a_key(), InMemory(data))
+    await objects.put_once(a_key(), InMemory(data))
+    await objects.put_once(a_key(), Spooled(spooled, len(data)))
+
+    assert await _whole(objects, a_key()) == data
+
+
+async def test_a_spooled_file_that_is_refused_stays_where_it_is(
+    objects: ObjectStore, tmp_path: Path
+) -> None:
+    spooled = tmp_path / "arrived"
+    spooled.write_bytes(b"other")
+    await objects.put_once(a_key(), InMemory(b"first"))
+
+    with pytest.raises(ObjectExists):
+        await objects.put_once(a_key(), Spooled(spooled, 5))
+
+    assert spooled.read_bytes() == b"other"
 
 
 async def test_one_of_many_concurrent_puts_of_a_key_wins_whole(objects: ObjectStore) -> None:
     contents = [bytes([number]) * 50_000 for number in range(12)]
 
-    await asyncio.gather(*(objects.put_once(a_key(), InMemory(data)) for data in contents))
+    results = await asyncio.gather(
+        *(objects.put_once(a_key(), InMemory(data)) for data in contents), return_exceptions=True
+    )
 
-    assert await _whole(objects, a_key()) in contents
+    (winner,) = [data for data, result in zip(contents, results, strict=True) if result is None]
+    assert await _whole(objects, a_key()) == winner
+    assert all(isinstance(result, ObjectExists) for result in results if result is not None)
+
+
+async def test_an_object_takes_the_place_of_a_damaged_or_lost_one(objects: ObjectStore) -> None:
+    damaged, lost, one, other = (a_key(1, version=version) for version in (1, 2, 3, 4))
+    await objects.put_once(damaged, InMemory(b"half"))
+    await objects.put_once(one, InMemory(b"whole"))
+    await objects.put_once(other, InMemory(b"whole too"))
+
+    await objects.replace(damaged, one)
+    await objects.replace(lost, other)
+
+    assert await objects.read(damaged, 0, 100) == b"whole"
+    assert await objects.read(lost, 0, 100) == b"whole too"
+    assert {stored.key async for stored in objects.list()} == {damaged, lost}
+
+
+async def test_an_object_that_is_not_there_replaces_nothing(objects: ObjectStore) -> None:
+    await objects.put_once(a_key(1, version=1), InMemory(b"first"))
+
+    with pytest.raises(ObjectMissing):
+        await objects.replace(a_key(1, version=1), a_key(1, version=2))
+
+    assert await objects.read(a_key(1, version=1), 0, 100) == b"first"
+
+
+async def test_the_size_of_an_object_is_told(objects: ObjectStore) -> None:
+    await objects.put_once(a_key(1), InMemory(b"12345"))
+
+    assert await objects.size(a_key(1)) == 5
+    assert await objects.size(a_key(2)) is None
 
 
 async def test_an_empty_object_is_an_object(objects: ObjectStore) -> None:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import BinaryIO, Final, Self, TypeVar
 
 from hilum.adapters.storage.faults import archive_fault
 from hilum.adapters.storage.folders import Folders, Parts
@@ -23,8 +23,15 @@ from hilum.adapters.storage.free_space import FreeSpace
 from hilum.adapters.storage.listing import stored_objects
 from hilum.adapters.storage.process_folder import ProcessFolder, remove_abandoned
 from hilum.adapters.storage.streaming import stream_file
-from hilum.adapters.storage.system import FOLDER_MODE, PosixSystem, System, write_all
-from hilum.domain.errors import ArchiveUnavailable, ObjectMissing
+from hilum.adapters.storage.system import (
+    FOLDER_MODE,
+    PosixSystem,
+    System,
+    flush_folder,
+    make_folder,
+    write_all,
+)
+from hilum.domain.errors import ArchiveUnavailable, ObjectExists, ObjectMissing
 from hilum.domain.identifiers import ObjectKey, object_key, parse_object_key
 from hilum.domain.instances import Content, InMemory, Spooled
 from hilum.ports.objects import StoredObject
@@ -75,6 +82,18 @@ class DiskObjects:
         parts, name = _place(key)
         await self._in(self._writers, "keeping an object", self._put, parts, name, content)
 
+    async def replace(self, key: ObjectKey, source: ObjectKey) -> None:
+        """See `ObjectStore.replace`."""
+        (parts, new), (of_source, old) = _place(key), _place(source)
+        if of_source != parts:
+            message = "an object can only be replaced by one of the same instance"
+            raise ValueError(message)
+        await self._in(self._writers, "replacing an object", self._replace, parts, old, new)
+
+    async def size(self, key: ObjectKey) -> int | None:
+        """See `ObjectStore.size`."""
+        return await self._in(self._readers, "looking for an object", _size, self._file(key))
+
     async def read(self, key: ObjectKey, offset: int, length: int) -> bytes:
         """See `ObjectStore.read`."""
         path = self._file(key)
@@ -122,14 +141,15 @@ class DiskObjects:
             raise archive_fault(error, action) from error
 
     def _open(self) -> None:
-        self._objects.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(self._root, self._system)
+        self._objects.mkdir(mode=FOLDER_MODE, exist_ok=True)
         remove_abandoned(self._incoming_parent)
         self._incoming = ProcessFolder(self._incoming_parent)
         self._incoming_path = os.fspath(self._incoming.path)
         self._device = self._incoming.path.stat().st_dev
         self._demand_hard_links()
         self._folders = Folders(self._objects, self._system)
-        _flush_folder(self._root, self._system)
+        flush_folder(self._root, self._system)
 
     def _demand_hard_links(self) -> None:
         first, second = self._incoming.path / "first", self._incoming.path / "second"
@@ -167,7 +187,7 @@ class DiskObjects:
         try:
             if os.fstat(source).st_dev == self._device:
                 self._system.fdatasync(source)
-                self._folders.link(os.fspath(content.path), parts, name)
+                self._link(os.fspath(content.path), parts, name)
             else:
                 self._free_space.demand(content.size_bytes)
                 chunks = iter(lambda: os.read(source, _COPY_BYTES), b"")
@@ -182,10 +202,20 @@ class DiskObjects:
         path = f"{self._incoming_folder()}/{next(self._names)}"
         try:
             self._write(path, chunks)
-            self._folders.link(path, parts, name)
+            self._link(path, parts, name)
         finally:
             with suppress(OSError):
                 self._system.unlink(path)
+
+    def _link(self, path: str, parts: Parts, name: str) -> None:
+        if not self._folders.link(path, parts, name):
+            _demand_same(path, "/".join((self._objects_path, *parts, name)), self._system)
+
+    def _replace(self, parts: Parts, old: str, new: str) -> None:
+        try:
+            self._folders.rename(parts, old, new)
+        except FileNotFoundError as error:
+            raise ObjectMissing("The object that was to replace another is gone.") from error
 
     def _incoming_folder(self) -> str:
         """A folder for each thread: creating files in one makes the kernel's threads wait."""
@@ -231,9 +261,30 @@ def _read(path: str, offset: int, length: int) -> bytes:
         os.close(fd)
 
 
-def _flush_folder(folder: Path, system: System) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _size(path: str) -> int | None:
     try:
-        system.fsync(fd)
-    finally:
-        os.close(fd)
+        return os.stat(path, follow_symlinks=False).st_size  # noqa: PTH116 - no Path is needed
+    except FileNotFoundError:
+        return None
+
+
+def _demand_same(path: str, held: str, system: System) -> None:
+    """Raise `ObjectExists` unless the file `held` has the bytes of `path`; make them durable."""
+    with suppress(FileNotFoundError), open(held, "rb") as one, open(path, "rb") as other:  # noqa: PTH123
+        if _same(one, other):
+            system.fdatasync(one.fileno())
+            return
+    message = (
+        "Other bytes lie under the name that an object was to have. The index was probably"
+        " replaced by an older one: stop the server and run `hilum fsck`."
+    )
+    raise ObjectExists(message)
+
+
+def _same(one: BinaryIO, other: BinaryIO) -> bool:
+    if os.fstat(one.fileno()).st_size != os.fstat(other.fileno()).st_size:
+        return False
+    while chunk := one.read(_COPY_BYTES):
+        if chunk != other.read(_COPY_BYTES):
+            return False
+    return True

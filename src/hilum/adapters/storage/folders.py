@@ -9,12 +9,14 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from hilum.adapters.storage.system import System
+
+_T = TypeVar("_T")
 
 Parts = tuple[str, ...]
 """Names of folders below the root, outermost first."""
@@ -103,9 +105,19 @@ class Folders:
         Makes the folders that are missing. False when the name existed before; that entry is
         durable then, too.
         """
+        return self._again(parts, lambda: self._link(source, parts, name))
+
+    def rename(self, parts: Parts, old: str, new: str) -> None:
+        """Give a file of a folder another name in it, durably, replacing what has that name.
+
+        Raises `FileNotFoundError` when there is no such file.
+        """
+        self._again(parts, lambda: self._rename(parts, old, new))
+
+    def _again(self, parts: Parts, change: Callable[[], _T]) -> _T:
         for attempt in range(_RETRIES):
             try:
-                return self._link(source, parts, name)
+                return change()
             except OSError as error:
                 # Whatever went wrong may lie with the open descriptor: open it anew next time.
                 self._forget(parts)
@@ -127,6 +139,11 @@ class Folders:
                     os.unlink(name, dir_fd=folder.fd)
                 raise
             return True
+
+    def _rename(self, parts: Parts, old: str, new: str) -> None:
+        with self._using(parts) as folder:
+            self._system.rename(old, new, folder.fd)
+            folder.make_durable()
 
     def unlink(self, parts: Parts, name: str) -> None:
         """Remove a file, durably, and the folders it leaves empty, the outermost two excepted.

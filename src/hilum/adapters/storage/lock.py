@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.storage.faults import archive_fault
-from hilum.adapters.storage.system import FILE_MODE, FOLDER_MODE
+from hilum.adapters.storage.system import FILE_MODE, PosixSystem, System, make_folder
 from hilum.domain.occupancy import DataFolderInUse, Hold
 
 _SERVER: Final = "server.lock"
@@ -25,7 +25,7 @@ _MOMENTS: Final = (0.005, 0.02, 0.05)
 
 
 @contextmanager
-def hold_data_folder(folder: Path, hold: Hold) -> Iterator[None]:
+def hold_data_folder(folder: Path, hold: Hold, *, system: System | None = None) -> Iterator[None]:
     """Hold `folder`, which is made when it is not there, until the context is left.
 
     Never waits. Raises `DataFolderInUse` when another process stands in the way, and
@@ -33,7 +33,7 @@ def hold_data_folder(folder: Path, hold: Hold) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(folder, system or PosixSystem())
             server = stack.enter_context(_opened(folder / _SERVER))
             archive = stack.enter_context(_opened(folder / _ARCHIVE))
         except OSError as error:
@@ -83,7 +83,7 @@ def _lock(descriptor: int, kind: int) -> bool:
 
 def _in_the_way(folder: Path, server: int, hold: Hold) -> str:
     if hold is not Hold.EXCLUSIVE:
-        return f"{folder} is being rebuilt or migrated by another process. Wait until it is done."
+        return f"{folder} is being rebuilt, repaired or migrated by another process. Wait for it."
     if not _lock(server, fcntl.LOCK_EX):
         return _held_by_server(folder, server)
     return f"{folder} is in use by another hilum command. Wait until it is done."

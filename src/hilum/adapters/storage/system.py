@@ -4,6 +4,8 @@ Passing another `System` shows or disturbs their order, as a failing disk would.
 """
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 
@@ -26,6 +28,10 @@ class System(Protocol):
 
     def link(self, source: str, name: str, folder_fd: int) -> None:
         """Give a file a second name in a folder; fails when the name exists, replaces nothing."""
+        ...
+
+    def rename(self, old: str, new: str, folder_fd: int) -> None:
+        """Give a file of a folder another name in it, replacing what has that name."""
         ...
 
     def mkdir(self, name: str, parent_fd: int) -> None: ...
@@ -56,6 +62,9 @@ class PosixSystem:
     def link(self, source: str, name: str, folder_fd: int) -> None:
         os.link(source, name, dst_dir_fd=folder_fd, follow_symlinks=False)
 
+    def rename(self, old: str, new: str, folder_fd: int) -> None:
+        os.rename(old, new, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+
     def mkdir(self, name: str, parent_fd: int) -> None:
         os.mkdir(name, FOLDER_MODE, dir_fd=parent_fd)
 
@@ -68,3 +77,28 @@ def write_all(system: System, fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[system.write(fd, rest) :]
+
+
+def make_folder(folder: Path, system: System) -> None:
+    """Make `folder` and what is missing above it, so that all of it survives a power failure.
+
+    Also when it exists, its entry is flushed: whoever made it may have died before that.
+    """
+    folder = folder.absolute()
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for each in reversed(missing):
+        flush_folder(each.parent, system)
+    if not missing and not folder.is_mount():
+        # A folder that an operator made may lie below one that we may not read.
+        with suppress(PermissionError):
+            flush_folder(folder.parent, system)
+
+
+def flush_folder(folder: Path, system: System) -> None:
+    """Make the entries of `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        system.fsync(fd)
+    finally:
+        os.close(fd)
