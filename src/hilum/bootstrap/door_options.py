@@ -33,6 +33,7 @@ def stow_limits(settings: Settings) -> StowLimits:
             request_bytes=stow.request_bytes,
         ),
         memory_part_bytes=stow.memory_part_bytes,
+        memory_bytes=stow.memory_bytes,
         concurrent_instances=stow.concurrent_instances,
     )
 

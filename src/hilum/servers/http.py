@@ -19,6 +19,7 @@ from hilum.desk.landing import landing_router
 from hilum.desk.metrics import MetricsPage, metrics_router
 from hilum.desk.problem_pages import problems_router
 from hilum.desk.status import Desk
+from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
 from hilum.inbound.dicomweb.stow import stow_router
 from hilum.outbound.dicomweb.delete import delete_router
@@ -102,8 +103,9 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     desk, access = services.desk, services.access
     metrics_scope = None if services.open_metrics else AccessScope.READ
     routers: Routers = []
+    budget = MemoryBudget(services.stow_limits.memory_bytes)
     for surface in reversed(SURFACES):
-        routers.extend(_surface_routers(services, surface))
+        routers.extend(_surface_routers(services, surface, budget))
     routers += [
         (api_router(desk), "/api/v1", AccessScope.READ),
         (feed_router(services.feed), "/api/v1", AccessScope.READ),
@@ -116,10 +118,15 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     return routers
 
 
-def _surface_routers(services: HttpServices, surface: Surface) -> Routers:
+def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBudget) -> Routers:
     base_url, prefix = services.base_url, surface.prefix
     stow = stow_router(
-        services.ingest, services.spool, surface, services.stow_limits, base_url=base_url
+        services.ingest,
+        services.spool,
+        surface,
+        services.stow_limits,
+        base_url=base_url,
+        budget=budget,
     )
     wado = wado_router(
         services.retrieve, surface, base_url=base_url, cache_seconds=services.retrieve_cache_seconds

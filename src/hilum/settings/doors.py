@@ -104,6 +104,9 @@ class StowSettings(Section):
     """One request. It is streamed: this bounds disk, not memory."""
     memory_part_bytes: ByteCount = 1 << 20
     """Parts up to this size stay in memory until they are kept; larger ones go to the spool."""
+    memory_bytes: ByteCount = 256 << 20
+    """Memory for the parts of all requests together, from their first byte until they are kept.
+    When it is used up, parts go to the spool however small they are."""
     concurrent_instances: Count = 24
     """Instances of one request that are kept at the same time while its body is still read. With
     fewer, small instances wait for each other's flushes; more only wait for the same disk."""

@@ -20,6 +20,7 @@ from hilum.domain.instances import (
     Version,
 )
 from hilum.domain.origins import Door, Origin
+from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import Ingest, Intake, StowLimits
 from hilum.ports.objects import Spool
 from hilum.wire.multipart_related import MultipartLimits, parse_content_type
@@ -328,3 +329,49 @@ async def test_a_body_in_single_bytes_takes_no_more_memory_than_its_size(spool: 
 
     assert keeper.kept == sized(60_000)
     assert peak < 5 * 60_000 + 200_000
+
+
+async def test_requests_that_wait_together_hold_no_more_memory_than_their_budget(
+    spool: DiskSpool, tmp_path: Path
+) -> None:
+    keeper = Keeper()
+    keeper.gate.clear()
+    budget = MemoryBudget(5000)
+    limits = StowLimits(memory_part_bytes=1000, concurrent_instances=6)
+    instances = sized(*[900] * 6)
+
+    async def one() -> list[int | None]:
+        async with Intake(keeper, spool, limits, ORIGIN, POLICY, budget) as taking:
+            await taking.read_parts(chunks(a_multipart(*instances)), MULTIPART)
+            return sizes_of(await taking.outcomes())
+
+    requests = [asyncio.create_task(one()) for _ in range(4)]
+    async with asyncio.timeout(10):
+        while keeper.running < 24:
+            await asyncio.sleep(0)
+            assert budget.held_bytes <= 5000
+    in_spool = len(files_in(tmp_path))
+    keeper.gate.set()
+    outcomes = await asyncio.gather(*requests)
+
+    assert in_spool >= 24 - 5000 // 900
+    assert keeper.kinds.count(InMemory) == 24 - in_spool > 0
+    assert sorted(keeper.kept) == sorted(instances * 4)
+    assert outcomes == [[900] * 6] * 4
+    assert budget.held_bytes == 0
+    assert files_in(tmp_path) == []
+
+
+async def test_what_a_failed_spool_or_a_broken_request_held_is_given_back(
+    spool: DiskSpool,
+) -> None:
+    budget = MemoryBudget(1 << 20)
+    body = a_multipart(*sized(10, 5000, 20))
+
+    async with Intake(Keeper(), FullSpool(), LIMITS, ORIGIN, POLICY, budget) as taking:
+        await taking.read_parts(chunks(body), MULTIPART)
+    with pytest.raises(MalformedBody):
+        async with Intake(Keeper(), spool, LIMITS, ORIGIN, POLICY, budget) as taking:
+            await taking.read_parts(chunks(body[:-300]), MULTIPART)
+
+    assert budget.held_bytes == 0

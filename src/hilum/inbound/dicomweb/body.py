@@ -5,6 +5,7 @@ from typing import Final
 
 from hilum.domain.errors import ArchiveFault
 from hilum.domain.instances import Content, InMemory, Spooled
+from hilum.foundation.memory import MemoryBudget
 from hilum.ports.objects import Spool, SpoolFile
 
 _SMALL_PIECE_BYTES: Final = 4096
@@ -16,12 +17,16 @@ class InstanceBody:
     """Gathers the bytes of one instance.
 
     When the spool fails, the rest is read past and `fault` says why: the other instances of the
-    request may still be kept. `discard` must be called at the end, in every case.
+    request may still be kept. `discard` must be called at the end, in every case: what is held in
+    memory is counted in the budget until then. When the budget is used up, the instance goes to
+    the spool however small it is.
     """
 
-    def __init__(self, spool: Spool, memory_bytes: int) -> None:
+    def __init__(self, spool: Spool, memory_bytes: int, budget: MemoryBudget) -> None:
         self._spool = spool
         self._memory_bytes = memory_bytes
+        self._budget = budget
+        self._reserved_bytes = 0
         self._pieces: list[memoryview | bytearray] = []
         self._gathered_bytes = 0
         self._file: SpoolFile | None = None
@@ -36,7 +41,7 @@ class InstanceBody:
             return
         self._gather(piece)
         allowed = self._memory_bytes if self._file is None else _SPOOL_WRITE_BYTES
-        if self._gathered_bytes > allowed:
+        if not self._reserve(len(piece)) or self._gathered_bytes > allowed:
             await self._spill()
 
     async def finish(self) -> Content | None:
@@ -56,7 +61,18 @@ class InstanceBody:
     async def discard(self) -> None:
         """Free what is held; a spooled file that was taken over is not touched."""
         self._pieces.clear()
+        self._release()
         await self._resources.aclose()
+
+    def _reserve(self, size_bytes: int) -> bool:
+        reserved = self._budget.try_reserve(size_bytes)
+        if reserved:
+            self._reserved_bytes += size_bytes
+        return reserved
+
+    def _release(self) -> None:
+        self._budget.release(self._reserved_bytes)
+        self._reserved_bytes = 0
 
     def _gather(self, piece: memoryview) -> None:
         self._gathered_bytes += len(piece)
@@ -81,3 +97,6 @@ class InstanceBody:
         except ArchiveFault as fault:
             self.fault = fault
             await self._resources.aclose()
+        finally:
+            del data
+            self._release()

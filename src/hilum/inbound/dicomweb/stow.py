@@ -12,6 +12,7 @@ from hilum.domain.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaTy
 from hilum.domain.identifiers import StudyInstanceUID, parse_uid
 from hilum.domain.instances import OnConflict, StorePolicy
 from hilum.domain.origins import Door
+from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, StowLimits
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
@@ -29,12 +30,17 @@ def stow_router(
     limits: StowLimits | None = None,
     *,
     base_url: BaseUrl | None = None,
+    budget: MemoryBudget | None = None,
 ) -> APIRouter:
     """Return the routes `/studies` and `/studies/{study}`, to be included below the prefix.
 
+    Surfaces of one server share a `budget` of `limits.memory_bytes`.
+
     Handlers raise `HilumError`; the application renders it with `hilum.wire.problems`.
     """
-    store = _Store(ingest, spool, surface, limits or StowLimits(), base_url or BaseUrl())
+    limits = limits or StowLimits()
+    budget = budget or MemoryBudget(limits.memory_bytes)
+    store = _Store(ingest, spool, surface, limits, base_url or BaseUrl(), budget)
     router = APIRouter(tags=[f"{surface.prefix} store"])
 
     async def store_instances(request: Request) -> Response:
@@ -85,12 +91,14 @@ class _Store:
         surface: Surface,
         limits: StowLimits,
         base_url: BaseUrl,
+        budget: MemoryBudget,
     ) -> None:
         self._ingest = ingest
         self._spool = spool
         self._surface = surface
         self._limits = limits
         self._base_url = base_url
+        self._budget = budget
 
     async def __call__(
         self, request: Request, study: str | None, on_conflict: OnConflict
@@ -102,7 +110,9 @@ class _Store:
         content_type = self._accepted(headers)
         policy = StorePolicy(self._surface.validation_profile, on_conflict, study=uid)
         origin = origin_of(request, Door.STOW)
-        async with Intake(self._ingest, self._spool, self._limits, origin, policy) as intake:
+        async with Intake(
+            self._ingest, self._spool, self._limits, origin, policy, self._budget
+        ) as intake:
             if content_type.media_type == MULTIPART:
                 await intake.read_parts(request.stream(), content_type)
             else:
