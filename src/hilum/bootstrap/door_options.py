@@ -6,7 +6,8 @@ from hilum.servers.dimse_options import DimseOptions
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_protocol import ConnectionLimits
 from hilum.servers.http_server import HttpServerOptions, TlsFiles
-from hilum.settings import Settings
+from hilum.servers.http_hosts import HostRule
+from hilum.settings import Settings, is_loopback
 from hilum.wire.multipart_related import MultipartLimits
 from hilum.wire.search_rules import SearchLimits
 
@@ -48,6 +49,14 @@ def cors(settings: Settings) -> Cors:
 
 def http_options(settings: Settings) -> HttpServerOptions:
     http = settings.http
+def host_rule(settings: Settings) -> HostRule | None:
+    """None when callers show credentials, or when any may come by any name (`--insecure`)."""
+    http = settings.http
+    if settings.security.authentication != "none" or not is_loopback(http.host):
+        return None
+    return HostRule.of(http.host, http.public_url, http.allowed_hosts)
+
+
     password = http.tls_key_password
     tls = (
         None

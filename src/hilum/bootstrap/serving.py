@@ -93,6 +93,7 @@ def _http(
         cors=options.cors(settings),
         body_idle_seconds=http.body_idle_seconds,
         log_requests=settings.logging.requests,
+        hosts=options.host_rule(settings),
         open_metrics=settings.telemetry.open_metrics,
     )
     return HttpServer(create_app(services), options.http_options(settings), metrics.http)

@@ -31,6 +31,7 @@ from hilum.ports.objects import Spool
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
+from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_routes import RouteTable
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.search_rules import SearchLimits
@@ -70,6 +71,8 @@ class HttpServices:
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     log_requests: bool = True
+    hosts: HostRule | None = None
+    """Names a request may call us by; None: any."""
     open_metrics: bool = False
     """Serve `/metrics` to everybody although authentication is required."""
 
@@ -145,6 +148,7 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         cors=services.cors,
         body_idle_seconds=services.body_idle_seconds,
         log_requests=services.log_requests,
+        hosts=services.hosts,
         headers_by_prefix={surface.prefix[1:]: _VERSIONS for surface in _AZURE},
     )
     dispatch = Dispatch(

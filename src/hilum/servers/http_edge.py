@@ -1,7 +1,7 @@
 """The outermost layer of the HTTP application: what every request and every answer goes through.
 
 Correlation id in and out, one log line and one measurement per request, headers for browsers,
-CORS on whatever is answered, the time a body may stall.
+CORS on whatever is answered, the time a body may stall, the names we answer to.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from hilum.foundation.ids import accepted_correlation_id
 from hilum.ports.http_telemetry import HttpMeter
 from hilum.servers.http_cors import Cors, RawHeaders
 from hilum.servers.http_exchange import EXCHANGE, Exchange
+from hilum.servers.http_hosts import HostRule, refuse_host
 
 log = structlog.get_logger()
 
@@ -43,6 +44,8 @@ class EdgeOptions:
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     log_requests: bool = True
+    hosts: HostRule | None = None
+    """Names a request may call us by; None: any."""
     headers_by_prefix: Mapping[str, RawHeaders] = field(default_factory=dict)
     """Headers of every answer below a first path segment, such as `v2`."""
 
@@ -68,7 +71,10 @@ class Edge:
         self._meter.began()
         sender = _Sender(send, exchange, self._headers(scope, exchange, origin))
         try:
-            if preflight and self._options.cors.on:
+            if self._options.hosts is not None and not self._options.hosts.allows(scope):
+                exchange.template = "misdirected"
+                await refuse_host(sender)
+            elif preflight and self._options.cors.on:
                 await self._answer_preflight(sender, exchange, origin)
             else:
                 receiver = _Receiver(receive, exchange, self._options.body_idle_seconds)

@@ -30,6 +30,10 @@ class HttpSettings(Section):
     public_url: str = ""
     """Scheme, host and path prefix that clients use to reach this server, such as
     `https://pacs.example.org/hilum`. Made into RetrieveURLs. Empty: taken from each request."""
+    allowed_hosts: Texts = ()
+    """Names clients may call this server by in `Host`, beside localhost, loopback addresses, `host`
+    and that of `public_url`. Looked at while loopback is open (`security.authentication = "none"`),
+    so that a web page cannot reach it by a name of its own (DNS rebinding)."""
     trusted_proxies: Texts = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-*` headers are believed.
     None by default, since anybody can send these headers."""

@@ -262,7 +262,7 @@ def test_a_large_instance_cut_on_disk_ends_the_connection(server: ServedDicomWeb
 
 def test_a_client_that_goes_away_stops_the_reading(server: ServedDicomWeb) -> None:
     server.keep(*[an_instance(3 << 20, **uids(7, number)) for number in range(1, 31)])
-    request = f"GET {path(7)} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
+    request = f"GET {path(7)} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
 
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(request.encode())
