@@ -1,12 +1,14 @@
 """From settings to the plain values that doors and their servers take."""
 
+from ipaddress import ip_network
+
 from hilum.domain.instances import OnConflict
 from hilum.inbound.dicomweb.intake import StowLimits
 from hilum.servers.dimse_options import DimseOptions
 from hilum.servers.http_cors import Cors
+from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_protocol import ConnectionLimits
 from hilum.servers.http_server import HttpServerOptions, TlsFiles
-from hilum.servers.http_hosts import HostRule
 from hilum.settings import Settings, is_loopback
 from hilum.wire.multipart_related import MultipartLimits
 from hilum.wire.search_rules import SearchLimits
@@ -47,8 +49,6 @@ def cors(settings: Settings) -> Cors:
     )
 
 
-def http_options(settings: Settings) -> HttpServerOptions:
-    http = settings.http
 def host_rule(settings: Settings) -> HostRule | None:
     """None when callers show credentials, or when any may come by any name (`--insecure`)."""
     http = settings.http
@@ -57,6 +57,8 @@ def host_rule(settings: Settings) -> HostRule | None:
     return HostRule.of(http.host, http.public_url, http.allowed_hosts)
 
 
+def http_options(settings: Settings) -> HttpServerOptions:
+    http = settings.http
     password = http.tls_key_password
     tls = (
         None
@@ -78,6 +80,8 @@ def host_rule(settings: Settings) -> HostRule | None:
             header_bytes=http.header_bytes,
             header_seconds=http.header_seconds,
             send_idle_seconds=http.send_idle_seconds,
+            connections_per_address=http.connections_per_address,
+            proxies=tuple(ip_network(text, strict=False) for text in http.trusted_proxies),
         ),
         tls=tls,
     )

@@ -1,12 +1,15 @@
 """uvicorn's HTTP/1.1 connection with the bounds it lacks.
 
 uvicorn's httptools protocol neither limits the size of request headers nor the time in which they
-arrive, nor does it ever give up a client that takes no bytes: each lets one peer hold memory and
-connections for ever. The limits are refused with 431 and 408, or by closing the connection.
+arrive, nor the connections of one client, nor does it ever give up a client that takes no bytes:
+each lets one peer hold memory and connections for ever, or shut out the others. The limits are
+refused with 431, 408 and 503, or by closing the connection.
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
 from uvicorn._types import ASGI3Application
@@ -17,6 +20,8 @@ from uvicorn.server import ServerState
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 
 _TOO_LARGE: Final = "The request headers are larger than the setting http.header_bytes allows."
+_TOO_MANY: Final = "This address has more connections than http.connections_per_address allows."
+_ALWAYS_ANSWERED: Final = frozenset({"/health", "/ready"})
 _TOO_SLOW: Final = "The request headers were not complete within http.header_seconds."
 
 
@@ -27,6 +32,20 @@ class ConnectionLimits:
     header_bytes: int = 65_536
     header_seconds: float = 15.0
     send_idle_seconds: float = 120.0
+    connections_per_address: int = 256
+    """From one address that is neither loopback nor of `proxies`."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Addresses that speak for many clients."""
+
+    def bounds(self, address: str) -> bool:
+        """True when connections from `address` are counted."""
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(parsed, IPv6Address):
+            parsed = parsed.ipv4_mapped or parsed
+        return not parsed.is_loopback and not any(parsed in each for each in self.proxies)
 
 
 class _HeadersTooLarge(Exception):
@@ -35,7 +54,8 @@ class _HeadersTooLarge(Exception):
 
 def bounded_protocol(limits: ConnectionLimits, meter: HttpMeter) -> type[HttpToolsProtocol]:
     """The class of connections that keep to `limits` (uvicorn asks for a class)."""
-    return type("LimitedConnection", (BoundedConnection,), {"limits": limits, "meter": meter})
+    own = {"limits": limits, "meter": meter, "counted": Counter[str]()}
+    return type("LimitedConnection", (BoundedConnection,), own)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -43,6 +63,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     limits: ConnectionLimits = ConnectionLimits()
     meter: HttpMeter = NoHttpMeter()
+    counted: Counter[str]
+    """Open connections by address, shared by all connections of one server."""
 
     def __init__(
         self,
@@ -58,14 +80,20 @@ class BoundedConnection(HttpToolsProtocol):
         self._header_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
         self._unsent_bytes = 0
+        self._counted_as: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_header_timer()
+        if self._is_one_too_many():
+            self.meter.limited("http.connections_per_address")
+            self._close_with(b"503 Service Unavailable", _TOO_MANY)
+        else:
+            self._start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_header_timer()
         self._stop_send_timer()
+        self._uncount()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -102,7 +130,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if app is not self.app:
-            self.meter.limited("http.connections")
+            if cycle.scope["path"] in _ALWAYS_ANSWERED:
+                app = self.app  # who watches the server must not take a flood for its death
+            else:
+                self.meter.limited("http.connections")
         super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
@@ -127,6 +158,22 @@ class BoundedConnection(HttpToolsProtocol):
         """True while a request is being answered; before the first there is no cycle."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
+
+    def _is_one_too_many(self) -> bool:
+        """Count this connection; True when its address has too many of them."""
+        if self.client is None or not self.limits.bounds(self.client[0]):
+            return False
+        self._counted_as = self.client[0]
+        self.counted[self._counted_as] += 1
+        return self.counted[self._counted_as] > self.limits.connections_per_address
+
+    def _uncount(self) -> None:
+        address, self._counted_as = self._counted_as, None
+        if address is None:
+            return
+        self.counted[address] -= 1
+        if not self.counted[address]:
+            del self.counted[address]
 
     def _count(self, parsed: int) -> None:
         self._parsed_bytes += parsed

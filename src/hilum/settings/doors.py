@@ -41,7 +41,10 @@ class HttpSettings(Section):
     """Connections the kernel holds until they are accepted."""
     connections: Count = 1024
     """Requests and connections served at once; more are answered 503, so that a flood cannot take
-    the memory."""
+    the memory. `/health` and `/ready` are answered in any case."""
+    connections_per_address: Count = 256
+    """Connections from one address, so that one client cannot shut out the others; more are
+    answered 503. Loopback and `trusted_proxies`, which speak for many, are not counted."""
     keep_alive_seconds: Seconds = 30.0
     """An idle connection is closed after this time. Longer than a viewer pauses between images."""
     header_seconds: Seconds = 15.0

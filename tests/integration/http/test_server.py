@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from ipaddress import ip_network
 from pathlib import Path
 
 import httpx
@@ -283,3 +284,56 @@ async def _stops_listening(server: HttpServer) -> None:
             return
         await asyncio.sleep(0)
     pytest.fail("the server goes on listening")
+
+
+class _LoopbackToo(ConnectionLimits):
+    """Counts loopback, the only address that tests can come from."""
+
+    def bounds(self, _address: str) -> bool:
+        return True
+
+
+async def test_one_address_has_a_number_of_connections_and_no_more() -> None:
+    app = SmallApp()
+    async with app.served(limits=_LoopbackToo(connections_per_address=2)) as server:
+        first, second = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
+        answer = await _answer(server, b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        first[1].close()
+        await first[1].wait_closed()
+        second[1].write(b"GET /hello/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        again = await asyncio.wait_for(second[0].read(), 20)
+        third = await _answer(
+            server, b"GET /hello/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        second[1].close()
+
+    assert answer == b"" or b" 503 " in answer
+    assert app.meter.limits == ["http.connections_per_address"]
+    assert b" 200 " in again
+    assert b" 200 " in third
+
+
+@pytest.mark.parametrize(
+    ("address", "bounded"),
+    [
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("10.1.2.3", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:10.1.2.3", False),
+        ("10.2.2.3", True),
+        ("2001:db8::1", True),
+        ("no address", False),
+    ],
+)
+def test_loopback_and_trusted_proxies_are_not_counted(address: str, bounded: bool) -> None:
+    limits = ConnectionLimits(proxies=(ip_network("10.1.0.0/16"),))
+
+    assert limits.bounds(address) is bounded
+
+
+@pytest.mark.parametrize(("path", "status"), [("/health", 404), ("/ready", 404), ("/hello/x", 503)])
+async def test_who_watches_the_server_is_answered_in_a_flood(path: str, status: int) -> None:
+    app = SmallApp()  # which has no such routes: 404 is its own answer
+    async with app.served(connections=1) as server, httpx.AsyncClient() as client:
+        assert (await client.get(f"{server.url}{path}")).status_code == status
