@@ -17,7 +17,7 @@ from hilum.bootstrap.diagnosis import archive_is_open, engine_features, examine_
 from hilum.cli import options
 from hilum.cli.console import size_text
 from hilum.domain.errors import HilumError
-from hilum.settings import Settings, SettingsRejected, exposure_problems
+from hilum.settings import Settings, SettingsRejected, exposure_problems, exposure_warnings
 
 _LOWEST_PYTHON: Final = (3, 11)
 _OPEN_FILES: Final = 1024
@@ -52,6 +52,8 @@ def all_checks(data: Path | None, config: Path | None) -> Iterator[Check]:
     yield Check("settings", "ok", f"file {found.file}" if found.file else "no file, valid")
     for problem in exposure_problems(settings):
         yield Check("exposure", "wrong", problem)
+    for warning in exposure_warnings(settings):
+        yield Check("encryption", "note", warning)
     yield from _folder(settings)
     yield _database(settings)
     in_use = archive_is_open(settings)

@@ -85,7 +85,7 @@ def serve(
         hilum serve --config /etc/hilum.toml
     """
     from hilum.bootstrap.logs import begin_logging
-    from hilum.settings import exposure_problems
+    from hilum.settings import exposure_problems, exposure_warnings
 
     settings = options.loaded(
         data,
@@ -99,6 +99,8 @@ def serve(
     begin_logging(settings)
     if problems := exposure_problems(settings):
         raise CannotStart("\n".join(problems))
+    for warning in exposure_warnings(settings):
+        note(f"Warning: {warning}")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings))
 

@@ -1,6 +1,6 @@
 """Settings: read by the command line and the bootstrap alone, passed on as plain values."""
 
-from hilum.settings.exposure import exposure_problems, is_loopback
+from hilum.settings.exposure import exposure_problems, exposure_warnings, is_loopback
 from hilum.settings.loading import Loaded, SettingsRejected, load, load_settings
 from hilum.settings.model import Settings
 from hilum.settings.names import SettingName, setting_names
@@ -11,6 +11,7 @@ __all__ = [
     "Settings",
     "SettingsRejected",
     "exposure_problems",
+    "exposure_warnings",
     "is_loopback",
     "load",
     "load_settings",

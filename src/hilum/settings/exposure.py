@@ -37,3 +37,18 @@ def exposure_problems(settings: Settings) -> Sequence[str]:
             " dimse.allowed_calling_ae_titles, or pass --insecure on a closed test network."
         )
     return tuple(problems)
+
+
+def exposure_warnings(settings: Settings) -> Sequence[str]:
+    """What these settings let others on the network read, though they may be meant so.
+
+    Each is one line that says how to mend it.
+    """
+    http = settings.http
+    if is_loopback(http.host) or http.tls_certificate_file is not None or http.trusted_proxies:
+        return ()
+    return (
+        f"HTTP on {http.host} is not encrypted: patient data and keys can be read on the way. Set"
+        " http.tls_certificate_file, or put a TLS proxy before it and name it in"
+        " http.trusted_proxies.",
+    )

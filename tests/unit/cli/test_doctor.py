@@ -97,3 +97,16 @@ def test_an_open_door_is_found(hilum: Hilum, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HILUM_HTTP__HOST", "0.0.0.0")
 
     assert checks(hilum)["exposure"]["state"] == "wrong"
+
+
+def test_http_in_the_clear_beyond_loopback_is_noted(
+    hilum: Hilum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "encryption" not in checks(hilum)
+    monkeypatch.setenv("HILUM_HTTP__HOST", "0.0.0.0")
+    monkeypatch.setenv("HILUM_SECURITY__AUTHENTICATION", "required")
+
+    found = checks(hilum)["encryption"]
+
+    assert found["state"] == "note"
+    assert "not encrypted" in found["text"]

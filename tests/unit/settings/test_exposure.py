@@ -1,6 +1,6 @@
 import pytest
 
-from hilum.settings import exposure_problems, is_loopback, load_settings
+from hilum.settings import exposure_problems, exposure_warnings, is_loopback, load_settings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost"])
@@ -48,3 +48,25 @@ def test_insecure_is_taken_at_its_word() -> None:
     overrides = {"http.host": "0.0.0.0", "dimse.host": "0.0.0.0", "security.insecure": True}
 
     assert not exposure_problems(load_settings(overrides, environment={}))
+
+
+def test_http_in_the_clear_beyond_loopback_is_warned_of() -> None:
+    (warning,) = exposure_warnings(load_settings({"http.host": "0.0.0.0"}, environment={}))
+
+    assert "http.tls_certificate_file" in warning
+    assert "http.trusted_proxies" in warning
+    assert "\n" not in warning
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"http.host": "0.0.0.0", "http.tls_certificate_file": "/etc/cert.pem"},
+        {"http.host": "0.0.0.0", "http.trusted_proxies": "10.0.0.1"},
+    ],
+)
+def test_nothing_is_warned_of_on_loopback_with_tls_or_behind_a_proxy(
+    settings: dict[str, str],
+) -> None:
+    assert exposure_warnings(load_settings(settings, environment={})) == ()
