@@ -236,6 +236,10 @@ class MemoryIndex:
         self._raise_fault()
         return [entry for entry in self.entries if entry.sequence > after][:limit]
 
+    async def feed_id(self) -> str:
+        self._raise_fault()
+        return "twin"
+
     def _rows(self, scope: Scope) -> list[_Row]:
         return [row for row in self.rows.values() if _is_in(row.kept, scope)]
 

@@ -1,6 +1,7 @@
 """The archive's own maintenance: opening it to check it, rebuilding its index, migrating."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -119,6 +120,9 @@ async def rebuild_archive(
                 await index.keys.add(key)
             if former.version:
                 await index.reserve_versions(former.version)
+            await index.maintenance.start_feed_above(
+                former.sequence if former.sequence is not None else _above_any_sequence()
+            )
             origin = Origin(Door.REBUILD, new_correlation_id())
             describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
             report = await Rebuild(objects, index, describe, folder, progress=progress)()
@@ -130,6 +134,8 @@ async def rebuild_archive(
 class _Former:
     keys: tuple[ApiKey, ...] = ()
     version: int = 0
+    sequence: int | None = None
+    """Last of its feed; None when it cannot be read."""
     problem: str | None = None
 
 
@@ -143,9 +149,15 @@ async def _take_over(file: IndexFile, objects: DiskObjects) -> _Former:
             await free_everything_due(index, objects, lambda: datetime.max.replace(tzinfo=UTC))
             keys = await index.keys.list()
             version = (await index.reserve_versions(1))[0]
-            return _Former(tuple(keys), version)
+            sequence = await index.maintenance.last_sequence()
+            return _Former(tuple(keys), version, sequence)
     except HilumError as error:
         return _Former(problem=str(error))
+
+
+def _above_any_sequence() -> int:
+    """A number that no feed has reached: none grew by an entry in every microsecond since 1970."""
+    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,10 @@ def rebuild(
     new index is made beside the old one and takes its place in one step at the end; the old one
     is kept as `index.sqlite.before-rebuild`.
 
-    The feed starts anew and announces every instance as created: whoever follows it begins at 0.
-    API keys are taken over when the old index can still be read.
+    The feed starts anew, under another id (`X-Feed-Id`), and announces every instance as created.
+    Its numbers go on above those of the old one, so that whoever follows it misses nothing; what
+    was deleted before is not told again. API keys are taken over when the old index can still be
+    read.
 
     Examples:
 

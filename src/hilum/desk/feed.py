@@ -27,14 +27,21 @@ def feed_router(feed: FeedReader) -> APIRouter:
             "Entries with a `sequence` above `after` (default 0), at most `limit` of them "
             f"(default {_DEFAULT_LIMIT}, at most {_MAXIMUM_LIMIT}). To follow the feed, ask again "
             "with the last sequence seen; an empty page means that nothing is new. Sequence "
-            "numbers grow and may have gaps."
+            "numbers grow and may have gaps. The header `X-Feed-Id` names the feed. It changes "
+            "when the index was rebuilt: the new feed has higher numbers and announces every "
+            "instance again as created, but says nothing of what was deleted before, so whoever "
+            "sees another id should begin at 0 and compare."
         ),
     )
     async def read_feed(request: Request) -> Response:
         after = _number(request, "after", 0, 0, _LARGEST)
         limit = _number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
         entries = [_json(entry) for entry in await feed.feed(after, limit)]
-        return Response(orjson.dumps(entries), media_type="application/json")
+        return Response(
+            orjson.dumps(entries),
+            headers={"X-Feed-Id": await feed.feed_id()},
+            media_type="application/json",
+        )
 
     return router
 

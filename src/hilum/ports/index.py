@@ -85,6 +85,10 @@ class FeedReader(Protocol):
         """Entries with a sequence above `after`, in order, never skipping one that commits late."""
         ...
 
+    async def feed_id(self) -> str:
+        """Name this feed: another name after a rebuild, whose feed announces everything anew."""
+        ...
+
 
 class DeletionQueue(Protocol):
     """Objects that no row refers to any more."""

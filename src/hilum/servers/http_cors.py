@@ -11,7 +11,7 @@ _REQUEST_HEADERS: Final = (
 )
 _EXPOSED: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Encoding, ETag, Warning, Location,"
-    b" Retry-After, X-Correlation-ID, api-supported-versions"
+    b" Retry-After, X-Correlation-ID, X-Feed-Id, api-supported-versions"
 )
 
 

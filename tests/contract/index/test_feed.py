@@ -31,6 +31,21 @@ async def test_an_entry_says_what_happened_when_and_why(engine: Engine) -> None:
     assert (entry.partition, entry.version) == (1, 4)
 
 
+async def test_a_feed_can_start_above_another_and_has_a_name_of_its_own(engine: Engine) -> None:
+    async with engine.open() as index:
+        name = await index.feed_id()
+        assert await index.maintenance.last_sequence() == 0
+        await index.maintenance.start_feed_above(1000)
+        await index.maintenance.start_feed_above(5)  # never back
+
+        await index.commit([a_kept()])
+
+        assert [entry.sequence for entry in await index.feed(1000, 10)] == [1001]
+        assert await index.maintenance.last_sequence() == 1001
+    async with engine.open() as index:
+        assert await index.feed_id() == name
+
+
 async def test_a_follower_sees_each_entry_once_and_in_order(index: SqlIndex) -> None:
     seen: list[FeedEntry] = []
 

@@ -83,6 +83,20 @@ def test_keys_and_version_numbers_are_taken_over(filled: Hilum, media: Path) -> 
     assert filled.sql("SELECT value FROM counter WHERE name = 'version'")[0][0] >= counter
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_who_followed_the_feed_is_told_everything_again(filled: Hilum, readable: bool) -> None:
+    last = filled.sql("SELECT max(sequence) FROM feed")[0][0]
+    made = "SELECT min(created) FROM partition"  # names the feed
+    before = filled.sql(made)
+    if not readable:
+        (filled.data / "index.sqlite").write_bytes(b"garbage" * 1000)
+
+    filled("rebuild")
+
+    assert filled.sql("SELECT count(*) FROM feed WHERE sequence > ?", last) == [(21,)]
+    assert filled.sql(made) != before
+
+
 def test_superseded_and_deleted_instances_do_not_come_back(filled: Hilum, media: Path) -> None:
     path = media / "pet" / "IM0000"
     dataset = pydicom.dcmread(path)

@@ -113,6 +113,15 @@ async def test_what_a_principal_stored_carries_its_name(start: Start) -> None:
     assert entry.correlation_id == "story-1"
 
 
+async def test_the_feed_says_which_feed_it_is(start: Start) -> None:
+    gateway = await start()
+
+    answer = await gateway.client.get("/api/v1/feed")
+
+    assert (answer.status_code, answer.json()) == (200, [])
+    assert answer.headers["x-feed-id"] == await gateway.serving.archive.index.feed_id()
+
+
 async def test_refusals_are_counted_by_reason(start: Start) -> None:
     gateway = await start(**REQUIRED, telemetry__open_metrics=True)
     for headers in ({}, {"X-API-Key": "hilum_" + "0" * 12 + "_" + "0" * 64}):

@@ -34,6 +34,7 @@ class Cursor(Protocol):
     def rowcount(self) -> int: ...
     def fetchone(self) -> Any: ...  # noqa: ANN401 (None, or a row of whatever was asked)
     def fetchall(self) -> list[Any]: ...
+    def close(self) -> None: ...
 
 
 class Connection(Protocol):
@@ -116,6 +117,14 @@ class Dialect(Protocol):
 
     def wrong_names(self, connection: Connection) -> int:
         """How many studies' names are indexed wrongly."""
+        ...
+
+    def last_number(self, connection: Connection, table: str) -> int:
+        """The highest number `table` ever gave to a row by itself; 0 when it gave none."""
+        ...
+
+    def number_above(self, connection: Connection, table: str, number: int) -> None:
+        """From now on `table` gives its rows numbers above `number`."""
         ...
 
     def joined(self, column: str) -> str:

@@ -60,6 +60,16 @@ class SqlMaintenance:
         """See `RemembersDigests.digests`."""
         return await self._read(lambda connection: read_digests(connection, versions))
 
+    async def last_sequence(self) -> int:
+        """The highest number the feed ever gave to an entry; 0 when it gave none."""
+        return await self._read(lambda connection: self._dialect.last_number(connection, "feed"))
+
+    async def start_feed_above(self, sequence: int) -> None:
+        """Give the entries of the feed numbers above `sequence` from now on."""
+        await self._write(
+            lambda connection: self._dialect.number_above(connection, "feed", sequence)
+        )
+
     async def wipe(self) -> None:
         await self._write(lambda connection: wipe(connection, self._dialect))
 

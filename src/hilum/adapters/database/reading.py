@@ -134,6 +134,12 @@ def _is_referenced(connection: Connection, key: ObjectKey) -> bool:
     return row is not None
 
 
+def read_feed_id(connection: Connection) -> str:
+    """Name the feed by the microsecond in which its index was made: no other feed has that."""
+    row = connection.execute("SELECT min(created) FROM partition").fetchone()
+    return f"{row[0]:x}"
+
+
 def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]:
     """One writer at a time gives out sequences, so none below one that shows is still to come."""
     rows = connection.execute(

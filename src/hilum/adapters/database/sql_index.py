@@ -17,6 +17,7 @@ from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader
 from hilum.adapters.database.maintaining import SqlMaintenance
 from hilum.adapters.database.reading import (
     read_feed,
+    read_feed_id,
     read_instances,
     read_metadata,
     read_metadata_of,
@@ -166,6 +167,9 @@ class SqlIndex:
 
     async def feed(self, after: int, limit: int) -> Sequence[FeedEntry]:
         return await self._read(lambda connection: read_feed(connection, after, limit))
+
+    async def feed_id(self) -> str:
+        return await self._look_up(read_feed_id)
 
     # DeletionQueue
 

@@ -23,6 +23,7 @@ _READER_CACHE_KIB: Final = 16 * 1024
 _STATEMENTS_KEPT: Final = 512
 _STEPS_BETWEEN_LOOKS: Final = 50_000  # virtual machine steps, some milliseconds
 _NO_SPACE_BYTES: Final = 2**20
+_LAST_NUMBER: Final = "SELECT seq FROM sqlite_sequence WHERE name = ?"
 _DATA_ERRORS: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -140,6 +141,15 @@ class SqliteDialect:
 
     def wrong_names(self, connection: Connection) -> int:
         return sqlite_names.wrong(connection)
+
+    def last_number(self, connection: Connection, table: str) -> int:
+        row = connection.execute(_LAST_NUMBER, (table,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def number_above(self, connection: Connection, table: str, number: int) -> None:
+        number = max(number, self.last_number(connection, table))
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
 
     def joined(self, column: str) -> str:
         return f"group_concat({column}, char(92))"
