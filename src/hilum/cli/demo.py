@@ -42,7 +42,8 @@ def demo(
 
         hilum demo --studies 20 --data /tmp/hilum
     """
-    report = asyncio.run(_demo(options.settings(data, config), studies, quiet=quiet or as_json))
+    settings = options.settings(data, config)
+    report = asyncio.run(_demo(settings, studies, quiet=quiet or as_json))
     if as_json:
         print_json(
             {
@@ -57,7 +58,7 @@ def demo(
             complain(reason)
         say(
             f"{counted(report.created, 'instance')} of {counted(studies, 'study', 'studies')} "
-            f"loaded, {report.there_before:,} there before."
+            f"loaded into {settings.data_dir}, {report.there_before:,} there before."
         )
     end(Ending.PROBLEMS if report.refused else Ending.OK)
 

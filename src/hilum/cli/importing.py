@@ -127,7 +127,7 @@ def import_files(
     if as_json:
         print_json(_document(result))
     else:
-        _tell(result)
+        _tell(result, settings.data_dir)
     if result.stopped_because is not None:
         complain(f"stopped: {result.stopped_because} Mend that and run the same command again.")
     end(Ending.OK if result.complete and (result.held or not _nothing(result)) else Ending.PROBLEMS)
@@ -261,7 +261,7 @@ def _document(result: "ImportReport") -> dict[str, Any]:
     }
 
 
-def _tell(result: "ImportReport") -> None:
+def _tell(result: "ImportReport", folder: Path) -> None:
     groups = result.largest_groups()
     if groups:
         print_table(
@@ -283,4 +283,5 @@ def _tell(result: "ImportReport") -> None:
         *([f"{result.failed:,} failed"] if result.failed else []),
         f"{result.not_dicom:,} not DICOM",
     ]
-    say(f"{counted(result.seen, 'file')}: {', '.join(parts)}. {size_text(result.kept_bytes)} held.")
+    kept = f"{size_text(result.kept_bytes)} held in {folder}."
+    say(f"{counted(result.seen, 'file')}: {', '.join(parts)}. {kept}")

@@ -8,12 +8,22 @@ import typer
 if TYPE_CHECKING:
     from hilum.settings import Loaded, Settings
 
+
+def _named(folder: str) -> Path:
+    """A folder that has a name: an unset variable must not make the current folder the archive."""
+    if not folder.strip():
+        message = "the name of the data folder is empty"
+        raise typer.BadParameter(message)
+    return Path(folder)
+
+
 Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
         "-d",
         metavar="DIR",
+        parser=_named,
         help="Folder with everything the archive keeps  [default: ./hilum-data]",
         show_default=False,
     ),

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from pydicom.datadict import tag_for_keyword
@@ -20,7 +20,7 @@ from hilum.domain.queries import (
     OneOf,
 )
 from hilum.wire.query_values import literal_match, standard_match
-from hilum.wire.search_rules import SearchRules
+from hilum.wire.search_rules import SEARCHABLE, SearchRules
 
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 
@@ -200,9 +200,20 @@ def means_attribute(name: str) -> bool:
     """Tell an attribute, even a misspelt one, from what clients add for others.
 
     Keywords of PS3.6 begin with a capital; `accept`, `callback`, `_` and the like do not, and
-    must not fail a search (PS3.18 section 8.3.1: unsupported parameters are ignored).
+    must not fail a search (PS3.18 section 8.3.1: unsupported parameters are ignored). A keyword
+    in another case is no such parameter: ignoring `patientid=` would answer with every patient.
     """
-    return name[:1].isupper() or name[:1].isdigit() or _HEXADECIMAL.fullmatch(name) is not None
+    return (
+        name[:1].isupper()
+        or name[:1].isdigit()
+        or _HEXADECIMAL.fullmatch(name) is not None
+        or name.lower() in _lower_case_keywords()
+    )
+
+
+@cache
+def _lower_case_keywords() -> frozenset[str]:
+    return frozenset(attribute.keyword.lower() for attribute in SEARCHABLE)
 
 
 def printable(name: str) -> str:
