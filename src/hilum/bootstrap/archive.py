@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.database.lanes import Patience
-from hilum.adapters.database.schema import migrate
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.disk import DiskObjects
 from hilum.adapters.storage.intents import FileIntents
-from hilum.adapters.storage.lock import hold_data_folder
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
+from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
 from hilum.catalogue.freeing import Freeing
@@ -63,15 +62,17 @@ async def open_archive(
 ) -> AsyncIterator[Archive]:
     """Open the archive in `settings.data_dir`, making or migrating it first.
 
+    A migration needs the folder alone: whoever else works with the older schema would fail.
     Writes that a dead process left unfinished are settled before anything else happens. Leaving
     finishes what was accepted. Raises `DataFolderInUse` when somebody else stands in the way,
     `ArchiveFault` when disk or database cannot be used.
     """
     folder = settings.data_dir
+    url = database_url(folder)
     meter = meter or NoIngestMeter()
     async with AsyncExitStack() as stack:
-        stack.enter_context(hold_data_folder(folder, hold))
-        await asyncio.to_thread(migrate, database_url(folder))
+        await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
+        await asyncio.to_thread(make_database, url)
         index = await stack.enter_async_context(_index(settings, meter))
         objects = await stack.enter_async_context(_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))

@@ -38,6 +38,12 @@ def current(url: str) -> str | None:
         return _revision(connection)
 
 
+def is_outdated(url: str) -> bool:
+    """True when there is a database and `migrate` would change its schema."""
+    found = current(url)
+    return found is not None and found != head() and found in _known()
+
+
 def migrate(url: str) -> bool:
     """Bring the database to `head`, making it when there is none; False when it was there already.
 

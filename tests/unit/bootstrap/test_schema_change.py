@@ -1,0 +1,80 @@
+"""A schema is changed only by who has the data folder alone."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hilum.adapters.database import schema
+from hilum.adapters.database.schema import current, migrate
+from hilum.adapters.storage.lock import hold_data_folder
+from hilum.bootstrap.archive import database_url
+from hilum.bootstrap.schema_change import hold_with_schema, make_database
+from hilum.domain.occupancy import DataFolderInUse, Hold
+
+_NEXT = """
+from alembic import op
+
+revision = "next"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE of_the_next_version (value)")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder whose index is of the version before this program's."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    migrate(database_url(folder))
+    scripts = tmp_path / "migrations"
+    shutil.copytree(schema._SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / "r9999_next.py").write_text(_NEXT.format(before=schema.head()))
+    monkeypatch.setattr(schema, "_SCRIPTS", scripts)
+    return folder
+
+
+@pytest.mark.parametrize("hold", [Hold.SERVER, Hold.SHARED])
+def test_who_is_alone_migrates(folder: Path, hold: Hold) -> None:
+    url = database_url(folder)
+
+    with hold_with_schema(folder, hold, url):
+        assert current(url) == "next"
+
+
+@pytest.mark.parametrize("other", [Hold.SERVER, Hold.SHARED])
+def test_nobody_migrates_beside_somebody_else(folder: Path, other: Hold) -> None:
+    url = database_url(folder)
+    before = current(url)
+
+    with (
+        hold_data_folder(folder, other),
+        pytest.raises(DataFolderInUse, match="migrated to this version first"),
+        hold_with_schema(folder, Hold.SHARED, url),
+    ):
+        pass
+
+    assert current(url) == before != "next"
+
+
+def test_an_older_database_is_not_taken_for_a_missing_one(folder: Path) -> None:
+    url = database_url(folder)
+    before = current(url)
+
+    make_database(url)
+
+    assert current(url) == before
+
+
+def test_a_missing_database_is_made_beside_somebody_else(tmp_path: Path) -> None:
+    url = database_url(tmp_path)
+
+    with hold_data_folder(tmp_path, Hold.SHARED), hold_with_schema(tmp_path, Hold.SHARED, url):
+        make_database(url)
+
+    assert current(url) == schema.head()
