@@ -1,12 +1,17 @@
 """The file of the index and the one that takes its place after a rebuild."""
 
 import os
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from hilum.domain.errors import ArchiveUnavailable
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """SQLite's files beside a database."""
+_DAMAGED: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,17 @@ class IndexFile:
     def swap(self) -> Path | None:
         """Put the new index in place; return where the former one is, None when there was none.
 
-        The former's write-ahead log goes with it, before: SQLite would apply it to whatever file
-        it finds beside it.
+        Both are whole without a write-ahead log before anything moves, so that a crash at any
+        point leaves one of them, complete. Only the log of a former index that is damaged beyond
+        opening has to go with it: SQLite would apply it to whatever file it finds beside it.
+        Raises `ArchiveUnavailable` when a log cannot be written back; then nothing has moved.
         """
+        if not _fold_log(self.fresh):
+            message = f"The new index in {self.fresh} is damaged: check the disk and try again."
+            raise ArchiveUnavailable(message)
         kept = None
         if self.path.exists():
+            _fold_log(self.path)
             kept = self.former
             _remove(kept)
             kept.hardlink_to(self.path)
@@ -60,6 +71,24 @@ class IndexFile:
         finally:
             os.close(folder)
         return kept
+
+
+def _fold_log(path: Path) -> bool:
+    """Write the log of the database at `path` back into it; False when that file is damaged."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            return False
+        message = f"The log of the index {path} cannot be written back: {error}."
+        raise ArchiveUnavailable(message) from error
+    log = _beside(path, "-wal")
+    if busy or (log.exists() and log.stat().st_size):
+        message = f"The index {path} is in use by another program. Stop it and try again."
+        raise ArchiveUnavailable(message)
+    return True
 
 
 def _beside(path: Path, companion: str) -> Path:
