@@ -58,6 +58,9 @@ class Fsck:
     maintenance: MaintenanceIndex
     objects: ObjectStore
     intents: WriteIntents
+    page: int = _PAGE
+    suspects: int = 10_000
+    """So many objects without a row, and a page more, are kept in memory to be looked at again."""
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     progress: Progress = field(default=lambda _step, _done: None)
@@ -235,11 +238,18 @@ class _Check:
             self.report.objects += 1
             if stored.key not in unfinished:
                 page.append(stored)
-            if len(page) == _PAGE:
+            if len(page) == self._fsck.page:
                 suspects += await self._without_rows(page)
                 self._fsck.progress("objects", self.report.objects)
                 page = []
+            if len(suspects) >= self._fsck.suspects:
+                await self._settle_suspects(suspects)
+                suspects = []
         suspects += await self._without_rows(page)
+        await self._settle_suspects(suspects)
+
+    async def _settle_suspects(self, suspects: Sequence[StoredObject]) -> None:
+        """Report those that still have no row when the patience has ended."""
         deadline = self._fsck.clock() + self._patience_seconds
         while suspects and self._fsck.clock() < deadline:
             await self._fsck.pause(_LOOK_AGAIN_SECONDS)

@@ -10,6 +10,7 @@ import pytest
 
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.catalogue.fsck import Fsck
+from hilum.catalogue.fsck_report import Damage
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Arrival, InMemory, OnConflict, StorePolicy
 from hilum.domain.origins import Door, Origin
@@ -42,6 +43,37 @@ async def keep_busy(archive: Archive, instances: list[bytes], seed: int) -> None
             uids = outcome.uids
             scope = Scope(uids.study, uids.series, uids.sop_instance)
             await archive.index.delete(scope, _ORIGIN)
+
+
+async def test_many_objects_without_rows_are_told_one_by_one_in_bounded_memory(
+    tmp_path: Path, pet: list[bytes]
+) -> None:
+    settings = load_settings({"data_dir": tmp_path / "data"})
+    looked_again: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        looked_again.append(seconds)
+
+    async with open_archive(settings) as archive:
+        for data in pet[:7]:
+            await archive.ingest(Arrival(InMemory(data), _ORIGIN, StorePolicy("standard")))
+        await archive.index.maintenance.wipe()
+        moments = iter(range(1000))
+        check = Fsck(
+            archive.index,
+            archive.index.maintenance,
+            archive.objects,
+            archive.intents,
+            page=2,
+            suspects=3,
+            pause=pause,
+            clock=lambda: next(moments),
+        )
+
+        report = await check(patience_seconds=2)
+
+    assert report.counts == {Damage.OBJECT_UNREFERENCED: 7}
+    assert len(looked_again) == 2  # once for four of them, once for three
 
 
 @pytest.mark.slow
