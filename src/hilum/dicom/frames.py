@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from hilum.dicom.elements import PixelDataSpan
@@ -118,21 +118,6 @@ class FrameTable:
             number = self.fragments_per_frame[frame]
         offset = self.start + sum(self.lengths[:first]) + _ITEM_HEAD_BYTES * first
         return self._fragments(offset, first, first + number)
-
-    def all_spans(self) -> Sequence[Sequence[Span]]:
-        """Return the spans of every frame, in one pass. Raises `FramesUnknown`."""
-        if self.reason is not None:
-            raise FramesUnknown(self.reason)
-        if not self.encapsulated:
-            return [self.spans(frame) for frame in range(self.number_of_frames)]
-        fragments = self._fragments(self.start, 0, len(self.lengths))
-        if not self.fragments_per_frame:
-            return [(fragment,) for fragment in fragments]
-        ends = list(accumulate(self.fragments_per_frame))
-        return [
-            fragments[end - number : end]
-            for end, number in zip(ends, self.fragments_per_frame, strict=True)
-        ]
 
     def bit_offset(self, frame: int) -> int:
         """Return the bit of the first byte of `frame` it starts at, the lowest being 0."""

@@ -213,11 +213,6 @@ class Memo:
         self._contexts: dict[ContextKey, Context] = {}
 
     @property
-    def held_bytes(self) -> int:
-        """About how much memory is in use."""
-        return self._held
-
-    @property
     def room_bytes(self) -> int:
         """How much one header may add, to be told to `charge` when it has."""
         return self._capacity - self._held

@@ -62,14 +62,10 @@ def _table(data: bytes) -> FrameTable:
 
 
 def _frames(source: Source, table: FrameTable) -> list[bytes]:
-    found = [
+    return [
         b"".join(source[span.offset : span.offset + span.length] for span in table.spans(frame))
         for frame in range(table.number_of_frames)
     ]
-    assert [[tuple(span) for span in spans] for spans in table.all_spans()] == [
-        [tuple(span) for span in table.spans(frame)] for frame in range(table.number_of_frames)
-    ]
-    return found
 
 
 def _native(pixels: bytes, **image: object) -> bytes:
@@ -207,10 +203,8 @@ def test_frames_that_cannot_be_told_apart(data: bytes, reason: WhyUnknown) -> No
     table = _table(data)
 
     assert table.reason is reason
-    with pytest.raises(FramesUnknown, match="cannot be told apart"):
-        table.all_spans()
     if table.number_of_frames:
-        with pytest.raises(FramesUnknown):
+        with pytest.raises(FramesUnknown, match="cannot be told apart"):
             table.spans(0)
 
 

@@ -418,4 +418,4 @@ def test_a_memo_stays_within_its_capacity() -> None:
 
     for number in range(500):
         read_header(part10(UIDS + explicit(0x00100020, b"LO", b"%06d" % number)), memo=memo)
-        assert memo.held_bytes <= 50_000
+        assert memo.room_bytes >= 0

@@ -97,7 +97,7 @@ def _read(data: bytes) -> Header | None:
             assert 0 <= element.offset <= element.offset + element.length <= len(data)
     table = frame_table(data, header)
     if table is not None and table.reason is None and table.number_of_frames < 1000:
-        assert len(table.all_spans()) == table.number_of_frames
+        assert all(table.spans(frame) for frame in range(table.number_of_frames))
     return header
 
 
@@ -372,7 +372,7 @@ def test_many_private_creators_stay_within_the_memo() -> None:
 
     read_header(part10(creators), memo=memo)
 
-    assert memo.held_bytes <= 2_000_000
+    assert memo.room_bytes >= 0
 
 
 @pytest.mark.parametrize("build", [explicit, lambda tag, _, value: implicit(tag, value)])

@@ -2,7 +2,6 @@ import uuid
 
 import pytest
 
-from hilum.foundation.correlation import correlated, current_correlation_id
 from hilum.foundation.ids import accepted_correlation_id, new_correlation_id
 
 
@@ -23,12 +22,3 @@ def test_anything_else_gets_a_fresh_id(text: str | None) -> None:
 
 def test_fresh_ids_differ() -> None:
     assert new_correlation_id() != new_correlation_id()
-
-
-def test_work_is_correlated_only_inside_its_block() -> None:
-    with correlated("outer"):
-        with correlated("inner"):
-            assert current_correlation_id() == "inner"
-        assert current_correlation_id() == "outer"
-
-    assert current_correlation_id() == ""

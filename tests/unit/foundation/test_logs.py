@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from hilum.domain.errors import ArchiveFull
-from hilum.foundation.correlation import correlated
+from hilum.foundation.correlation import CORRELATION_ID
 from hilum.foundation.patient_data import PatientDataInLog
 from tests.phi import PATIENT, assert_no_patient, recorded_logs
 
@@ -38,8 +38,9 @@ def test_an_event_is_one_json_line_with_time_level_and_fields(lines: StringIO) -
 
 
 def test_an_event_carries_the_correlation_id_of_its_work(lines: StringIO) -> None:
-    with correlated("abc"):
-        log.info("inside")
+    token = CORRELATION_ID.set("abc")
+    log.info("inside")
+    CORRELATION_ID.reset(token)
     assert _last(lines)["correlation_id"] == "abc"
 
     log.info("outside")
