@@ -38,11 +38,11 @@ says how to mend it.
 
 ## Who may use a data folder at the same time
 
-| | beside a server | beside an import, export, demo, fsck | beside a rebuild, migrate |
+| | beside a server | beside an import, export, demo, fsck | beside one of the last row |
 |---|---|---|---|
 | `serve` | no | yes | no |
 | `import`, `export`, `demo`, `fsck`, `keys` | yes | yes | no |
-| `rebuild`, `migrate` | no | no | no |
+| `rebuild`, `migrate`, `fsck --repair` | no | no | no |
 
 `config`, `doctor` and `version` always work.
 

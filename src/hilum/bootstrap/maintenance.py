@@ -47,8 +47,10 @@ class OpenedEngines:
 
 
 @asynccontextmanager
-async def open_engines(settings: Settings) -> AsyncIterator[OpenedEngines]:
-    """Open what is there beside any other process, to check it.
+async def open_engines(
+    settings: Settings, *, hold: Hold = Hold.SHARED
+) -> AsyncIterator[OpenedEngines]:
+    """Open what is there to check it, beside any other process, or alone to repair it.
 
     Raises `DataFolderInUse`, and `ArchiveUnavailable` when there is no archive, or one of another
     schema.
@@ -60,7 +62,7 @@ async def open_engines(settings: Settings) -> AsyncIterator[OpenedEngines]:
         raise ArchiveUnavailable(message)
     alone = not is_held(folder)
     async with AsyncExitStack() as stack:
-        stack.enter_context(hold_data_folder(folder, Hold.SHARED))
+        stack.enter_context(hold_data_folder(folder, hold))
         index = await stack.enter_async_context(SqlIndex(database_url(folder)))
         objects = await stack.enter_async_context(_objects(settings))
         spool = await stack.enter_async_context(DiskSpool(folder / "spool"))

@@ -4,14 +4,15 @@ Nothing that somebody may still want is destroyed: an object that cannot be put 
 is moved aside, and what was acknowledged and is lost is only reported.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hilum.catalogue.fsck_report import Damage, Found, FsckReport
 from hilum.domain.errors import ArchiveFault, HilumError
-from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey, Scope, parse_object_key
+from hilum.domain.identifiers import ObjectKey, Scope, parse_object_key
 from hilum.domain.instances import Disposition
+from hilum.domain.records import InstanceRecord
 from hilum.ports.describing import DescribesObjects
 from hilum.ports.index import InstanceReader, InstanceWriter
 from hilum.ports.maintenance import ForgetsInstances, MaintenanceIndex
@@ -89,8 +90,10 @@ class RepairArchive:
 
     async def _mend(self, damage: Damage, stored: StoredObject) -> str:
         match damage:
-            case Damage.OBJECT_NOT_FREED | Damage.OBJECT_LEFT_OVER:
-                await self.objects.delete(stored.key)
+            case Damage.OBJECT_NOT_FREED:
+                return await self._free_superseded(stored.key)
+            case Damage.OBJECT_LEFT_OVER:
+                await self._free(stored.key)
                 return "freed"
             case Damage.NOT_DESCRIBED | Damage.NOT_ANNOUNCED:
                 return await self._describe_again(stored)
@@ -117,25 +120,43 @@ class RepairArchive:
             raise
         except HilumError as error:
             return await self._set_aside(stored.key, str(error))
-        if not await self._is_live(uids, partition):
+        if not await self._live(stored.key):
             await self.maintenance.forget(uids, partition)
         (committed,) = await self.index.commit([kept])
         match committed.disposition:
             case Disposition.CREATED | Disposition.NEW_VERSION:
                 return "described again"
             case Disposition.ALREADY_HELD:
-                await self.objects.delete(stored.key)
+                if await self.index.referenced([stored.key]):
+                    return "has its row again"
+                await self._free(stored.key)
                 return "freed: the same bytes are held in another object"
             case Disposition.CONFLICT:
                 return await self._set_aside(stored.key, "other bytes are held under these UIDs")
             case _:
                 return await self._set_aside(stored.key, str(committed.error))
 
-    async def _is_live(self, uids: InstanceUIDs, partition: PartitionKey) -> bool:
+    async def _live(self, key: ObjectKey) -> Sequence[InstanceRecord]:
+        """What is live of the instance that `key` names: nothing or one record."""
+        partition, uids, _ = parse_object_key(key)
         scope = Scope(uids.study, uids.series, uids.sop_instance, partition)
-        return bool(await self.index.instances(scope, 0, 1))
+        return await self.index.instances(scope, 0, 1)
 
     async def _set_aside(self, key: ObjectKey, reason: str) -> str:
         place = await self.aside.keep(key, self.objects.stream(key))
-        await self.objects.delete(key)
+        await self._free(key)
         return f"moved to {place}: {reason}"
+
+    async def _free_superseded(self, key: ObjectKey) -> str:
+        if any(record.object_key == key for record in await self._live(key)):
+            message = "the index names the object as a live one: check again"
+            raise ArchiveFault(message)
+        await self.objects.delete(key)
+        return "freed"
+
+    async def _free(self, key: ObjectKey) -> None:
+        """Delete an object, but never one that the index names, whatever a check has found."""
+        if await self.index.referenced([key]):
+            message = "the index names the object: check again"
+            raise ArchiveFault(message)
+        await self.objects.delete(key)

@@ -40,8 +40,8 @@ def fsck(
     """Prove that objects, index and feed agree.
 
     Reads only, and may run beside a server: what a store or a delete has under way is looked at
-    again before it counts as damage. Ends with 0 when all agrees (after a repair: again), with 1
-    when something is wrong.
+    again before it counts as damage. With --repair it refuses while anything else uses the data
+    folder. Ends with 0 when all agrees (after a repair: again), with 1 when something is wrong.
 
     A repair describes objects without rows again (nothing that arrived is thrown away: what
     cannot be put back is moved to `lost+found` in the data folder), frees what should have been
@@ -68,9 +68,12 @@ async def _fsck(settings: "Settings", *, deep: bool, repair: bool, quiet: bool) 
     from hilum.bootstrap.maintenance import open_engines
     from hilum.catalogue.fsck import Fsck
     from hilum.catalogue.repair import RepairArchive
+    from hilum.domain.occupancy import Hold
     from hilum.outbound.folder.aside import LostAndFound
 
-    async with open_engines(settings) as engines:
+    # What a repair puts right in several steps must not change between them.
+    hold = Hold.EXCLUSIVE if repair else Hold.SHARED
+    async with open_engines(settings, hold=hold) as engines:
         with count_progress(quiet=quiet) as progress:
             task = progress.add_task("Checking", total=None)
             check = Fsck(

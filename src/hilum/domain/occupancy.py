@@ -11,7 +11,7 @@ class Hold(Enum):
     SHARED = "shared"
     """Import, export, demo, check: several at once, also while a server runs."""
     EXCLUSIVE = "exclusive"
-    """Rebuild and migrate: nobody else at all."""
+    """Rebuild, repair and migrate: nobody else at all."""
 
 
 class DataFolderInUse(Exception):

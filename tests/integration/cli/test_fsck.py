@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pydicom
 import pytest
 
+from hilum.adapters.storage.lock import hold_data_folder
+from hilum.domain.occupancy import Hold
 from tests.integration.cli.conftest import Hilum, Ran
 
 
@@ -256,3 +259,36 @@ def test_no_archive_at_all_is_told_in_one_line(hilum: Hilum) -> None:
 
     assert ran.code == 3
     assert "There is no index" in ran.err
+
+
+@pytest.mark.parametrize("hold", [Hold.SERVER, Hold.SHARED])
+def test_a_repair_refuses_while_the_archive_is_used_and_a_check_does_not(
+    filled: Hilum, hold: Hold
+) -> None:
+    path = filled.objects()[0]
+    orphan_beside(path, 999).write_bytes(path.read_bytes())
+
+    with hold_data_folder(filled.data, hold):
+        repaired = filled("fsck", "--repair")
+
+        assert repaired.code == 3
+        assert "use" in repaired.err or "served" in repaired.err
+        assert orphan_beside(path, 999).exists()
+
+        assert filled("fsck").code == 1  # with what it found
+    assert filled("fsck", "--repair").code == 0
+
+
+def test_a_superseded_object_that_nobody_will_free_is_freed(filled: Hilum) -> None:
+    path = filled.objects()[0]
+    dataset = pydicom.dcmread(path)
+    dataset.ImageComments = "A second version"
+    other = filled.data.parent / "second"
+    dataset.save_as(other)
+    filled("import", other, "--on-conflict", "new-version")
+    filled.sql("DELETE FROM deletion")
+
+    repaired = filled("fsck", "--repair", "--json")
+
+    assert (repaired.code, found(repaired)) == (0, ["object-not-freed"])
+    assert not path.exists()

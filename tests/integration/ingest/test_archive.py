@@ -1,7 +1,10 @@
 """The pipeline over disk and SQLite."""
 
 import asyncio
+import os
 from pathlib import Path
+
+import pytest
 
 from hilum.domain.errors import LimitExceeded, UnreadableInstance
 from hilum.domain.instances import Arrival, Disposition, InMemory, Spooled, StorePolicy
@@ -96,3 +99,29 @@ def _resident_peak() -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError
+
+
+@pytest.mark.parametrize("left", [None, 100])
+@pytest.mark.parametrize("spooled", [False, True])
+async def test_a_file_that_was_lost_or_cut_off_is_made_whole_by_sending_again(
+    tmp_path: Path, left: int | None, spooled: bool
+) -> None:
+    data = an_instance(5000)
+    async with an_archive(tmp_path) as archive:
+        await archive.ingest(Arrival(InMemory(data), _ORIGIN, _POLICY))
+        (stored,) = [each async for each in archive.objects.list()]
+        path = archive.objects.path(stored.key)
+        if left is None:
+            path.unlink()
+        else:
+            os.truncate(path, left)
+
+        async with archive.spool.create() as file:
+            await file.write(data)
+            arrived = Spooled(file.path, await file.finish())
+            content = arrived if spooled else InMemory(data)
+            outcome = await archive.ingest(Arrival(content, _ORIGIN, _POLICY))
+
+        assert outcome.disposition is Disposition.ALREADY_HELD
+        assert await _whole(archive, stored.key) == data
+        assert [each async for each in archive.objects.list()] == [stored]
