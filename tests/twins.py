@@ -217,12 +217,16 @@ class MemoryIndex:
         rows = [row for row in self._rows(scope) if row.key > after]
         return [_instance_record(row) for row in rows[:limit]]
 
-    async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
+    async def metadata(
+        self, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         self._raise_fault()
         rows = [row for row in self._rows(scope) if row.key > after]
         return [_metadata_record(row) for row in rows[:limit]]
 
-    async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
+    async def metadata_of(
+        self, keys: Sequence[int], limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         self._raise_fault()
         return [_metadata_record(row) for row in self.rows.values() if row.key in keys]
 

@@ -102,7 +102,7 @@ async def open_archive(
             intents=intents,
             committer=committer,
             ingest=ingest,
-            search=Search(index, index),
+            search=Search(index, index, settings.retrieve.page_metadata_bytes),
             retrieve=Retrieve(index, objects, conversion, options.retrieve_limits(settings)),
             delete=Delete(index, freeing.due),
         )

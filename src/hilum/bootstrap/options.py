@@ -39,6 +39,7 @@ def retrieve_limits(settings: Settings) -> RetrieveLimits:
         whole_object_bytes=retrieve.whole_object_bytes,
         page_instances=retrieve.page_instances,
         page_metadata=retrieve.page_metadata,
+        page_metadata_bytes=retrieve.page_metadata_bytes,
         conversion_bytes=retrieve.conversion_bytes,
     )
 
@@ -47,6 +48,7 @@ def conversion_limits(settings: Settings) -> ConversionLimits:
     return ConversionLimits(
         header_bytes=settings.dicom.header_bytes,
         inflated_bytes=settings.retrieve.conversion_inflated_bytes,
+        memory_bytes=settings.retrieve.conversion_memory_bytes,
     )
 
 

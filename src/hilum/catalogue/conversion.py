@@ -1,7 +1,7 @@
 """Converting instances with uncompressed pixel data to Explicit VR Little Endian.
 
 Only the header is held in memory: pixel data streams through. A deflated data set has to be
-inflated whole.
+inflated whole; what all requests together hold of such data sets is bounded.
 """
 
 import asyncio
@@ -26,10 +26,13 @@ from hilum.dicom.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
 )
 from hilum.domain.records import InstanceRecord
+from hilum.foundation.memory import MemoryBudget
 from hilum.ports.objects import ObjectStore
 
 CONVERTED_TO: Final = EXPLICIT_VR_LITTLE_ENDIAN
 _FIRST_READ_BYTES: Final = 256 * 1024
+_MOST_INFLATION: Final = 1040
+"""Bytes that DEFLATE can make of one (its limit is 1032), with room for a header."""
 
 _T = TypeVar("_T")
 
@@ -40,6 +43,9 @@ class ConversionLimits:
     """Bytes before and after the pixel data that are held in memory."""
     inflated_bytes: int = 512 << 20
     """Size of a deflated data set when inflated."""
+    memory_bytes: int = 1 << 30
+    """What is held in memory of all deflated instances that are being converted or sent; further
+    ones wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Conversion:
     ) -> None:
         self._objects = objects
         self._limits = limits or ConversionLimits()
+        self._memory = MemoryBudget(self._limits.memory_bytes)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="conversion")
 
     def close(self) -> None:
@@ -113,15 +120,24 @@ class Conversion:
         if record.size_bytes > self._limits.inflated_bytes:
             message = "The deflated data set is too long to be converted."
             raise NotConvertible(message)
-        data = await self._objects.read(record.object_key, 0, record.size_bytes)
-        head, dataset = await self._in_thread(
-            inflate_to_explicit,
-            data,
-            record.dataset_offset,
-            _meta_uids(record),
-            self._limits.inflated_bytes,
-        )
-        return Converted(len(head) + len(dataset), _two_chunks(head, dataset))
+        most = min(self._limits.inflated_bytes, record.size_bytes * _MOST_INFLATION)
+        held = _Held(self._memory)
+        await held.reserve(record.size_bytes + most)
+        try:
+            data = await self._objects.read(record.object_key, 0, record.size_bytes)
+            head, dataset = await self._in_thread(
+                inflate_to_explicit,
+                data,
+                record.dataset_offset,
+                _meta_uids(record),
+                self._limits.inflated_bytes,
+            )
+        except BaseException:
+            held.release()
+            raise
+        size = len(head) + len(dataset)
+        held.shrink(size)
+        return Converted(size, _two_chunks(head, dataset, held))
 
     async def _chunks(
         self, record: InstanceRecord, split: SplitAtPixels, tail: bytes
@@ -145,9 +161,40 @@ class Conversion:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
-async def _two_chunks(head: bytes, dataset: bytes) -> AsyncIterator[bytes]:
-    yield head
-    yield dataset
+class _Held:
+    """Memory of one inflated instance, until it is released or nobody has the instance any more.
+
+    A stream that was never begun ends without a word to it: then going away releases.
+    """
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._loop = asyncio.get_running_loop()
+        self._size_bytes = 0
+
+    async def reserve(self, size_bytes: int) -> None:
+        await self._budget.reserve(size_bytes)
+        self._size_bytes = size_bytes
+
+    def shrink(self, size_bytes: int) -> None:
+        before, self._size_bytes = self._size_bytes, min(size_bytes, self._size_bytes)
+        self._budget.release(before - self._size_bytes)
+
+    def release(self) -> None:
+        self.shrink(0)
+
+    def __del__(self) -> None:
+        if self._size_bytes and not self._loop.is_closed():
+            # The collector runs in any thread.
+            self._loop.call_soon_threadsafe(self._budget.release, self._size_bytes)
+
+
+async def _two_chunks(head: bytes, dataset: bytes, held: _Held) -> AsyncIterator[bytes]:
+    try:
+        yield head
+        yield dataset
+    finally:
+        held.release()
 
 
 def _meta_uids(record: InstanceRecord) -> FileMetaUIDs:

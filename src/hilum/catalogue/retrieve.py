@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,8 @@ class RetrieveLimits:
     """Objects up to this size are read in one piece."""
     page_instances: int = 200
     page_metadata: int = 200
+    page_metadata_bytes: int = 16 << 20
+    """A page of metadata ends with the record with which its texts reach this size."""
     conversion_bytes: int = 2 << 30
     """Largest instance that is converted."""
 
@@ -167,13 +169,16 @@ class Retrieve:
     async def metadata(self, scope: Scope) -> AsyncIterator[Sequence[MetadataRecord]]:
         """Yield stored metadata in pages, in order of arrival; nothing when nothing is held."""
         after = 0
-        while True:
-            page = await self._reader.metadata(scope, after, self._limits.page_metadata)
-            if page:
-                yield page
-            if len(page) < self._limits.page_metadata:
+        limit, limit_bytes = self._limits.page_metadata, self._limits.page_metadata_bytes
+        more = True
+        while more:
+            page = await self._reader.metadata(scope, after, limit, limit_bytes)
+            if not page:
                 return
+            size_bytes = sum(record.metadata.size_bytes for record in page)
+            more = len(page) == limit or size_bytes >= limit_bytes
             after = page[-1].key
+            yield page
 
     async def _record(self, scope: Scope) -> InstanceRecord:
         page = await self._reader.instances(scope, 0, 1)
@@ -251,10 +256,12 @@ class Retrieve:
             if len(content) != size:
                 raise _damaged(record)
         else:
-            content = self._exactly(record)
+            # The first chunk is read now: a missing object is an error before the answer begins.
+            chunks = self._exactly(record)
+            content = _continued(await anext(chunks), chunks)
         return OpenInstance(record, record.transfer_syntax_uid, size, content)
 
-    async def _exactly(self, record: InstanceRecord) -> AsyncIterator[bytes]:
+    async def _exactly(self, record: InstanceRecord) -> AsyncGenerator[bytes, None]:
         """Stream an object, and fail rather than end early."""
         left = record.size_bytes
         async for chunk in self._objects.stream(record.object_key, 0, left):
@@ -262,6 +269,13 @@ class Retrieve:
             yield chunk
         if left:
             raise _damaged(record)
+
+
+async def _continued(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for chunk in rest:
+            yield chunk
 
 
 @dataclass(slots=True)

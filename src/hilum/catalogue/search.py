@@ -19,7 +19,9 @@ DataSet = dict[str, Any]
 """DICOM JSON object (PS3.18 annex F): key to element."""
 
 _METADATA_BATCH: Final = 50
-"""Rows whose stored metadata is opened at once: bounds memory and time in one thread."""
+"""Rows whose stored metadata is opened at once: bounds time in one thread."""
+_METADATA_BYTES: Final = 16 << 20
+"""Text that is opened at once: bounds memory, since one metadata may have 32 MiB."""
 
 
 def _key(keyword: str) -> str:
@@ -77,9 +79,13 @@ class Found:
 class Search:
     """Answers a query with the attributes asked for, newest first."""
 
-    def __init__(self, index: SearchIndex, reader: InstanceReader) -> None:
+    def __init__(
+        self, index: SearchIndex, reader: InstanceReader, metadata_bytes: int = _METADATA_BYTES
+    ) -> None:
+        """`metadata_bytes` of text are opened at once, or one metadata that has more."""
         self._index = index
         self._reader = reader
+        self._metadata_bytes = metadata_bytes
 
     async def __call__(self, query: Query, tags: tuple[str, ...]) -> Found:
         """Search, and return of each match the attributes `tags`, in that order.
@@ -105,12 +111,22 @@ class Search:
     ) -> None:
         for start in range(0, len(rows), _METADATA_BATCH):
             batch = rows[start : start + _METADATA_BATCH]
-            records = await self._reader.metadata_of([row.newest for row in batch])
-            values = await asyncio.to_thread(_open_metadata, records, stored)
+            values = await self._values([row.newest for row in batch], stored)
             for position, row in enumerate(batch, start):
                 if added := values.get(row.newest):
                     merged = datasets[position] | added
                     datasets[position] = {tag: merged[tag] for tag in tags if tag in merged}
+
+    async def _values(self, keys: Sequence[int], stored: frozenset[str]) -> Mapping[int, DataSet]:
+        values: dict[int, DataSet] = {}
+        left = sorted(set(keys))
+        while left:
+            records = await self._reader.metadata_of(left, self._metadata_bytes)
+            values |= await asyncio.to_thread(_open_metadata, records, stored)
+            if sum(record.metadata.size_bytes for record in records) < self._metadata_bytes:
+                break  # nothing was cut off: those that are missing are deleted
+            left = [key for key in left if key > records[-1].key]
+        return values
 
 
 @lru_cache(maxsize=256)

@@ -61,12 +61,22 @@ class InstanceReader(Protocol):
         """One page of live instances in insertion order, those with a row key above `after`."""
         ...
 
-    async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
-        """One page of stored metadata in insertion order, row keys above `after`."""
+    async def metadata(
+        self, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
+        """One page of stored metadata in insertion order, row keys above `after`.
+
+        The page ends with the record with which its texts reach `limit_bytes`.
+        """
         ...
 
-    async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
-        """Stored metadata of the instances with these row keys; unknown keys are left out."""
+    async def metadata_of(
+        self, keys: Sequence[int], limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
+        """Stored metadata of the instances with these row keys, ascending; others are left out.
+
+        The answer ends with the record with which its texts reach `limit_bytes`.
+        """
         ...
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:

@@ -123,8 +123,11 @@ class RetrieveSettings(Section):
     """Largest instance that is converted to Explicit VR Little Endian on request."""
     conversion_inflated_bytes: ByteCount = 512 << 20
     """Largest deflated data set, inflated, that is converted: it has to be held in memory whole."""
+    conversion_memory_bytes: ByteCount = 1 << 30
+    """Memory for all deflated data sets that are being converted, until the client has read them;
+    further ones wait. One that could need more goes alone."""
     conversion_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Conversions at once; further ones wait."""
+    """Threads that convert headers and inflate data sets; further conversions wait."""
     cache_seconds: SecondsOrZero = 0.0
     """`max-age` of instances in a browser's private cache; 0 asks again, answered by 304."""
 

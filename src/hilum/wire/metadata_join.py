@@ -7,7 +7,7 @@ stored blocks (RFC 1951 section 3.2.4). The checksum is joined, too.
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from hilum.domain.instances import Metadata
 from hilum.domain.records import MetadataRecord
 
 GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+PIECE_BYTES: Final = 1 << 20
+"""What is joined comes in pieces of about this size, whatever the size of the records."""
 _FINAL: Final = b"\x01"
 _NOT_FINAL: Final = b"\x00"
 
@@ -45,22 +47,22 @@ class GzipJoin:
     def start(self) -> bytes:
         return GZIP_HEADER + _OPEN
 
-    def add(self, records: Sequence[MetadataRecord]) -> bytes:
-        pieces: list[bytes] = []
-        crc32, size = self._crc32, self._size
+    def add(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
+        return _gathered(self._pieces(records))
+
+    def _pieces(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
         for record in records:
             if self._empty:
                 self._empty = False
             else:
-                pieces.append(_COMMA)
-                crc32 = zlib.crc32(b",", crc32)
-                size += 1
+                yield _COMMA
+                self._crc32 = zlib.crc32(b",", self._crc32)
+                self._size += 1
             metadata = record.metadata
-            pieces.append(metadata.deflated)
-            crc32 = isal_zlib.crc32_combine(crc32, metadata.crc32, metadata.size_bytes)
-            size += metadata.size_bytes
-        self._crc32, self._size = crc32, size
-        return b"".join(pieces)
+            yield metadata.deflated
+            size = metadata.size_bytes
+            self._crc32 = isal_zlib.crc32_combine(self._crc32, metadata.crc32, size)
+            self._size += size
 
     def end(self) -> bytes:
         crc32 = zlib.crc32(b"]", self._crc32)
@@ -78,25 +80,51 @@ class PlainJoin:
     def start(self) -> bytes:
         return b"["
 
-    def add(self, records: Sequence[MetadataRecord]) -> bytes:
-        text = b",".join(inflate(record.metadata) for record in records)
-        if self._empty:
-            self._empty = not records
-            return text
-        return b"," + text if records else text
+    def add(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
+        return _gathered(self._pieces(records))
+
+    def _pieces(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
+        for record in records:
+            if self._empty:
+                self._empty = False
+            else:
+                yield b","
+            yield from _inflated(record.metadata)
 
     def end(self) -> bytes:
         return b"]"
 
 
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Put small pieces together; none is empty."""
+    together: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        together.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            yield b"".join(together)
+            together.clear()
+            size = 0
+    if size:
+        yield b"".join(together)
+
+
 def inflate(metadata: Metadata) -> bytes:
     """The JSON text of stored metadata. Raises `zlib.error` or `ValueError` when damaged."""
+    return b"".join(_inflated(metadata))
+
+
+def _inflated(metadata: Metadata) -> Iterator[bytes]:
     inflater = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    text: bytes = inflater.decompress(metadata.deflated)
-    if len(text) != metadata.size_bytes:
+    size, deflated = 0, metadata.deflated
+    while text := inflater.decompress(deflated, PIECE_BYTES):
+        size += len(text)
+        yield text
+        deflated = inflater.unconsumed_tail
+    if size != metadata.size_bytes:
         message = "stored metadata is damaged"
         raise ValueError(message)
-    return text
 
 
 def without_invalid(record: MetadataRecord) -> MetadataRecord:

@@ -15,7 +15,7 @@ PREFIXES = ("/v1", "/v2", "/dicom-web")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]:
-    with ServedDicomWeb(tmp_path_factory.mktemp("delete")) as server:
+    with ServedDicomWeb(tmp_path_factory.mktemp("delete"), deletion={"delay_seconds": 0}) as server:
         yield server
 
 

@@ -90,6 +90,24 @@ async def test_metadata_of_row_keys_leaves_unknown_keys_out(index: SqlIndex) -> 
     assert await index.metadata_of([]) == []
 
 
+async def test_a_page_of_metadata_ends_where_its_texts_reach_the_limit(index: SqlIndex) -> None:
+    await index.commit([a_kept(uids(instance=n)) for n in range(7)])
+    here = scope(uids(), Level.STUDY)
+    all_of = await index.metadata(here, 0, 100)
+    each = all_of[0].metadata.size_bytes
+    assert {record.metadata.size_bytes for record in all_of} == {each}
+
+    assert await index.metadata(here, 0, 100, 3 * each) == all_of[:3]
+    assert await index.metadata(here, all_of[2].key, 100, 3 * each - 1) == all_of[3:6]
+    assert await index.metadata(here, all_of[2].key, 2, 3 * each) == all_of[3:5]
+    assert await index.metadata(here, 0, 100, 1) == all_of[:1]
+    assert await index.metadata(here, 0, 100, 1 << 30) == all_of
+    keys = [record.key for record in reversed(all_of)]
+    assert await index.metadata_of(keys, 2 * each) == all_of[:2]
+    assert await index.metadata_of(keys, 1) == all_of[:1]
+    assert await index.metadata_of(keys, 1 << 30) == all_of
+
+
 async def test_referenced_tells_live_and_former_versions_from_others(index: SqlIndex) -> None:
     live = a_kept(uids(instance=2))
     former = a_kept()

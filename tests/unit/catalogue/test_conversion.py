@@ -1,5 +1,6 @@
 """Conversion to Explicit VR Little Endian, with pydicom as the judge."""
 
+import asyncio
 import io
 import tracemalloc
 import zlib
@@ -24,6 +25,7 @@ from pydicom.uid import (
 
 from hilum.catalogue.conversion import Conversion, ConversionLimits
 from hilum.dicom.explicit_little import CONVERTIBLE, NotConvertible, swap_bytes
+from hilum.domain.errors import ObjectMissing
 from hilum.domain.identifiers import (
     InstanceUIDs,
     ObjectKey,
@@ -285,3 +287,55 @@ def test_what_does_not_fill_a_number_is_carried_over() -> None:
     assert zlib.crc32(swap_bytes(bytes(range(16)), 8)[0]) == zlib.crc32(
         bytes(range(7, -1, -1)) + bytes(range(15, 7, -1))
     )
+
+
+async def turns() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0.002)
+
+
+async def test_inflated_instances_wait_while_the_memory_for_them_is_held_by_readers() -> None:
+    data = part10(a_dataset(PixelData=bytes(1 << 20)), DeflatedExplicitVRLittleEndian)
+    record = record_of(data)
+    objects = MemoryObjects()
+    await objects.put_once(KEY, InMemory(data))
+    limits = ConversionLimits(memory_bytes=2 << 20)
+    conversion = Conversion(objects, 1, limits)
+
+    reading = await conversion(record)
+    second = asyncio.create_task(conversion(record))
+    third = asyncio.create_task(conversion(record))
+    fourth = asyncio.create_task(conversion(record))
+    await turns()
+    assert not second.done()  # it could need more than is left beside the one that is being read
+
+    whole = b"".join([chunk async for chunk in reading.chunks])
+    begun = await second
+    await anext(begun.chunks)
+    await turns()
+    assert not third.done()
+    del begun, second  # the client has gone in the middle
+    never_begun = await third
+    await turns()
+    assert not fourth.done()
+    del never_begun, third  # and here before the first byte
+    last = await fourth
+
+    assert b"".join([chunk async for chunk in last.chunks]) == whole
+    conversion.close()
+
+
+async def test_a_conversion_that_fails_gives_its_memory_back() -> None:
+    data = part10(a_dataset(PixelData=bytes(1 << 20)), DeflatedExplicitVRLittleEndian)
+    record = record_of(data)
+    objects = MemoryObjects()
+    conversion = Conversion(objects, 1, ConversionLimits(memory_bytes=1))
+
+    with pytest.raises(ObjectMissing):
+        await conversion(record)
+    await objects.put_once(KEY, InMemory(data))
+    async with asyncio.timeout(10):
+        converted = await conversion(record)
+
+    assert converted.size_bytes > 1 << 20
+    conversion.close()

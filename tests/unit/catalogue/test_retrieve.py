@@ -64,10 +64,14 @@ class Records:
             return None
         return ScopeSummary(len(found), max(record.version for record in found))
 
-    async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
+    async def metadata(
+        self, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         raise NotImplementedError
 
-    async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
+    async def metadata_of(
+        self, keys: Sequence[int], limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         raise NotImplementedError
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
@@ -371,3 +375,38 @@ async def test_a_delete_wakes_the_worker_that_frees_and_one_of_nothing_does_not(
         await Delete(Deleted(0), lambda: wakes.append(None))(SCOPE, origin)  # type: ignore[arg-type]
 
     assert len(wakes) == 1
+
+
+async def test_a_large_object_that_is_gone_is_an_error_before_anything_is_sent(
+    archive: Archive,
+) -> None:
+    record = await archive.keep(bytes(5000))
+    del archive.objects.held[record.object_key]
+
+    with pytest.raises(ObjectMissing):
+        await archive.retrieve.instance(one(1), Wanted())
+
+
+async def test_a_large_version_that_came_between_the_two_reads_is_the_one_that_is_given(
+    archive: Archive,
+) -> None:
+    old = await archive.keep(bytes(5000))
+    objects = archive.objects
+
+    class Replaced(MemoryObjects):
+        async def read(self, key: ObjectKey, offset: int, length: int) -> bytes:
+            if key == old.object_key and key in self.held:
+                del self.held[key]
+                await archive.keep(b"n" * 6000, number=1)
+            return await super().read(key, offset, length)
+
+    replaced = Replaced()
+    replaced.held = objects.held
+    conversion = Conversion(replaced, 1)
+    limits = RetrieveLimits(whole_object_bytes=1000)
+    opened = await Retrieve(archive.records, replaced, conversion, limits).instance(
+        one(1), Wanted()
+    )
+    conversion.close()
+
+    assert await whole(opened) == b"n" * 6000

@@ -25,13 +25,22 @@ class Index:
     rows: Sequence[SearchRow]
     more: bool = False
     asked: list[int] = field(default_factory=list)
+    given: list[int] = field(default_factory=list)
 
     async def search(self, _query: Query) -> SearchPage:
         return SearchPage(self.rows, self.more)
 
-    async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
+    async def metadata_of(
+        self, keys: Sequence[int], limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         self.asked.append(len(keys))
-        return [_metadata(key) for key in keys if key != 13]
+        found: list[MetadataRecord] = []
+        for record in (_metadata(key) for key in sorted(keys) if key != 13):
+            found.append(record)
+            if sum(each.metadata.size_bytes for each in found) >= (limit_bytes or 1 << 30):
+                break
+        self.given.append(len(found))
+        return found
 
     async def summary(self, scope: Scope) -> ScopeSummary | None:
         raise NotImplementedError
@@ -39,7 +48,9 @@ class Index:
     async def instances(self, scope: Scope, after: int, limit: int) -> Sequence[InstanceRecord]:
         raise NotImplementedError
 
-    async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
+    async def metadata(
+        self, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         raise NotImplementedError
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
@@ -135,6 +146,18 @@ async def test_metadata_of_many_rows_is_opened_in_bounded_batches() -> None:
 
     assert index.asked == [50, 50, 20]
     assert [each["00180050"]["Value"][0] for each in datasets] == list(range(100, 220))
+
+
+async def test_large_metadata_is_opened_a_few_at_a_time_and_none_is_left_out() -> None:
+    order = [9, 7, 13, 8, 11, 7]
+    index = Index([a_study_row(number) for number in order])
+    two = 2 * _metadata(7).metadata.size_bytes
+
+    found = await Search(index, index, two)(Query(Level.STUDY), ("00180050",))
+
+    values = [dataset.get("00180050", {}).get("Value") for dataset in found.datasets]
+    assert values == [[9], [7], None, [8], [11], [7]]
+    assert index.given == [2, 2, 0]
 
 
 async def test_an_empty_page_stays_empty_and_more_is_passed_on() -> None:

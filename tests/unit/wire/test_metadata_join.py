@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import random
 import shutil
 import subprocess
 import zlib
@@ -17,7 +18,13 @@ from isal import igzip, isal_zlib
 
 from hilum.domain.instances import Metadata
 from hilum.domain.records import MetadataRecord
-from hilum.wire.metadata_join import GzipJoin, PlainJoin, inflate, without_invalid
+from hilum.wire.metadata_join import (
+    PIECE_BYTES,
+    GzipJoin,
+    PlainJoin,
+    inflate,
+    without_invalid,
+)
 
 TEXTS = st.lists(
     st.dictionaries(st.text(max_size=8), st.text(max_size=40), max_size=5).map(
@@ -34,7 +41,9 @@ def a_record(text: bytes, key: int = 1, invalid_tags: Sequence[int] = ()) -> Met
 
 
 def joined(join: GzipJoin | PlainJoin, *pages: Sequence[MetadataRecord]) -> bytes:
-    return join.start() + b"".join([join.add(page) for page in pages]) + join.end()
+    return (
+        join.start() + b"".join([piece for page in pages for piece in join.add(page)]) + join.end()
+    )
 
 
 @given(TEXTS, st.integers(0, 8))
@@ -104,3 +113,29 @@ def test_damaged_metadata_is_an_error_and_no_short_answer() -> None:
 
     with pytest.raises(ValueError, match="damaged"):
         inflate(short)
+
+
+@pytest.mark.parametrize("join", [GzipJoin, PlainJoin])
+def test_large_records_come_in_pieces_and_small_ones_together(
+    join: type[GzipJoin | PlainJoin],
+) -> None:
+    large = json.dumps({"00080005": random.Random(1).randbytes(2_500_000).hex()}).encode()
+    small = [a_record(b'{"n":%d}' % n) for n in range(500)]
+
+    pieces = list(join().add([a_record(large), *small]))
+    few = list(join().add(small))
+
+    assert len(few) == 1
+    assert sum(map(len, pieces)) > 2 * PIECE_BYTES
+    if join is PlainJoin:
+        assert len(pieces) == 5
+        assert max(map(len, pieces)) <= PIECE_BYTES + len(large) % PIECE_BYTES
+        assert b"".join(pieces) == b",".join([large, few[0]])
+
+
+def test_damaged_metadata_breaks_the_joined_text_off() -> None:
+    whole = a_record(b'{"a":1}').metadata
+    short = MetadataRecord(1, Metadata(whole.deflated, whole.crc32, whole.size_bytes + 1), ())
+
+    with pytest.raises(ValueError, match="damaged"):
+        joined(PlainJoin(), [short])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from struct import unpack
 from typing import Any, Final
 
-from hilum.adapters.database.connections import Connection
+from hilum.adapters.database.connections import Connection, Cursor
 from hilum.adapters.database.statements import chunks, marks, padded
 from hilum.adapters.database.times import from_microseconds
 from hilum.domain.identifiers import (
@@ -93,24 +93,48 @@ def read_instances(
 
 
 def read_metadata(
-    connection: Connection, scope: Scope, after: int, limit: int
+    connection: Connection, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
 ) -> list[MetadataRecord]:
     depth, parameters = place(scope)
-    rows = connection.execute(_DESCRIPTIONS[depth], [*parameters, after, limit]).fetchall()
-    return [_metadata(row) for row in rows]
+    cursor = connection.execute(_DESCRIPTIONS[depth], [*parameters, after, limit])
+    found: list[MetadataRecord] = []
+    _fetch_metadata(cursor, found, limit_bytes)
+    return found
 
 
-def read_metadata_of(connection: Connection, keys: Sequence[int]) -> list[MetadataRecord]:
+def read_metadata_of(
+    connection: Connection, keys: Sequence[int], limit_bytes: int | None = None
+) -> list[MetadataRecord]:
     found: list[MetadataRecord] = []
     for some in chunks(sorted(set(keys))):
         values = padded(some)
-        rows = connection.execute(
+        cursor = connection.execute(
             f"SELECT {_METADATA} FROM description d WHERE d.instance_key IN "
             f"({marks(len(values))}) ORDER BY d.instance_key",
             values,
-        ).fetchall()
-        found.extend(_metadata(row) for row in rows)
+        )
+        left = _fetch_metadata(cursor, found, limit_bytes)
+        if left is not None and left <= 0:
+            break
+        limit_bytes = left
     return found
+
+
+def _fetch_metadata(
+    cursor: Cursor, found: list[MetadataRecord], limit_bytes: int | None
+) -> int | None:
+    """Add rows until their texts reach `limit_bytes`; return what is left of it.
+
+    Rows are fetched one by one, so that those after the last are never in memory.
+    """
+    if limit_bytes is None:
+        found.extend(_metadata(row) for row in cursor.fetchall())
+        return None
+    while limit_bytes > 0 and (row := cursor.fetchone()) is not None:
+        found.append(_metadata(row))
+        limit_bytes -= found[-1].metadata.size_bytes
+    cursor.close()
+    return limit_bytes
 
 
 def _metadata(row: tuple[Any, ...]) -> MetadataRecord:

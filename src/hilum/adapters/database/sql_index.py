@@ -147,13 +147,19 @@ class SqlIndex:
             lambda connection: read_instances(connection, scope, after, limit)
         )
 
-    async def metadata(self, scope: Scope, after: int, limit: int) -> Sequence[MetadataRecord]:
+    async def metadata(
+        self, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
         return await self._look_up(
-            lambda connection: read_metadata(connection, scope, after, limit)
+            lambda connection: read_metadata(connection, scope, after, limit, limit_bytes)
         )
 
-    async def metadata_of(self, keys: Sequence[int]) -> Sequence[MetadataRecord]:
-        return await self._look_up(lambda connection: read_metadata_of(connection, keys))
+    async def metadata_of(
+        self, keys: Sequence[int], limit_bytes: int | None = None
+    ) -> Sequence[MetadataRecord]:
+        return await self._look_up(
+            lambda connection: read_metadata_of(connection, keys, limit_bytes)
+        )
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
         return await self._look_up(lambda connection: read_referenced(connection, keys))

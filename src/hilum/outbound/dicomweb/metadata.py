@@ -20,8 +20,10 @@ from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
 
 _VARY: Final = {"vary": "Accept, Accept-Encoding", "cache-control": "private, no-cache"}
-_JOINED_AT_ONCE: Final = 16
-"""Records whose text is inflated on the event loop; more of them go to a thread."""
+_INLINE_BYTES: Final = 128 << 10
+"""Text that is joined on the event loop; more goes to a thread."""
+_WHOLE_BYTES: Final = 2 << 20
+"""Text that is sent whole, with Content-Length; more is streamed, so that memory is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,9 @@ class MetadataSender:
         if accepts_gzip(request.headers.get("accept-encoding")):
             join = GzipJoin()
             headers["content-encoding"] = "gzip"
-        if len(first) >= summary.instances:
-            return BytesResponse(
-                [join.start(), await self._joined(join, first), join.end()], headers
-            )
+        if len(first) >= summary.instances and _text_bytes(first) <= _WHOLE_BYTES:
+            pieces = [piece async for piece in self._joined(join, first)]
+            return BytesResponse([join.start(), *pieces, join.end()], headers)
         return StreamedResponse(self._chunks(join, first, pages), headers)
 
     async def _chunks(
@@ -66,18 +67,28 @@ class MetadataSender:
         first: Sequence[MetadataRecord],
         pages: AsyncIterator[Sequence[MetadataRecord]],
     ) -> AsyncGenerator[bytes, None]:
-        yield join.start() + await self._joined(join, first)
+        yield join.start()
+        async for piece in self._joined(join, first):
+            yield piece
+        del first
         async for page in pages:
-            yield await self._joined(join, page)
+            async for piece in self._joined(join, page):
+                yield piece
         yield join.end()
 
-    async def _joined(self, join: GzipJoin | PlainJoin, page: Sequence[MetadataRecord]) -> bytes:
+    async def _joined(
+        self, join: GzipJoin | PlainJoin, page: Sequence[MetadataRecord]
+    ) -> AsyncGenerator[bytes, None]:
         hide = self.surface.retrieve.hides_invalid_attributes
+        pieces = join.add(map(without_invalid, page) if hide else page)
         slow = hide and any(record.invalid_tags for record in page)
-        if slow or (isinstance(join, PlainJoin) and len(page) > _JOINED_AT_ONCE):
-            return await asyncio.to_thread(_join, join, page, hide=hide)
-        return _join(join, page, hide=hide)
+        if slow or (isinstance(join, PlainJoin) and _text_bytes(page) > _INLINE_BYTES):
+            while piece := await asyncio.to_thread(next, pieces, b""):
+                yield piece
+        else:
+            for piece in pieces:
+                yield piece
 
 
-def _join(join: GzipJoin | PlainJoin, page: Sequence[MetadataRecord], *, hide: bool) -> bytes:
-    return join.add([without_invalid(record) for record in page] if hide else page)
+def _text_bytes(page: Sequence[MetadataRecord]) -> int:
+    return sum(record.metadata.size_bytes for record in page)
