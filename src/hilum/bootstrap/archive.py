@@ -118,6 +118,7 @@ def _index(settings: Settings, meter: IngestMeter) -> SqlIndex:
         # guards against a door without one.
         row_cap=max(settings.search.maximum_results, _AZURE_MAXIMUM_RESULTS),
         busy_seconds=database.busy_seconds,
+        patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
     )
 
 
@@ -134,7 +135,6 @@ def _objects(settings: Settings) -> DiskObjects:
 
 def _spool(settings: Settings) -> DiskSpool:
     return DiskSpool(settings.data_dir / "spool", reserve_bytes=settings.storage.reserve_bytes)
-        patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
 
 
 def _conversion(settings: Settings, objects: DiskObjects) -> Conversion:
