@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.database.lanes import Patience
+from hilum.adapters.database.schema import current
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.disk import DiskObjects
 from hilum.adapters.storage.intents import FileIntents
+from hilum.adapters.storage.listing import stored_objects
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
@@ -19,6 +21,7 @@ from hilum.catalogue.delete import Delete
 from hilum.catalogue.freeing import Freeing
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
+from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.foundation.clock import SystemClock
 from hilum.ingest.committer import Committer
@@ -56,6 +59,18 @@ def database_url(folder: Path) -> str:
     return f"sqlite:///{database_path(folder).absolute()}"
 
 
+def demand_index_of_objects(folder: Path) -> None:
+    """Raise `ArchiveUnavailable` when there are objects and no index.
+
+    A new index would give out version numbers, and so names, that the objects have.
+    """
+    if database_path(folder).exists() and current(database_url(folder)) is not None:
+        return
+    if next(stored_objects(folder / "objects"), None) is not None:
+        message = f"There are objects and no index in {folder}: run `hilum rebuild`."
+        raise ArchiveUnavailable(message)
+
+
 @asynccontextmanager
 async def open_archive(
     settings: Settings, *, hold: Hold = Hold.SHARED, meter: IngestMeter | None = None
@@ -72,6 +87,7 @@ async def open_archive(
     meter = meter or NoIngestMeter()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
+        await asyncio.to_thread(demand_index_of_objects, folder)
         await asyncio.to_thread(make_database, url)
         index = await stack.enter_async_context(_index(settings, meter))
         objects = await stack.enter_async_context(_objects(settings))

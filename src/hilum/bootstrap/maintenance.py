@@ -15,7 +15,7 @@ from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.lock import hold_data_folder, is_held
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
-from hilum.bootstrap.archive import database_path, database_url
+from hilum.bootstrap.archive import database_path, database_url, demand_index_of_objects
 from hilum.bootstrap.index_file import IndexFile
 from hilum.catalogue.fsck import REPAIR_PREFIX
 from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
@@ -186,4 +186,5 @@ def migrate_archive(settings: Settings) -> bool:
     Raises `DataFolderInUse` while anybody else uses the archive, and `ArchiveUnavailable`.
     """
     with hold_data_folder(settings.data_dir, Hold.EXCLUSIVE):
+        demand_index_of_objects(settings.data_dir)
         return migrate(database_url(settings.data_dir))

@@ -34,6 +34,8 @@ class RebuildReport:
 
     objects: int = 0
     """In the store."""
+    highest_version: int = 0
+    """Of all of them, put back or not."""
     committed: int = 0
     superseded: int = 0
     """Objects that a newer one of the same instance replaced; they are freed later."""
@@ -70,11 +72,18 @@ class Rebuild:
         report = RebuildReport()
         with ExitStack() as stack:
             ordered = await self._in_order(report, stack)
+            await self._reserve(report.highest_version)
             while page := await asyncio.to_thread(lambda: list(islice(ordered, _BATCH))):
                 await self._put_back(page, report)
                 done = report.committed + report.duplicates + report.not_put_back
                 self.progress(done, report.objects)
         return report
+
+    async def _reserve(self, highest: int) -> None:
+        """See to it that no number up to `highest` is given out again: each is an object's name."""
+        (reserved,) = await self.index.reserve_versions(1)
+        if reserved < highest:
+            await self.index.reserve_versions(highest - reserved)
 
     async def _put_back(self, page: Sequence[StoredObject], report: RebuildReport) -> None:
         room = asyncio.Semaphore(self.at_once)
@@ -112,6 +121,7 @@ class Rebuild:
         some: list[StoredObject] = []
         async for stored in self.objects.list():
             report.objects += 1
+            report.highest_version = max(report.highest_version, _version(stored)[0])
             some.append(stored)
             if len(some) == _SORTED_AT_ONCE:
                 runs.append(await asyncio.to_thread(self._run, some, stack))

@@ -181,3 +181,39 @@ def test_an_older_write_ahead_log_is_not_applied_to_the_new_index(filled: Hilum)
 
     assert what_it_says(filled) == before
     assert json.loads(filled("fsck", "--json").out)["clean"]
+
+
+def lose_the_index(hilum: Hilum) -> None:
+    for path in hilum.data.glob("index.sqlite*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("command", ["import", "migrate"])
+@pytest.mark.parametrize("left", [None, b""])
+def test_objects_without_an_index_are_not_taken_for_a_new_archive(
+    filled: Hilum, media: Path, command: str, left: bytes | None
+) -> None:
+    """An empty index would give out names that the objects have."""
+    lose_the_index(filled)
+    path = filled.data / "index.sqlite"
+    if left is not None:
+        path.write_bytes(left)
+
+    ran = filled(*(["import", media] if command == "import" else ["migrate"]))
+
+    assert ran.code == 3
+    assert "hilum rebuild" in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+    assert path.exists() == (left is not None)
+
+
+def test_no_version_number_of_an_object_is_given_out_again(filled: Hilum) -> None:
+    """Also of one that is not put back: it stays, and its name is taken."""
+    lose_the_index(filled)
+    first = filled.objects()[0]
+    instance = first.name.rsplit(".", 2)[0]
+    first.with_name(f"{instance}.7000.dcm").write_bytes(b"not an instance")
+
+    assert filled("rebuild", "--json").json["notPutBack"] == 1
+
+    assert filled.sql("SELECT value FROM counter WHERE name = 'version'")[0][0] >= 7000
