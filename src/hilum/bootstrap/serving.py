@@ -92,6 +92,7 @@ def _http(
         retrieve_cache_seconds=settings.retrieve.cache_seconds,
         cors=options.cors(settings),
         body_idle_seconds=http.body_idle_seconds,
+        body_bytes_per_second=http.body_bytes_per_second,
         log_requests=settings.logging.requests,
         hosts=options.host_rule(settings),
         open_metrics=settings.telemetry.open_metrics,

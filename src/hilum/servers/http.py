@@ -70,6 +70,7 @@ class HttpServices:
     """How long a browser may use an instance without asking again."""
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
+    body_bytes_per_second: int = 500
     log_requests: bool = True
     hosts: HostRule | None = None
     """Names a request may call us by; None: any."""
@@ -147,6 +148,7 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
     options = EdgeOptions(
         cors=services.cors,
         body_idle_seconds=services.body_idle_seconds,
+        body_bytes_per_second=services.body_bytes_per_second,
         log_requests=services.log_requests,
         hosts=services.hosts,
         headers_by_prefix={surface.prefix[1:]: _VERSIONS for surface in _AZURE},

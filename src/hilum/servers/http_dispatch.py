@@ -127,7 +127,7 @@ class Dispatch:
             surface=surface,
         )
         if isinstance(error, BodyStalled):
-            self._meter.limited("http.body_idle_seconds")
+            self._meter.limited(error.setting)
             response.status_code = 408
             response.headers["Connection"] = "close"
         await response(scope, receive, send)

@@ -31,10 +31,14 @@ _OWN_ORIGIN: Final = (b"cross-origin-resource-policy", b"same-origin")
 
 
 class BodyStalled(InvalidRequest):
-    """The client stopped sending a body it had announced."""
+    """The client stopped sending a body it had announced, or sends it too slowly."""
 
     code = "body-stalled"
     title = "The body stopped arriving"
+
+    def __init__(self, what: str, setting: str) -> None:
+        self.setting = setting
+        super().__init__(f"{what} (setting {setting}).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class EdgeOptions:
 
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
+    body_bytes_per_second: int = 500
+    """Slowest a body may arrive over longer than `body_idle_seconds`; 0 is no bound."""
     log_requests: bool = True
     hosts: HostRule | None = None
     """Names a request may call us by; None: any."""
@@ -77,7 +83,7 @@ class Edge:
             elif preflight and self._options.cors.on:
                 await self._answer_preflight(sender, exchange, origin)
             else:
-                receiver = _Receiver(receive, exchange, self._options.body_idle_seconds)
+                receiver = _Receiver(receive, exchange, self._options)
                 await self._app(scope, receiver, sender)
         finally:
             self._tell(scope["method"], exchange, time.perf_counter() - started)
@@ -180,30 +186,44 @@ def _joined(own: RawHeaders, ours: RawHeaders) -> RawHeaders:
 
 
 class _Receiver:
-    """Counts what arrives and gives up a body that stalls; backpressure of ours does not count."""
+    """Counts what arrives and gives up a body that stalls or drips.
 
-    __slots__ = ("_complete", "_exchange", "_idle_seconds", "_receive")
+    Only the time counts in which we wait for the client; our own backpressure does not.
+    """
 
-    def __init__(self, receive: Receive, exchange: Exchange, idle_seconds: float) -> None:
+    __slots__ = ("_complete", "_exchange", "_idle_seconds", "_rate", "_receive", "_waited")
+
+    def __init__(self, receive: Receive, exchange: Exchange, options: EdgeOptions) -> None:
         self._receive = receive
         self._exchange = exchange
-        self._idle_seconds = idle_seconds
+        self._idle_seconds = options.body_idle_seconds
+        self._rate = options.body_bytes_per_second
+        self._waited = 0.0
         self._complete = False
 
     async def __call__(self) -> Message:
         if self._complete:
             return await self._receive()
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._idle_seconds):
                 message = await self._receive()
         except TimeoutError:
-            raise BodyStalled(
-                f"No byte of the body arrived for {self._idle_seconds:g} s (setting"
-                " http.body_idle_seconds)."
-            ) from None
+            what = f"No byte of the body arrived for {self._idle_seconds:g} s"
+            raise BodyStalled(what, "http.body_idle_seconds") from None
         if message["type"] == "http.request":
             self._exchange.bytes_in += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
         else:
             self._complete = True
+        self._waited += time.monotonic() - began
+        if not self._complete:
+            self._demand_speed()
         return message
+
+    def _demand_speed(self) -> None:
+        if self._waited < self._idle_seconds:
+            return
+        if self._exchange.bytes_in < self._rate * self._waited:
+            what = f"The body arrived at less than {self._rate} bytes per second"
+            raise BodyStalled(what, "http.body_bytes_per_second")

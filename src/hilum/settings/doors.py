@@ -53,6 +53,9 @@ class HttpSettings(Section):
     """Request line and headers together; more is refused with 431."""
     body_idle_seconds: Seconds = 60.0
     """A request whose body stops for this long is given up with 408."""
+    body_bytes_per_second: CountOrZero = 500
+    """A body that we have waited for longer than `body_idle_seconds` in all, and that arrived more
+    slowly than this, is given up with 408: it would hold its connection for ever. 0 is no bound."""
     send_idle_seconds: Seconds = 120.0
     """A client that takes no byte of an answer for this long is disconnected."""
     shutdown_seconds: Seconds = 30.0

@@ -159,7 +159,7 @@ async def test_a_body_that_stalls_is_408_and_counted() -> None:
 
 async def test_a_slow_body_that_keeps_coming_is_read_to_its_end() -> None:
     app = SmallApp()
-    async with app.served(EdgeOptions(body_idle_seconds=0.5)) as server:
+    async with app.served(EdgeOptions(body_bytes_per_second=1, body_idle_seconds=0.5)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(
             b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\nConnection: close\r\n\r\n"
@@ -337,3 +337,35 @@ async def test_who_watches_the_server_is_answered_in_a_flood(path: str, status: 
     app = SmallApp()  # which has no such routes: 404 is its own answer
     async with app.served(connections=1) as server, httpx.AsyncClient() as client:
         assert (await client.get(f"{server.url}{path}")).status_code == status
+
+
+async def _drip(server: HttpServer, pieces: int, piece: bytes) -> bytes:
+    """Send a body in pieces with small pauses, as far as the server takes it; return its answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {pieces * len(piece)}\r\n"
+    writer.write(f"{head}Connection: close\r\n\r\n".encode())
+    answering = asyncio.create_task(reader.read())
+    for _ in range(pieces):
+        writer.write(piece)
+        done, _ = await asyncio.wait([answering], timeout=0.02)
+        if done:
+            break
+    try:
+        return await asyncio.wait_for(answering, 20)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("piece", "rate", "status"),
+    [(b"x", 10_000, b" 408 "), (b"x", 0, b" 200 "), (b"x" * 10_000, 10_000, b" 200 ")],
+    ids=["drips", "may drip", "fast enough"],
+)
+async def test_a_body_that_drips_is_given_up(piece: bytes, rate: int, status: bytes) -> None:
+    options = EdgeOptions(body_idle_seconds=0.3, body_bytes_per_second=rate)
+    app = SmallApp()
+    async with app.served(options) as server:
+        answer = await _drip(server, 30, piece)
+
+    assert status in answer[:20]
+    assert app.meter.limits == ([] if status == b" 200 " else ["http.body_bytes_per_second"])
