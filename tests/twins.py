@@ -222,13 +222,14 @@ class MemoryIndex:
     ) -> Sequence[MetadataRecord]:
         self._raise_fault()
         rows = [row for row in self._rows(scope) if row.key > after]
-        return [_metadata_record(row) for row in rows[:limit]]
+        return _within(limit_bytes, [_metadata_record(row) for row in rows[:limit]])
 
     async def metadata_of(
         self, keys: Sequence[int], limit_bytes: int | None = None
     ) -> Sequence[MetadataRecord]:
         self._raise_fault()
-        return [_metadata_record(row) for row in self.rows.values() if row.key in keys]
+        rows = [row for row in self.rows.values() if row.key in keys]
+        return _within(limit_bytes, [_metadata_record(row) for row in rows])
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
         await open_gate()
@@ -274,6 +275,15 @@ def _instance_record(row: _Row) -> InstanceRecord:
         size_bytes=kept.size_bytes,
         dataset_offset=description.dataset_offset,
     )
+
+
+def _within(limit_bytes: int | None, records: list[MetadataRecord]) -> list[MetadataRecord]:
+    """The first records that together stay within the bound, one at least."""
+    if limit_bytes is None:
+        return records
+    sizes = itertools.accumulate(record.metadata.size_bytes for record in records)
+    fitting = sum(size <= limit_bytes for size in sizes)
+    return records[: max(fitting, 1)]
 
 
 def _metadata_record(row: _Row) -> MetadataRecord:

@@ -54,7 +54,8 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with socket.create_connection(("127.0.0.1", port)) as slow:
         # A body that never comes keeps the graceful end waiting.
         slow.sendall(
-            b"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/related; "
+            b"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: multipart/related; "
             b'type="application/dicom"; boundary=b\r\nContent-Length: 1000000\r\n\r\n--b\r\n'
         )
         server.send_signal(signal.SIGINT)
