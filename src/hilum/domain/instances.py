@@ -174,13 +174,13 @@ class Outcome:
     sop_instance_uid: SOPInstanceUID | None = None
     uids: InstanceUIDs | None = None
     version: Version | None = None
-    dataset_sha256: bytes | None = None
-    """Of what was held or came in conflict; None when it did not come so far."""
     findings: Sequence[Finding] = ()
     error: Exception | None = None
     """For `UNREADABLE` and `FAILED`: the `HilumError` that says why."""
     warnings: frozenset[str] = field(default_factory=frozenset)
     """Codes of notices that are no finding: `implicit-vr`, `multiple-values`."""
+    dataset_sha256: bytes | None = None
+    """Of what was held or came in conflict; None when it did not come so far."""
 
     @property
     def held(self) -> bool:
