@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -211,10 +212,9 @@ def test_random_damage_never_raises_anything_else(media: Path, instances: list[b
         for found in zip_candidates(path, ZipLimits()):
             if isinstance(found, Candidate):
                 try:
-                    stream = found.open()
-                    while stream.read(65_536):
-                        pass
-                    stream.close()
+                    with closing(found.open()) as stream:
+                        while stream.read(65_536):
+                            pass
                 except Refused:
                     pass
                 finally:
