@@ -88,10 +88,10 @@ async def test_a_member_that_expands_too_far_is_refused(
     assert reasons(report) == ["the zip file expands to more than 100 times its size"]
 
 
-async @pytest.mark.skipif(
+@pytest.mark.skipif(
     sys.version_info >= (3, 13), reason="this Python refuses members over the same bytes itself"
 )
-def test_many_members_over_the_same_bytes_are_a_bomb_too(
+async def test_many_members_over_the_same_bytes_are_a_bomb_too(
     importer: Importer, media: Path, instances: list[bytes]
 ) -> None:
     """Each member stays below the ratio; together they do not."""
