@@ -2,7 +2,6 @@
 
 import os
 import struct
-import sys
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -88,9 +87,6 @@ async def test_a_member_that_expands_too_far_is_refused(
     assert reasons(report) == ["the zip file expands to more than 100 times its size"]
 
 
-@pytest.mark.skipif(
-    sys.version_info >= (3, 13), reason="this Python refuses members over the same bytes itself"
-)
 async def test_many_members_over_the_same_bytes_are_a_bomb_too(
     importer: Importer, media: Path, instances: list[bytes]
 ) -> None:
@@ -105,7 +101,20 @@ async def test_many_members_over_the_same_bytes_are_a_bomb_too(
     report = await importer(path, zip_limits=limits)
 
     assert report.refused > 200
-    assert "the zip file expands to more than 20 times its size" in reasons(report)
+    if _python_refuses_overlap(path):
+        assert reasons(report) == ["damaged member of a zip file"]
+    else:
+        assert "the zip file expands to more than 20 times its size" in reasons(report)
+
+
+def _python_refuses_overlap(path: Path) -> bool:
+    """Newer patch releases of every Python do, before a byte is read."""
+    with zipfile.ZipFile(path) as archive:
+        try:
+            archive.open(archive.infolist()[0]).close()
+        except zipfile.BadZipFile:
+            return True
+    return False
 
 
 async def test_an_image_of_nothing_may_compress_well(
