@@ -111,7 +111,7 @@ def _python_refuses_overlap(path: Path) -> bool:
     """Newer patch releases of every Python do, before a byte is read."""
     with zipfile.ZipFile(path) as archive:
         try:
-            archive.open(archive.infolist()[0]).close()
+            archive.open(archive.infolist()[-1]).close()
         except zipfile.BadZipFile:
             return True
     return False
