@@ -1,8 +1,6 @@
 """How many instances, and how many of their bytes, are in the pipeline at once."""
 
-import asyncio
-from collections import deque
-from contextlib import suppress
+from hilum.foundation.turns import Turns
 
 
 class Admission:
@@ -13,7 +11,7 @@ class Admission:
         self._most_bytes = size_bytes
         self._instances = 0
         self._bytes = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._turns = Turns(self._take, self.leave)
 
     @property
     def instances(self) -> int:
@@ -22,43 +20,19 @@ class Admission:
 
     async def enter(self, size_bytes: int) -> None:
         """Wait for a place; may be cancelled."""
-        if not self._waiting and self._fits(size_bytes):
-            self._take(size_bytes)
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append((size_bytes, place))
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.leave(size_bytes)
-            else:
-                # It is out of the queue already when somebody left between cancel and this turn.
-                with suppress(ValueError):
-                    self._waiting.remove((size_bytes, place))
-                self._admit()
-            raise
+        await self._turns.wait(size_bytes)
 
     def leave(self, size_bytes: int) -> None:
         """Give the place back."""
         self._instances -= 1
         self._bytes -= size_bytes
-        self._admit()
+        self._turns.serve()
 
-    def _admit(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            size_bytes, place = self._waiting.popleft()
-            if not place.done():
-                self._take(size_bytes)
-                place.set_result(None)
-
-    def _fits(self, size_bytes: int) -> bool:
-        if not self._instances:
-            return True
-        return (
-            self._instances < self._most_instances and self._bytes + size_bytes <= self._most_bytes
-        )
-
-    def _take(self, size_bytes: int) -> None:
+    def _take(self, size_bytes: int) -> bool:
+        if self._instances and (
+            self._instances >= self._most_instances or self._bytes + size_bytes > self._most_bytes
+        ):
+            return False
         self._instances += 1
         self._bytes += size_bytes
+        return True
