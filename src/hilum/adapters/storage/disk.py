@@ -221,8 +221,9 @@ class DiskObjects:
         """A folder for each thread: creating files in one makes the kernel's threads wait."""
         folder: str | None = getattr(self._of_thread, "folder", None)
         if folder is None:
-            folder = self._of_thread.folder = f"{self._incoming_path}/w{threading.get_ident()}"
+            folder = f"{self._incoming_path}/w{threading.get_ident()}"
             Path(folder).mkdir(FOLDER_MODE, exist_ok=True)
+            self._of_thread.folder = folder  # only now: a full disk may have refused it
         return folder
 
     def _write(self, path: str, chunks: Iterable[bytes]) -> None:
