@@ -202,3 +202,15 @@ class ShuttingDown(ArchiveFault):
 
     code = "shutting-down"
     title = "The server is shutting down"
+
+
+class EngineUnavailable(HilumError):
+    """A broker or another engine beside the archive cannot be reached; it heals by itself."""
+
+
+class SinkUnavailable(EngineUnavailable):
+    """A destination of events cannot take any now; what was to be sent is sent later."""
+
+
+class BusUnavailable(EngineUnavailable):
+    """The bus between roles cannot be reached; nothing was published."""

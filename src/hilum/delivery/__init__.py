@@ -1,0 +1,1 @@
+"""Telling the feed to others: subscriptions, the relay, dead letters, stable studies."""
