@@ -33,8 +33,11 @@ class Bus(Protocol):
     """
 
     async def publish(self, topic: str, message: Message) -> None:
-        """On return the engine has it durably; the in-process engine has it until the process ends
-        (its publishers keep the cause in the database and publish again at start)."""
+        """Hand over one message; on return the engine has it durably.
+
+        The in-process engine has it until the process ends: its publishers keep the cause in the
+        database and publish again at start.
+        """
         ...
 
     def subscribe(
