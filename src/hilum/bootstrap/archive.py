@@ -10,11 +10,10 @@ from typing import Final
 from hilum.adapters.database.lanes import Patience
 from hilum.adapters.database.schema import current
 from hilum.adapters.database.sql_index import SqlIndex
-from hilum.adapters.storage.disk import DiskObjects
 from hilum.adapters.storage.intents import FileIntents
-from hilum.adapters.storage.listing import stored_objects
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
+from hilum.bootstrap.object_store import has_objects, make_objects
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
@@ -27,6 +26,7 @@ from hilum.foundation.clock import SystemClock
 from hilum.ingest.committer import Committer
 from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
+from hilum.ports.objects import ObjectStore
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.settings import Settings
 
@@ -39,7 +39,7 @@ class Archive:
 
     folder: Path
     index: SqlIndex
-    objects: DiskObjects
+    objects: ObjectStore
     spool: DiskSpool
     intents: FileIntents
     committer: Committer
@@ -59,14 +59,15 @@ def database_url(folder: Path) -> str:
     return f"sqlite:///{database_path(folder).absolute()}"
 
 
-def demand_index_of_objects(folder: Path) -> None:
+def demand_index_of_objects(settings: Settings) -> None:
     """Raise `ArchiveUnavailable` when there are objects and no index.
 
     A new index would give out version numbers, and so names, that the objects have.
     """
+    folder = settings.data_dir
     if database_path(folder).exists() and current(database_url(folder)) is not None:
         return
-    if next(stored_objects(folder / "objects"), None) is not None:
+    if has_objects(settings):
         message = f"There are objects and no index in {folder}: run `hilum rebuild`."
         raise ArchiveUnavailable(message)
 
@@ -87,10 +88,10 @@ async def open_archive(
     meter = meter or NoIngestMeter()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
-        await asyncio.to_thread(demand_index_of_objects, folder)
+        await asyncio.to_thread(demand_index_of_objects, settings)
         await asyncio.to_thread(make_database, url)
         index = await stack.enter_async_context(_index(settings, meter))
-        objects = await stack.enter_async_context(_objects(settings))
+        objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
         await recover(intents, index, objects)
@@ -138,22 +139,11 @@ def _index(settings: Settings, meter: IngestMeter) -> SqlIndex:
     )
 
 
-def _objects(settings: Settings) -> DiskObjects:
-    storage = settings.storage
-    return DiskObjects(
-        settings.data_dir,
-        writers=storage.writers,
-        readers=storage.readers,
-        chunk_bytes=storage.chunk_bytes,
-        reserve_bytes=storage.reserve_bytes,
-    )
-
-
 def _spool(settings: Settings) -> DiskSpool:
     return DiskSpool(settings.data_dir / "spool", reserve_bytes=settings.storage.reserve_bytes)
 
 
-def _conversion(settings: Settings, objects: DiskObjects) -> Conversion:
+def _conversion(settings: Settings, objects: ObjectStore) -> Conversion:
     return Conversion(
         objects, settings.retrieve.conversion_threads, options.conversion_limits(settings)
     )

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from hilum.adapters.database.schema import current, head, migrate
 from hilum.adapters.database.sql_index import SqlIndex
-from hilum.adapters.storage.disk import DiskObjects
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.lock import hold_data_folder, is_held
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
 from hilum.bootstrap.archive import database_path, database_url, demand_index_of_objects
 from hilum.bootstrap.index_file import IndexFile
+from hilum.bootstrap.object_store import make_objects
 from hilum.catalogue.fsck import REPAIR_PREFIX
 from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
 from hilum.desk.redescribing import DescribeObjects
@@ -26,6 +26,7 @@ from hilum.domain.occupancy import Hold
 from hilum.domain.origins import Door, Origin
 from hilum.foundation.ids import new_correlation_id
 from hilum.ingest.recovery import recover
+from hilum.ports.objects import ObjectStore
 from hilum.settings import Settings
 
 
@@ -34,7 +35,7 @@ class OpenedEngines:
     """The engines without use cases: nothing was recovered, freed or migrated by opening them."""
 
     index: SqlIndex
-    objects: DiskObjects
+    objects: ObjectStore
     spool: DiskSpool
     intents: FileIntents
     describe: DescribeObjects
@@ -64,23 +65,12 @@ async def open_engines(
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_data_folder(folder, hold))
         index = await stack.enter_async_context(SqlIndex(database_url(folder)))
-        objects = await stack.enter_async_context(_objects(settings))
+        objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
         origin = Origin(Door.REBUILD, REPAIR_PREFIX + new_correlation_id())
         describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
         yield OpenedEngines(index, objects, spool, intents, describe, alone)
-
-
-def _objects(settings: Settings) -> DiskObjects:
-    storage = settings.storage
-    return DiskObjects(
-        settings.data_dir,
-        writers=storage.writers,
-        readers=storage.readers,
-        chunk_bytes=storage.chunk_bytes,
-        reserve_bytes=storage.reserve_bytes,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ async def rebuild_archive(
     file = IndexFile(database_path(folder))
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_data_folder(folder, Hold.EXCLUSIVE))
-        objects = await stack.enter_async_context(_objects(settings))
+        objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
         former = await _take_over(file, objects)
         await asyncio.to_thread(file.clear_fresh)
@@ -141,7 +131,7 @@ class _Former:
     problem: str | None = None
 
 
-async def _take_over(file: IndexFile, objects: DiskObjects) -> _Former:
+async def _take_over(file: IndexFile, objects: ObjectStore) -> _Former:
     """Free what the index before had given up, and read from it what no object knows."""
     if not file.path.exists():
         return _Former(problem="there was none")
@@ -186,5 +176,5 @@ def migrate_archive(settings: Settings) -> bool:
     Raises `DataFolderInUse` while anybody else uses the archive, and `ArchiveUnavailable`.
     """
     with hold_data_folder(settings.data_dir, Hold.EXCLUSIVE):
-        demand_index_of_objects(settings.data_dir)
+        demand_index_of_objects(settings)
         return migrate(database_url(settings.data_dir))
