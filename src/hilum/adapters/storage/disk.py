@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import os
 import threading
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self, TypeVar
 
 from hilum.adapters.storage.faults import archive_fault
-from hilum.adapters.storage.folders import Folders, Parts
+from hilum.adapters.storage.folders import Folders
 from hilum.adapters.storage.free_space import FreeSpace
+from hilum.adapters.storage.layout import Parts, place
 from hilum.adapters.storage.listing import stored_objects
 from hilum.adapters.storage.process_folder import ProcessFolder, remove_abandoned
 from hilum.adapters.storage.streaming import stream_file
@@ -32,7 +32,7 @@ from hilum.adapters.storage.system import (
     write_all,
 )
 from hilum.domain.errors import ArchiveUnavailable, ObjectExists, ObjectMissing
-from hilum.domain.identifiers import ObjectKey, object_key, parse_object_key
+from hilum.domain.identifiers import ObjectKey
 from hilum.domain.instances import Content, InMemory, Spooled
 from hilum.ports.objects import StoredObject
 
@@ -79,12 +79,12 @@ class DiskObjects:
 
     async def put_once(self, key: ObjectKey, content: Content) -> None:
         """See `ObjectStore.put_once`."""
-        parts, name = _place(key)
+        parts, name = place(key)
         await self._in(self._writers, "keeping an object", self._put, parts, name, content)
 
     async def replace(self, key: ObjectKey, source: ObjectKey) -> None:
         """See `ObjectStore.replace`."""
-        (parts, new), (of_source, old) = _place(key), _place(source)
+        (parts, new), (of_source, old) = place(key), place(source)
         if of_source != parts:
             message = "an object can only be replaced by one of the same instance"
             raise ValueError(message)
@@ -109,7 +109,7 @@ class DiskObjects:
 
     async def delete(self, key: ObjectKey) -> None:
         """See `ObjectStore.delete`."""
-        parts, name = _place(key)
+        parts, name = place(key)
         await self._in(self._writers, "deleting an object", self._folders.unlink, parts, name)
 
     async def list(self) -> AsyncIterator[StoredObject]:
@@ -129,7 +129,7 @@ class DiskObjects:
         return Path(self._file(key))
 
     def _file(self, key: ObjectKey) -> str:
-        parts, name = _place(key)
+        parts, name = place(key)
         return "/".join((self._objects_path, *parts, name))
 
     async def _in(
@@ -234,20 +234,6 @@ class DiskObjects:
             self._system.fdatasync(fd)
         finally:
             os.close(fd)
-
-
-def _place(key: ObjectKey) -> tuple[Parts, str]:
-    """Parse a key into folders and a file name; nothing unparsed ever becomes part of a path.
-
-    Raises `ValueError` for a text that `object_key` would not write.
-    """
-    partition, uids, version = parse_object_key(key)
-    if object_key(partition, uids, version) != key:
-        message = f"not an object key: {key!r}"
-        raise ValueError(message)
-    shard = f"{zlib.crc32(uids.study.encode()) & 0xFF:02x}"
-    name = f"{uids.sop_instance}.{version}.dcm"
-    return (str(partition), shard, uids.study, uids.series), name
 
 
 def _read(path: str, offset: int, length: int) -> bytes:

@@ -14,12 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from hilum.adapters.storage.layout import Parts
 from hilum.adapters.storage.system import System
 
 _T = TypeVar("_T")
-
-Parts = tuple[str, ...]
-"""Names of folders below the root, outermost first."""
 
 _OPEN_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _RETRIES: Final = 16
