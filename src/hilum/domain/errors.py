@@ -209,7 +209,14 @@ class EngineUnavailable(HilumError):
 
 
 class SinkUnavailable(EngineUnavailable):
-    """A destination of events cannot take any now; what was to be sent is sent later."""
+    """A destination of events cannot take any now; what was to be sent is sent later.
+
+    `retry_after_seconds` is how long the destination itself asked to be left alone, if it did.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
 
 
 class BusUnavailable(EngineUnavailable):

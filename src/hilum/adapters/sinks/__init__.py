@@ -1,0 +1,1 @@
+"""Engines of `hilum.ports.sinks`: one module each, which alone imports the engine's library."""

@@ -1,0 +1,291 @@
+"""Events to Apache Kafka: acks=all, idempotent, one partition for each key.
+
+The events of a partition leave in batches of which the next is sent when the one before was
+acknowledged, so nothing overtakes. A batch that is not acknowledged in time stays with the
+producer, which sends it until it succeeds and by whose sequence numbers the broker drops what it
+has: the next `send` waits for it first, so that an outage repeats nothing. Only a producer that
+stays stuck although the broker answers again is replaced, and then events may be repeated.
+
+The user needs WRITE and DESCRIBE on the topics (CREATE where the broker makes them on demand) and
+IDEMPOTENT_WRITE on the cluster for brokers before 3.0.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.partitioner import DefaultPartitioner
+
+from hilum.adapters.sinks.headers import headers_of, too_large
+from hilum.adapters.sinks.topics import Topics
+from hilum.domain.errors import SinkUnavailable
+from hilum.domain.events import Event, Rejected
+
+log = structlog.get_logger()
+
+_RECORD_OVERHEAD: Final = 128
+_STOP_SECONDS: Final = 5.0
+_RETRY_MILLISECONDS: Final = 100
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """Plain values; defaults as in the settings."""
+
+    servers: Sequence[str]
+    topics: Topics = field(default_factory=Topics)
+    user: str = ""
+    password: str = field(default="", repr=False)
+    mechanism: str = "SCRAM-SHA-512"
+    tls: ssl.SSLContext | None = None
+    compression: str | None = None
+    batch_bytes: int = 512 << 10
+    message_bytes: int = 1_000_000
+    connect_seconds: float = 5.0
+    acknowledge_seconds: float = 10.0
+    abandon_seconds: float = 60.0
+    """A batch still unacknowledged after this time, though the broker answers, is sent anew."""
+
+
+Record = tuple[Event, bytes, list[tuple[str, bytes | None]]]
+_Partition = tuple[str, int]
+
+
+class KafkaSink:
+    """`EventSink`."""
+
+    def __init__(self, name: str, options: KafkaOptions) -> None:
+        self._where = f"Kafka sink {name!r}"
+        self._options = options
+        self._batch_bytes = options.batch_bytes
+        self._partitioner = DefaultPartitioner()
+        self._producer: AIOKafkaProducer | None = None
+        self._flying: dict[asyncio.Future[object], Sequence[Event]] = {}
+        self._flying_since = 0.0
+        self._settled: dict[str, Rejected | None] = {}
+        """Outcomes of events whose `send` has not returned, so that a repeated call skips them."""
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        async with self._turn:
+            await self._connected()
+
+    async def send(self, events: Sequence[Event]) -> Sequence[Rejected]:
+        async with self._turn:
+            await self._land()
+            while waiting := [each for each in events if each.event_id not in self._settled]:
+                await self._launch(waiting)
+                await self._land()
+            outcomes = (self._settled[each.event_id] for each in events)
+            rejected = [outcome for outcome in outcomes if outcome is not None]
+            self._settled.clear()
+            return rejected
+
+    async def close(self) -> None:
+        async with self._turn:
+            with suppress(SinkUnavailable):
+                await self._land()
+            await self._discard()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            self._producer = await self._started()
+        return self._producer
+
+    async def _started(self) -> AIOKafkaProducer:
+        options = self._options
+        producer = AIOKafkaProducer(
+            bootstrap_servers=list(options.servers),
+            client_id="hilum",
+            acks="all",
+            enable_idempotence=True,
+            compression_type=options.compression,
+            max_batch_size=options.batch_bytes,
+            request_timeout_ms=int(options.acknowledge_seconds * 1000),
+            retry_backoff_ms=_RETRY_MILLISECONDS,
+            **_security(options),
+        )
+        try:
+            async with asyncio.timeout(options.connect_seconds):
+                await producer.start()
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            await _stopped(producer)
+            raise self._unavailable("cannot be reached", error) from None
+        except BaseException:
+            await _stopped(producer)
+            raise
+        return producer
+
+    async def _launch(self, events: Sequence[Event]) -> None:
+        """Send one batch to every partition that has events waiting, from the first of them on."""
+        producer = await self._connected()
+        full: dict[_Partition, list[Record]] = {}
+        closed: set[_Partition] = set()
+        sizes: dict[_Partition, int] = {}
+        for event in events:
+            key = event.key.encode()
+            topic = self._options.topics.of(event.type)
+            partition = (topic, self._partition(key, await self._partitions(producer, topic)))
+            if partition in closed:
+                continue
+            size = _RECORD_OVERHEAD + len(key) + len(event.body)
+            if size > self._options.message_bytes:
+                mend = "Raise `message_bytes` of the sink and `message.max.bytes` of the broker."
+                self._settled[event.event_id] = too_large(event, self._where, mend)
+                continue
+            taken = full.setdefault(partition, [])
+            if taken and sizes[partition] + size > self._batch_bytes:
+                closed.add(partition)
+                continue
+            sizes[partition] = sizes.get(partition, 0) + size
+            taken.append((event, key, _headers(event)))
+        for (topic, number), records in full.items():
+            await self._send(producer, topic, number, records)
+
+    async def _send(
+        self, producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Record]
+    ) -> None:
+        batch = producer.create_batch()
+        taken: list[Event] = []
+        for event, key, headers in records:
+            millis = int(event.time.timestamp() * 1000)
+            if not batch.append(timestamp=millis, key=key, value=event.body, headers=headers):
+                break
+            taken.append(event)
+        batch.close()
+        if not taken:
+            return
+        try:
+            # Nothing else is queued for this partition, so this does not wait.
+            future = await producer.send_batch(batch, topic, partition=partition)
+        except KafkaError as error:
+            await self._discard()
+            raise self._unavailable("does not take batches", error) from None
+        future.add_done_callback(_look)
+        if not self._flying:
+            self._flying_since = time.monotonic()
+        self._flying[future] = taken
+
+    async def _land(self) -> None:
+        """Wait for what is in flight and note how it ended."""
+        if not self._flying:
+            return
+        await asyncio.wait(self._flying, timeout=self._options.acknowledge_seconds)
+        failure: BaseException | None = None
+        spoiled = False
+        for future in [each for each in self._flying if each.done()]:
+            events = self._flying.pop(future)
+            error = future.exception()
+            if error is None:
+                self._settled.update(dict.fromkeys((each.event_id for each in events), None))
+                continue
+            # The broker did not count what it refused: the sequence numbers differ from now on.
+            spoiled = True
+            if isinstance(error, _TOO_LARGE):
+                self._shrink(events)
+            else:
+                failure = error
+        if self._flying:
+            await self._abandon()
+            raise self._unavailable("does not acknowledge", TimeoutError())
+        if spoiled:
+            await self._discard()
+        if failure is not None:
+            raise self._unavailable("did not take a batch", failure) from None
+
+    def _shrink(self, events: Sequence[Event]) -> None:
+        """Make smaller batches, when the broker refused one; a single event is refused for good."""
+        if len(events) == 1:
+            mend = "Raise `message.max.bytes` of the broker, or `max.message.bytes` of the topic."
+            self._settled[events[0].event_id] = too_large(events[0], self._where, mend)
+        else:
+            self._batch_bytes = sum(_RECORD_OVERHEAD + len(each.body) for each in events) // 2
+
+    async def _abandon(self) -> None:
+        """Replace a producer that is stuck although the broker answers."""
+        if time.monotonic() - self._flying_since < self._options.abandon_seconds:
+            return
+        fresh = await self._started()
+        log.warning("sink_producer_replaced", sink=self._where, batches=len(self._flying))
+        await self._discard()
+        self._producer = fresh
+
+    async def _discard(self) -> None:
+        producer, self._producer = self._producer, None
+        self._flying.clear()
+        if producer is not None:
+            await _stopped(producer)
+
+    async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int]:
+        known = producer.client.cluster.partitions_for_topic(topic)
+        if known is not None:
+            return sorted(known)
+        try:
+            async with asyncio.timeout(self._options.connect_seconds):
+                return sorted(await producer.partitions_for(topic))
+        except (UnknownTopicOrPartitionError, TimeoutError, InvalidTopicError):
+            what = f"tells nothing of the topic {topic}: it is down, or the topic is to be made"
+            raise self._unavailable(what) from None
+        except TopicAuthorizationFailedError:
+            raise self._unavailable(f"does not let us write to the topic {topic}") from None
+        except (KafkaError, OSError) as error:
+            raise self._unavailable("cannot be reached", error) from None
+
+    def _partition(self, key: bytes, partitions: list[int]) -> int:
+        return int(self._partitioner(key, partitions, partitions))
+
+    def _unavailable(self, what: str, error: BaseException | None = None) -> SinkUnavailable:
+        # The name of the error only: texts of the library may hold what it was configured with.
+        kind = f" ({type(error).__name__})" if error is not None else ""
+        servers = ", ".join(self._options.servers)
+        return SinkUnavailable(f"{self._where}: the broker at {servers} {what}{kind}.")
+
+
+def _security(options: KafkaOptions) -> dict[str, object]:
+    transport = "SSL" if options.tls else "PLAINTEXT"
+    if not options.user:
+        return {"security_protocol": transport, "ssl_context": options.tls}
+    return {
+        "security_protocol": f"SASL_{transport}",
+        "ssl_context": options.tls,
+        "sasl_mechanism": options.mechanism,
+        "sasl_plain_username": options.user,
+        "sasl_plain_password": options.password,
+    }
+
+
+def _headers(event: Event) -> list[tuple[str, bytes | None]]:
+    return [(name, value.encode()) for name, value in headers_of(event).items()]
+
+
+def _look(future: "asyncio.Future[object]") -> None:
+    """Take note of an error, so that asyncio does not complain when nobody else does."""
+    if not future.cancelled():
+        future.exception()
+
+
+async def _stopped(producer: AIOKafkaProducer) -> None:
+    """End a producer, also one that could never deliver what it holds.
+
+    `stop` waits for that without bound (idempotent batches do not expire), and the library has no
+    other way to give them up.
+    """
+    producer._message_accumulator.fail_all(KafkaError("given up"))
+    with suppress(Exception):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await producer.stop()
