@@ -5,6 +5,20 @@ from collections.abc import Generator
 
 import pytest
 
+from tests import engines
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of xdist inherit the name of the session that uses the shared engines."""
+    if not hasattr(config, "workerinput"):
+        os.environ[engines.SESSION] = str(os.getpid())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the engines that this session started, unless another session uses them."""
+    if not hasattr(config, "workerinput"):
+        engines.release()
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(

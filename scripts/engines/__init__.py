@@ -1,0 +1,1 @@
+"""Programs of others that tests, benchmarks and developers talk to: found, installed, run."""

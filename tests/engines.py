@@ -1,0 +1,142 @@
+"""Servers of others for tests: one of each shared by all, or one of one's own to kill.
+
+    url = address("postgres")            # shared: use a database (topic, bucket) of your own in it
+
+    with own("kafka") as kafka:          # private: on free ports, with data of its own
+        kafka.kill(); kafka.start()      # same ports, same data
+
+`address` gives, by name:
+
+| name     | form                                                                     |
+|----------|--------------------------------------------------------------------------|
+| postgres | postgresql://postgres@127.0.0.1:PORT/postgres, a superuser               |
+| redis    | redis://127.0.0.1:PORT/0                                                 |
+| rabbitmq | amqp://guest:guest@127.0.0.1:PORT/                                       |
+| kafka    | 127.0.0.1:PORT, the bootstrap server                                     |
+| s3       | http://KEY:SECRET@127.0.0.1:PORT, in region us-east-1; see `Endpoint`    |
+| azure    | http://ACCOUNT:KEY@127.0.0.1:PORT, of which `Endpoint` gives the parts   |
+| gcs      | http://127.0.0.1:PORT, without credentials                               |
+| orthanc  | http://127.0.0.1:PORT; DIMSE port: `ports("orthanc")["dicom"]`            |
+
+What a session of tests started is stopped when the last session that uses it ends (conftest.py).
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from scripts.engines import process
+from scripts.engines.engine import Engine
+from scripts.engines.place import Place, ServicesError, default_folder
+from scripts.engines.registry import ENGINES
+
+SESSION = "HILUM_TEST_SESSION"
+"""Environment variable with the process id of the session's first process."""
+
+
+def address(name: str) -> str:
+    """Start the shared engine where it does not run; skip the test (in CI: fail) without it."""
+    place = Place(default_folder() / name)
+    try:
+        return ENGINES[name].up(place, user=os.environ.get(SESSION))[0]
+    except ServicesError as error:
+        _do_without(error)
+
+
+def ports(name: str) -> dict[str, int]:
+    """Ports of the shared engine, by name: of Orthanc `port` (HTTP) and `dicom`."""
+    address(name)
+    return Place(default_folder() / name).ports
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The parts of an address of an object store."""
+
+    url: str
+    key: str
+    secret: str
+
+    @classmethod
+    def of(cls, found: str) -> "Endpoint":
+        parts = urlsplit(found)
+        return cls(
+            f"{parts.scheme}://{parts.hostname}:{parts.port}",
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+        )
+
+
+@dataclass
+class Own:
+    """An engine that belongs to one test."""
+
+    engine: Engine
+    place: Place
+    address: str = ""
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return self.place.ports
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return process.running(self.place)
+
+    def start(self) -> str:
+        """Start it where it does not run, with the ports and data it had; return its address."""
+        self.address, _ = self.engine.up(self.place)
+        return self.address
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes: no goodbye to anybody, nothing flushed."""
+        process.kill(self.place)
+
+    def stop(self) -> None:
+        """Let it end in order."""
+        process.stop(self.place, self.engine.stop_signal)
+
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
+
+@contextmanager
+def own(name: str) -> Iterator[Own]:
+    """A private engine, started; it and its data are gone after the block."""
+    folder = Path(tempfile.mkdtemp(prefix=f"hilum-own-{name}-"))
+    folder.chmod(0o711)  # PostgreSQL runs as a user of its own where we are root
+    mine = Own(ENGINES[name], Place(folder / name))
+    try:
+        try:
+            mine.start()
+        except ServicesError as error:
+            _do_without(error)
+        yield mine
+    finally:
+        mine.engine.down(mine.place)
+        mine.place.lock_file.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def release() -> None:
+    """Tell that this session uses no shared engine any more; stop those that nobody uses."""
+    session = os.environ.get(SESSION, "")
+    for name, engine in ENGINES.items():
+        engine.release(Place(default_folder() / name), session)
+
+
+def _do_without(error: ServicesError) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(str(error))
