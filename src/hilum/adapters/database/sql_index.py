@@ -6,6 +6,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from hilum.adapters.database.arrivals import SqlArrivals
 from hilum.adapters.database.committing import commit_batch
 from hilum.adapters.database.connections import Connection
 from hilum.adapters.database.counters import draw
@@ -83,6 +84,8 @@ class SqlIndex:
         self._maintenance = lane([Reader("index-maintenance", self._dialect, math.inf)])
         self.keys = SqlKeys(self._lookups, self._writer)
         """API keys, kept in the same database."""
+        self.arrivals = SqlArrivals(self._lookups, self._writer)
+        """What sources offered, and how far each was read."""
         self.maintenance = SqlMaintenance(self._dialect, self._maintenance, self._writer, now)
         """What checking, mending and rebuilding ask."""
         self._write = self._writer.run
