@@ -201,6 +201,8 @@ class _Check:
     async def _feed(self) -> None:
         async for page in _pages(self._index.feed, lambda entry: entry.sequence):
             for entry in page:
+                if not entry.kind.of_instance:
+                    continue
                 if entry.kind is FeedKind.DELETED:
                     self._deleted.add(entry.version)
                 elif not self._announced.add(entry.version) and not (

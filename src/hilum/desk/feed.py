@@ -1,4 +1,4 @@
-"""The feed, page by page: what was created, updated and deleted, in order, without patient data."""
+"""The feed, page by page: what happened, in order, without patient data."""
 
 from typing import Final
 
@@ -14,6 +14,16 @@ from hilum.ports.index import FeedReader
 _DEFAULT_LIMIT: Final = 100
 _MAXIMUM_LIMIT: Final = 1000
 _LARGEST: Final = 2**63 - 1
+_SHOWN: Final = {
+    "revision": "revision",
+    "because": "because",
+    "source": "source",
+    "number_of_instances": "numberOfInstances",
+    "failed_instances": "failedInstances",
+    "stage": "stage",
+    "reason": "reason",
+}
+"""What is shown of the payload of study facts: nothing that tells of a patient."""
 
 
 def feed_router(feed: FeedReader) -> APIRouter:
@@ -22,7 +32,7 @@ def feed_router(feed: FeedReader) -> APIRouter:
 
     @router.get(
         "/feed",
-        summary="What happened to instances, in order",
+        summary="What happened, in order",
         description=(
             "Entries with a `sequence` above `after` (default 0), at most `limit` of them "
             f"(default {_DEFAULT_LIMIT}, at most {_MAXIMUM_LIMIT}). To follow the feed, ask again "
@@ -30,7 +40,10 @@ def feed_router(feed: FeedReader) -> APIRouter:
             "numbers grow and may have gaps. The header `X-Feed-Id` names the feed. It changes "
             "when the index was rebuilt: the new feed has higher numbers and announces every "
             "instance again as created, but says nothing of what was deleted before, so whoever "
-            "sees another id should begin at 0 and compare."
+            "sees another id should begin at 0 and compare. Entries of `kind` `created`, `updated` "
+            "and `deleted` are about instances. Those of `study-stable` are about a study, and "
+            "those of `ingestion-failed` about something a source offered and that could not be "
+            "kept: their series, instance and perhaps study are empty."
         ),
     )
     async def read_feed(request: Request) -> Response:
@@ -56,7 +69,7 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
 
 
 def _json(entry: FeedEntry) -> dict[str, object]:
-    return {
+    told: dict[str, object] = {
         "sequence": entry.sequence,
         "time": entry.time.isoformat(timespec="milliseconds"),
         "kind": entry.kind.value,
@@ -66,3 +79,7 @@ def _json(entry: FeedEntry) -> dict[str, object]:
         "version": entry.version,
         "correlationId": entry.correlation_id,
     }
+    if entry.payload is not None:
+        payload = orjson.loads(entry.payload)
+        told.update((ours, payload[theirs]) for theirs, ours in _SHOWN.items() if theirs in payload)
+    return told

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from hilum.domain.errors import HilumError
 from hilum.domain.identifiers import (
@@ -65,11 +66,21 @@ class Committed:
 
 
 class FeedKind(StrEnum):
-    """What happened to an instance."""
+    """What happened: to an instance, to a study, or to something that could not be kept."""
 
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"
+    STUDY_STABLE = "study-stable"
+    INGESTION_FAILED = "ingestion-failed"
+
+    @property
+    def of_instance(self) -> bool:
+        """Whether series, instance and version say which instance it happened to."""
+        return self in _OF_INSTANCE
+
+
+_OF_INSTANCE: Final = frozenset({FeedKind.CREATED, FeedKind.UPDATED, FeedKind.DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,13 @@ class FeedEntry:
     partition: PartitionKey
     kind: FeedKind
     uids: InstanceUIDs
+    """Of a study's fact only the study is named, of a failed ingestion perhaps nothing."""
     version: Version
+    """Of a study that is stable: the newest inside it."""
     correlation_id: str
+    payload: str | None = None
+    """JSON of a study's fact, written by `hilum.ports.announcing.Announcements`; may hold patient
+    data."""
 
 
 @dataclass(frozen=True, slots=True)

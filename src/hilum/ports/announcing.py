@@ -34,6 +34,18 @@ class StableStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedStudy:
+    """What a source lets us know of a study it is sending."""
+
+    partition: PartitionKey
+    study: StudyInstanceUID
+    source: str
+    correlation_id: str
+    instances: int | None = None
+    """How many it will have here in the end; None: the source says by itself when it is done."""
+
+
+@dataclass(frozen=True, slots=True)
 class IngestionFailure:
     """Something a source offered and that could not be kept: the dead letter of ingestion."""
 
@@ -63,4 +75,17 @@ class Announcements(Protocol):
         """
         ...
 
-    async def ingestion_failed(self, failure: IngestionFailure) -> None: ...
+    async def expect(self, expected: ExpectedStudy) -> None:
+        """Note before or while a study arrives that its source will say, or said, what it has.
+
+        No entry. The study then counts as stable when it has that many instances, or when the
+        source says so; only after a longer quiet time without either.
+        """
+        ...
+
+    async def ingestion_failed(self, failure: IngestionFailure) -> None:
+        """Add the fact to the feed, and file a dead letter that can be asked to be tried again.
+
+        Another failure of the same `source` and `source_id` updates the dead letter.
+        """
+        ...

@@ -168,14 +168,14 @@ def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]
     """One writer at a time gives out sequences, so none below one that shows is still to come."""
     rows = connection.execute(
         "SELECT sequence, time, partition_key, kind, study_instance_uid, series_instance_uid, "
-        "sop_instance_uid, version, correlation_id FROM feed WHERE sequence > ? "
+        "sop_instance_uid, version, correlation_id, payload FROM feed WHERE sequence > ? "
         "ORDER BY sequence LIMIT ?",
         (after, limit),
     ).fetchall()
     return [
         FeedEntry(
             row[0], from_microseconds(row[1]), row[2], FeedKind(row[3]),
-            InstanceUIDs(row[4], row[5], row[6]), row[7], row[8],
+            InstanceUIDs(row[4], row[5], row[6]), row[7], row[8], row[9],
         )
         for row in rows
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from hilum.adapters.database.connections import Connection
 from hilum.adapters.database.counters import draw
 from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
+from hilum.adapters.database.delivery import SqlDelivery
 from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
@@ -43,6 +44,7 @@ from hilum.domain.records import (
     NewestStudy,
     ScopeSummary,
 )
+from hilum.foundation.bell import Bell
 
 
 class SqlIndex:
@@ -88,6 +90,10 @@ class SqlIndex:
         """What sources offered, and how far each was read."""
         self.maintenance = SqlMaintenance(self._dialect, self._maintenance, self._writer, now)
         """What checking, mending and rebuilding ask."""
+        self.fed = Bell()
+        """Rung when a commit of this process added to the feed."""
+        self.delivery = SqlDelivery(self._lookups, self._writer, now, self.fed.ring)
+        """Followers of the feed, dead letters, studies that come to rest."""
         self._write = self._writer.run
         self._read = self._readers.run
         self._look_up = self._lookups.run
@@ -128,14 +134,18 @@ class SqlIndex:
     async def commit(self, batch: Sequence[Kept]) -> Sequence[Committed]:
         if not batch:
             return []
-        return await self._write(
+        committed = await self._write(
             lambda connection: commit_batch(connection, self._dialect, batch, self._now())
         )
+        self.fed.ring()
+        return committed
 
     async def delete(self, scope: Scope, origin: Origin) -> int:
-        return await self._write(
+        deleted = await self._write(
             lambda connection: delete_scope(connection, self._dialect, scope, origin, self._now())
         )
+        self.fed.ring()
+        return deleted
 
     async def reserve_versions(self, count: int) -> range:
         return await self._write(lambda connection: draw(connection, "version", count))
