@@ -24,6 +24,7 @@ What a session of tests started is stopped when the last session that uses it en
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from scripts.engines import process
 from scripts.engines.engine import Engine
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.registry import ENGINES
+from scripts.engines.s3 import make_bucket
 
 SESSION = "HILUM_TEST_SESSION"
 """Environment variable with the process id of the session's first process."""
@@ -75,6 +77,13 @@ class Endpoint:
         )
 
 
+def bucket(name: str = "s3") -> str:
+    """Create a bucket of a new name on the shared S3 server; return the name."""
+    made = f"test-{uuid.uuid4().hex}"
+    make_bucket(address(name), made)
+    return made
+
+
 @dataclass
 class Own:
     """An engine that belongs to one test."""
@@ -82,6 +91,7 @@ class Own:
     engine: Engine
     place: Place
     address: str = ""
+    _ports: dict[str, int] | None = None
 
     @property
     def ports(self) -> dict[str, int]:
@@ -94,7 +104,8 @@ class Own:
 
     def start(self) -> str:
         """Start it where it does not run, with the ports and data it had; return its address."""
-        self.address, _ = self.engine.up(self.place)
+        self.address, _ = self.engine.up(self.place, ports=self._ports)
+        self._ports = self.place.ports
         return self.address
 
     def kill(self) -> None:

@@ -13,7 +13,7 @@ from scripts.engines.place import Place, ServicesError
 # The server leaves our session, so that no Ctrl-C of ours reaches it. The shell that becomes the
 # server writes down its line of /proc: number and start time know it again among reused numbers.
 _LAUNCH = 'setsid sh -c \'read -r me </proc/$$/stat; echo "$me" >"$0"; exec "$@"\' "$@" &'
-_START_TIME = 21  # field 22 of proc(5) stat, counted from 0
+_STATE, _PARENT, _SESSION, _THREADS, _START_TIME = 2, 3, 5, 19, 21  # of proc(5) stat, from 0
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def running(place: Place) -> int | None:
         return None
     pid = int(line.split()[0])
     now = _fields(pid)
-    if now is None or now[2] in "ZX" or now[_START_TIME] != _split(line)[_START_TIME]:
+    if now is None or now[_START_TIME] != _split(line)[_START_TIME]:
         return None
-    return pid
+    return None if _has_ended(now) else pid
 
 
 def stop(place: Place, first: signal.Signals, seconds: float = 20) -> None:
@@ -111,17 +111,22 @@ def _await_end(pids: Sequence[int] | set[int], seconds: float) -> None:
 
 def is_alive(pid: int) -> bool:
     fields = _fields(pid)
-    return fields is not None and fields[2] not in "ZX"
+    return fields is not None and not _has_ended(fields)
+
+
+def _has_ended(fields: list[str]) -> bool:
+    # A process whose first thread has ended looks like a zombie while others still hold its ports.
+    return fields[_STATE] == "X" or (fields[_STATE] == "Z" and int(fields[_THREADS]) <= 1)
 
 
 def _family(pid: int) -> set[int]:
     """The process, those of its session, and the descendants of all these."""
     everybody = {each: fields for each in _pids() if (fields := _fields(each)) is not None}
-    found = {each for each, fields in everybody.items() if int(fields[5]) == pid}
+    found = {each for each, fields in everybody.items() if int(fields[_SESSION]) == pid}
     if pid in everybody:
         found.add(pid)
     while True:
-        more = {each for each, fields in everybody.items() if int(fields[3]) in found} - found
+        more = {each for each, fields in everybody.items() if int(fields[_PARENT]) in found} - found
         if not more:
             return found
         found |= more

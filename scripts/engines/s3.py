@@ -1,0 +1,113 @@
+"""An S3 server: versitygw over a folder, built by Go."""
+
+import datetime
+import hashlib
+import hmac
+import http.client
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scripts.engines.engine import Engine, ask, program
+from scripts.engines.place import Place, ServicesError, cache_folder
+from scripts.engines.process import Launch
+
+_BUILD_SECONDS = 1800
+KEY, SECRET = "hilum-tests", "not-a-secret"
+
+
+def go_install(module: str, version: str, target: Path) -> None:
+    """Build a program of Go and put it at `target`."""
+    if target.exists():
+        return
+    go = program("go", "/usr/local/go/bin")
+    if go is None:
+        raise ServicesError(f"{target.name} is built by Go 1.21 or newer, which is not installed")
+    folder = cache_folder() / f"building-{target.name}"
+    done = subprocess.run(
+        [go, "install", f"{module}@{version}"],
+        env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-trimpath -ldflags=-s"},
+        capture_output=True,
+        text=True,
+        timeout=_BUILD_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ServicesError(f"go could not build {module}@{version}: {done.stderr[-2000:]}")
+    (folder / module.rpartition("/")[2]).rename(target)
+    shutil.rmtree(folder)
+
+
+class S3(Engine):
+    name = "s3"
+    title = "S3 server (versitygw)"
+    version = "v1.8.0"
+
+    @property
+    def _program(self) -> Path:
+        return cache_folder() / f"versitygw-{self.version}"
+
+    def missing(self) -> list[str]:
+        return [] if self._program.exists() else [self._program.name]
+
+    def fetch(self) -> None:
+        go_install("github.com/versity/versitygw/cmd/versitygw", self.version, self._program)
+
+    def prepare(self, place: Place) -> None:
+        # What it knows of objects lies beside them: not every file system keeps attributes.
+        for name in ("buckets", "attributes"):
+            (place.data / name).mkdir(parents=True, exist_ok=True)
+
+    def launch(self, place: Place) -> Launch:
+        return Launch(
+            [
+                *(self._program, "--quiet", "--keep-alive", "--port", f"127.0.0.1:{place.port}"),
+                *("posix", "--sidecar", place.data / "attributes", place.data / "buckets"),
+            ],
+            {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
+        )
+
+    def answers(self, place: Place) -> bool:
+        # Without a signature it refuses, as it should; that it does shows that it serves.
+        return ask(place.port, b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").startswith(
+            b"HTTP/1.1 4"
+        )
+
+    def address(self, place: Place) -> str:
+        return f"http://{KEY}:{SECRET}@127.0.0.1:{place.port}"
+
+
+def make_bucket(address: str, bucket: str) -> None:
+    """Create a bucket on the server that `address` names; one that is there already stays."""
+    parts = urlsplit(address)
+    key, secret = parts.username or "", parts.password or ""
+    empty = hashlib.sha256(b"").hexdigest()
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    headers = {
+        "host": f"{parts.hostname}:{parts.port}",
+        "x-amz-content-sha256": empty,
+        "x-amz-date": now,
+    }
+    names = ";".join(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    request = f"PUT\n/{bucket}\n\n{lines}\n{names}\n{empty}"
+    scope = f"{now[:8]}/us-east-1/s3/aws4_request"
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    signing = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        signing = hmac.digest(signing, part.encode(), "sha256")
+    text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{digest}"
+    signature = hmac.digest(signing, text.encode(), "sha256").hex()
+    credential = f"Credential={key}/{scope},SignedHeaders={names},Signature={signature}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential}"
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
+    try:
+        connection.request("PUT", f"/{bucket}", headers=headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    finally:
+        connection.close()
+    if answer.status not in (200, 409):
+        raise ServicesError(f"no bucket {bucket}: {answer.status} {said.decode(errors='replace')}")
