@@ -145,9 +145,10 @@ def _status(asked: Asked) -> int:
         words = [f"missing {', '.join(absent)}" if absent else "installed"]
         if engine.name in ENGINES:
             place = asked.place(engine.name)
-            runs = engine.current(place) is not None
-            told = f"runs (process {process.running(place)}, {engine.remarks(place)})"
-            words.append(told if runs else "does not run")
+            if engine.current(place) is None:
+                words.append("does not run")
+            else:
+                words.append(f"runs (process {process.running(place)}, {engine.remarks(place)})")
         asked.say(f"{engine.title}: {'; '.join(words)}")
     return 0 if complete else 1
 

@@ -1,6 +1,6 @@
 """An S3 server: versitygw over a folder, built by Go."""
 
-import datetime
+import datetime as dt
 import hashlib
 import hmac
 import http.client
@@ -84,7 +84,7 @@ def make_bucket(address: str, bucket: str) -> None:
     parts = urlsplit(address)
     key, secret = parts.username or "", parts.password or ""
     empty = hashlib.sha256(b"").hexdigest()
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {
         "host": f"{parts.hostname}:{parts.port}",
         "x-amz-content-sha256": empty,
