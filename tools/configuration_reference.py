@@ -8,7 +8,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -90,12 +90,35 @@ def _entry(dotted: str, field: FieldInfo) -> str:
 
 
 def _nested_fields(field: FieldInfo) -> Iterator[str]:
-    """The keys of the tables in a list of tables."""
-    for item in typing.get_args(field.annotation):
+    """The keys of the tables in a list of tables, or of the kinds of tables in a table of them."""
+    tables = list(_tables(field.annotation))
+    shared = [
+        key
+        for key in (tables[0].model_fields if tables else ())
+        if all(key in table.model_fields for table in tables)
+    ]
+    if tables:
+        yield "\nEach is a table with:\n\n"
+        yield from (_key(tables[0], key, with_default=len(tables) > 1) for key in shared)
+    for table in tables if len(tables) > 1 else ():
+        yield f"\n**{inspect.getdoc(table)}**\n\n"
+        yield from (
+            _key(table, key, with_default=True) for key in table.model_fields if key not in shared
+        )
+
+
+def _key(table: type[Section], key: str, *, with_default: bool) -> str:
+    field = table.model_fields[key]
+    fact = f" ({_default(field)})" if with_default and not field.is_required() else ""
+    return f"- `{key}`{fact}: {' '.join((field.description or '').split())}\n"
+
+
+def _tables(annotation: object) -> Iterator[type[Section]]:
+    for item in typing.get_args(annotation):
         if isinstance(item, type) and issubclass(item, Section):
-            yield "\nEach is a table with:\n\n"
-            for key, each in item.model_fields.items():
-                yield f"- `{key}`: {' '.join((each.description or '').split())}\n"
+            yield item
+        else:
+            yield from _tables(item)
 
 
 _KINDS = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
@@ -117,9 +140,12 @@ def _kind_of(annotation: object) -> str:
         inner = _kind_of(arguments[0])
         return f"list; each is {inner}" if inner.startswith("one of") else f"list of {inner}s"
     name = getattr(annotation, "__name__", str(annotation))
-    return {"Path": "path", "SecretStr": "secret text", "RoleSettings": "table"}.get(
-        name, _KINDS.get(name, name)
-    )
+    return {
+        "Path": "path",
+        "SecretStr": "secret text",
+        "RoleSettings": "table",
+        "Mapping": "tables by name",
+    }.get(name, _KINDS.get(name, name))
 
 
 def _bounds(field: FieldInfo) -> str:
@@ -138,7 +164,7 @@ def _bounds(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
-    if value is None or value in ("", ()):
+    if value is None or value in ("", ()) or (isinstance(value, Mapping) and not value):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -1,6 +1,6 @@
 """`hilum config`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,25 +75,25 @@ def check(
 
 
 def _rows(found: "Loaded") -> Iterator[tuple[str, Any, str]]:
-    from pydantic import SecretStr
-
     from hilum.settings import setting_names
 
     for dotted in setting_names():
         value: Any = found.settings
         for part in dotted.split("."):
             value = getattr(value, part)
-        if isinstance(value, SecretStr):
-            value = _MASK
         yield dotted, _plain(value), found.source(dotted)
 
 
 def _plain(value: object) -> object:
     """A value that JSON can hold."""
-    from pydantic import BaseModel
+    from pydantic import BaseModel, SecretStr
 
+    if isinstance(value, SecretStr):
+        return _MASK
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
@@ -102,6 +102,8 @@ def _plain(value: object) -> object:
 def _text(value: object) -> str:
     match value:
         case None | "" | []:
+            return "-"
+        case dict() if not value:
             return "-"
         case bool():
             return "true" if value else "false"

@@ -19,6 +19,7 @@ from hilum.settings.doors import (
     StowSettings,
 )
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
+from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
 
 
@@ -43,3 +44,6 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    sinks: Sinks = NOTHING_NAMED
+    """Destinations of events by name, each a table: `[sinks.NAME]` in the file, JSON in the
+    environment (`{"NAME": {"url": "kafka://..."}}`). See docs/events.md."""

@@ -11,7 +11,6 @@ IDEMPOTENT_WRITE on the cluster for brokers before 3.0.
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,6 +30,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import DefaultPartitioner
 
 from hilum.adapters.sinks.headers import headers_of, too_large
+from hilum.adapters.sinks.tls import TlsFiles
 from hilum.adapters.sinks.topics import Topics
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected
@@ -52,7 +52,7 @@ class KafkaOptions:
     user: str = ""
     password: str = field(default="", repr=False)
     mechanism: str = "SCRAM-SHA-512"
-    tls: ssl.SSLContext | None = None
+    tls: TlsFiles | None = None
     compression: str | None = None
     batch_bytes: int = 512 << 10
     message_bytes: int = 1_000_000
@@ -258,11 +258,12 @@ class KafkaSink:
 
 def _security(options: KafkaOptions) -> dict[str, object]:
     transport = "SSL" if options.tls else "PLAINTEXT"
+    context = options.tls.context() if options.tls else None
     if not options.user:
-        return {"security_protocol": transport, "ssl_context": options.tls}
+        return {"security_protocol": transport, "ssl_context": context}
     return {
         "security_protocol": f"SASL_{transport}",
-        "ssl_context": options.tls,
+        "ssl_context": context,
         "sasl_mechanism": options.mechanism,
         "sasl_plain_username": options.user,
         "sasl_plain_password": options.password,
