@@ -160,6 +160,8 @@ class ArchiveFault(HilumError):
 
     code = "archive-fault"
     title = "The archive cannot do this now"
+    engine: str = ""
+    """`objects` or `index`, where it is known which of them failed."""
 
 
 class ArchiveFull(ArchiveFault):

@@ -10,6 +10,7 @@ class Door(StrEnum):
     STOW = "stow"
     C_STORE = "c-store"
     IMPORT = "import"
+    ORTHANC = "orthanc"
     DEMO = "demo"
     REBUILD = "rebuild"
     DELETE = "delete"

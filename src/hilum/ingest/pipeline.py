@@ -238,6 +238,9 @@ class Ingest:
         began = time.perf_counter()
         try:
             await self._objects.put_once(kept.object_key, content)
+        except ArchiveFault as fault:
+            fault.engine = "objects"
+            raise
         finally:
             written = time.perf_counter()
             self._meter.stage(Stage.WRITE, written - began)
