@@ -34,11 +34,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from scripts.engines import process
+from scripts.engines import azure, gcs, process, s3
 from scripts.engines.engine import Engine
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.registry import ENGINES
-from scripts.engines.s3 import make_bucket
 
 SESSION = "HILUM_TEST_SESSION"
 """Environment variable with the process id of the session's first process."""
@@ -78,9 +77,10 @@ class Endpoint:
 
 
 def bucket(name: str = "s3") -> str:
-    """Create a bucket of a new name on the shared S3 server; return the name."""
+    """Create a bucket of a new name on a shared server (s3, azure, gcs); return the name."""
     made = f"test-{uuid.uuid4().hex}"
-    make_bucket(address(name), made)
+    make = {"s3": s3.make_bucket, "azure": azure.make_container, "gcs": gcs.make_bucket}[name]
+    make(address(name), made)
     return made
 
 

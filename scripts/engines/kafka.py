@@ -6,12 +6,12 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+from scripts.engines.building import fresh, run
 from scripts.engines.engine import Engine, ask, program
 from scripts.engines.place import Place, ServicesError, cache_folder
 from scripts.engines.process import Launch
 
 VERSION = "4.1.1"
-_FETCH_SECONDS = 1200
 _DEPENDENCIES = (
     ("org.apache.kafka", "kafka_2.13", VERSION),
     # The broker logs through an interface and brings no implementation of it.
@@ -62,28 +62,11 @@ class Kafka(Engine):
     def fetch(self) -> None:
         if _archives().is_dir():
             return
-        folder = cache_folder() / "fetching-kafka"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = fresh("kafka")
         (folder / "pom.xml").write_text(_project())
-        done = subprocess.run(
-            [
-                *(
-                    program("mvn") or "mvn",
-                    "--batch-mode",
-                    "--quiet",
-                    "dependency:copy-dependencies",
-                ),
-                *("-DincludeScope=runtime", f"-DoutputDirectory={folder / 'libs'}"),
-            ],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=_FETCH_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ServicesError(f"mvn could not fetch Kafka {VERSION}: {done.stdout[-2000:]}")
+        maven = (program("mvn") or "mvn", "--batch-mode", "--quiet")
+        goal = ("dependency:copy-dependencies", "-DincludeScope=runtime")
+        run("Kafka", [*maven, *goal, f"-DoutputDirectory={folder / 'libs'}"], folder)
         (folder / "libs").rename(_archives())
         shutil.rmtree(folder)
 

@@ -1,6 +1,8 @@
 """The engines that there are, in the order in which they are installed and started."""
 
+from scripts.engines.azure import Azure
 from scripts.engines.engine import Engine
+from scripts.engines.gcs import Gcs
 from scripts.engines.kafka import Kafka
 from scripts.engines.orthanc import Orthanc
 from scripts.engines.postgres import Postgres
@@ -9,5 +11,6 @@ from scripts.engines.redis import Redis
 from scripts.engines.s3 import S3
 
 ENGINES: dict[str, Engine] = {
-    engine.name: engine for engine in (Postgres(), Redis(), RabbitMQ(), Kafka(), S3(), Orthanc())
+    engine.name: engine
+    for engine in (Postgres(), Redis(), RabbitMQ(), Kafka(), S3(), Azure(), Gcs(), Orthanc())
 }

@@ -4,40 +4,15 @@ import datetime as dt
 import hashlib
 import hmac
 import http.client
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scripts.engines.engine import Engine, ask, program
+from scripts.engines.building import go_install
+from scripts.engines.engine import Engine, ask
 from scripts.engines.place import Place, ServicesError, cache_folder
 from scripts.engines.process import Launch
 
-_BUILD_SECONDS = 1800
 KEY, SECRET = "hilum-tests", "not-a-secret"
-
-
-def go_install(module: str, version: str, target: Path) -> None:
-    """Build a program of Go and put it at `target`."""
-    if target.exists():
-        return
-    go = program("go", "/usr/local/go/bin")
-    if go is None:
-        raise ServicesError(f"{target.name} is built by Go 1.21 or newer, which is not installed")
-    folder = cache_folder() / f"building-{target.name}"
-    done = subprocess.run(
-        [go, "install", f"{module}@{version}"],
-        env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-trimpath -ldflags=-s"},
-        capture_output=True,
-        text=True,
-        timeout=_BUILD_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ServicesError(f"go could not build {module}@{version}: {done.stderr[-2000:]}")
-    (folder / module.rpartition("/")[2]).rename(target)
-    shutil.rmtree(folder)
 
 
 class S3(Engine):
