@@ -39,7 +39,7 @@ from scripts.engines.engine import Engine
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.registry import ENGINES
 
-SESSION = "HILUM_TEST_SESSION"
+SESSION = "SESSION_OF_HILUM_TESTS"
 """Environment variable with the process id of the session's first process."""
 
 
