@@ -1,47 +1,57 @@
-"""A server that speaks Google Cloud Storage: fake-gcs-server over a folder, built by Go."""
+"""A server that speaks Google Cloud Storage: the S3 server, behind a translator of ours."""
 
 import http.client
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scripts.engines.building import go_install
 from scripts.engines.engine import Engine, ask
-from scripts.engines.place import Place, ServicesError, cache_folder
+from scripts.engines.place import Place, ServicesError
 from scripts.engines.process import Launch
+from scripts.engines.s3 import S3
+
+_SCRIPT = """
+"$@" &
+exec "$HILUM_PYTHON" "$HILUM_FRONT" "$HILUM_PORT" "$HILUM_BACKEND"
+"""
 
 
 class Gcs(Engine):
     name = "gcs"
-    title = "Google Cloud Storage (fake-gcs-server)"
-    version = "v1.56.1"
+    title = "Google Cloud Storage (versitygw, translated)"
+    port_names = ("port", "behind")
 
-    @property
-    def _program(self) -> Path:
-        return cache_folder() / f"fake-gcs-server-{self.version}"
+    def __init__(self) -> None:
+        """Stand before a server of its own."""
+        self._behind = S3()
 
-    def missing(self) -> list[str]:
-        return [] if self._program.exists() else [self._program.name]
+    def missing(self) -> Sequence[str]:
+        return self._behind.missing()
 
     def fetch(self) -> None:
-        go_install("github.com/fsouza/fake-gcs-server", self.version, self._program)
+        self._behind.fetch()
 
     def prepare(self, place: Place) -> None:
-        place.data.mkdir(exist_ok=True)
+        self._behind.prepare(place)
 
     def launch(self, place: Place) -> Launch:
-        host = f"127.0.0.1:{place.port}"
-        return Launch(
-            [
-                *(self._program, "-scheme", "http", "-host", "127.0.0.1", "-port", str(place.port)),
-                *("-backend", "filesystem", "-filesystem-root", place.data),
-                *("-public-host", host, "-external-url", f"http://{host}", "-log-level", "warn"),
-            ]
-        )
+        ports = place.ports
+        behind = self._behind.launch(place, ports["behind"])
+        front = {
+            "HILUM_PYTHON": sys.executable,
+            "HILUM_FRONT": str(Path(__file__).with_name("gcs_front.py")),
+            "HILUM_PORT": str(ports["port"]),
+            "HILUM_BACKEND": self._behind.url(ports["behind"]),
+        }
+        command = ["/bin/sh", "-c", _SCRIPT, "sh", *behind.command]
+        return Launch(command, {**behind.environment, **front})
 
     def answers(self, place: Place) -> bool:
-        question = b"GET /storage/v1/b?project=p HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
-        return b" 200 " in ask(place.port, question)[:16]
+        # Refused by the server behind, which thereby shows that both are there.
+        question = b"GET /none/none HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
+        return b" 404 " in ask(place.port, question)[:16]
 
     def address(self, place: Place) -> str:
         return f"http://127.0.0.1:{place.port}"

@@ -35,10 +35,11 @@ class S3(Engine):
         for name in ("buckets", "attributes"):
             (place.data / name).mkdir(parents=True, exist_ok=True)
 
-    def launch(self, place: Place) -> Launch:
+    def launch(self, place: Place, port: int | None = None) -> Launch:
+        listen = f"127.0.0.1:{port or place.port}"
         return Launch(
             [
-                *(self._program, "--quiet", "--keep-alive", "--port", f"127.0.0.1:{place.port}"),
+                *(self._program, "--quiet", "--keep-alive", "--port", listen),
                 *("posix", "--sidecar", place.data / "attributes", place.data / "buckets"),
             ],
             {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
@@ -51,32 +52,18 @@ class S3(Engine):
         )
 
     def address(self, place: Place) -> str:
-        return f"http://{KEY}:{SECRET}@127.0.0.1:{place.port}"
+        return self.url(place.port)
+
+    @staticmethod
+    def url(port: int) -> str:
+        """Address of one that listens on a port."""
+        return f"http://{KEY}:{SECRET}@127.0.0.1:{port}"
 
 
 def make_bucket(address: str, bucket: str) -> None:
     """Create a bucket on the server that `address` names; one that is there already stays."""
     parts = urlsplit(address)
-    key, secret = parts.username or "", parts.password or ""
-    empty = hashlib.sha256(b"").hexdigest()
-    now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
-    headers = {
-        "host": f"{parts.hostname}:{parts.port}",
-        "x-amz-content-sha256": empty,
-        "x-amz-date": now,
-    }
-    names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = f"PUT\n/{bucket}\n\n{lines}\n{names}\n{empty}"
-    scope = f"{now[:8]}/us-east-1/s3/aws4_request"
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    signing = f"AWS4{secret}".encode()
-    for part in scope.split("/"):
-        signing = hmac.digest(signing, part.encode(), "sha256")
-    text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{digest}"
-    signature = hmac.digest(signing, text.encode(), "sha256").hex()
-    credential = f"Credential={key}/{scope},SignedHeaders={names},Signature={signature}"
-    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential}"
+    headers = signed(address, "PUT", f"/{bucket}", "", hashlib.sha256(b"").hexdigest())
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
     try:
         connection.request("PUT", f"/{bucket}", headers=headers)
@@ -86,3 +73,29 @@ def make_bucket(address: str, bucket: str) -> None:
         connection.close()
     if answer.status not in (200, 409):
         raise ServicesError(f"no bucket {bucket}: {answer.status} {said.decode(errors='replace')}")
+
+
+def signed(
+    address: str, method: str, path: str, query: str, payload: str = "UNSIGNED-PAYLOAD"
+) -> dict[str, str]:
+    """Headers that let a request in (AWS Signature Version 4); path and query are encoded."""
+    parts = urlsplit(address)
+    now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    headers = {
+        "host": f"{parts.hostname}:{parts.port}",
+        "x-amz-content-sha256": payload,
+        "x-amz-date": now,
+    }
+    names = ";".join(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"
+    scope = f"{now[:8]}/us-east-1/s3/aws4_request"
+    key = f"AWS4{parts.password}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{digest}"
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    credential = f"Credential={parts.username}/{scope},SignedHeaders={names}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential},Signature={signature}"
+    return headers
