@@ -13,7 +13,7 @@ from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
-from hilum.bootstrap.object_store import has_objects, make_objects
+from hilum.bootstrap.object_store import has_objects, make_objects, place_of_objects
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
@@ -68,7 +68,8 @@ def demand_index_of_objects(settings: Settings) -> None:
     if database_path(folder).exists() and current(database_url(folder)) is not None:
         return
     if has_objects(settings):
-        message = f"There are objects and no index in {folder}: run `hilum rebuild`."
+        place = place_of_objects(settings)
+        message = f"There are objects in {place} and no index in {folder}: run `hilum rebuild`."
         raise ArchiveUnavailable(message)
 
 

@@ -16,7 +16,7 @@ from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
 from hilum.bootstrap.archive import database_path, database_url, demand_index_of_objects
 from hilum.bootstrap.index_file import IndexFile
-from hilum.bootstrap.object_store import make_objects
+from hilum.bootstrap.object_store import are_shared, has_objects, make_objects
 from hilum.catalogue.fsck import REPAIR_PREFIX
 from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
 from hilum.desk.redescribing import DescribeObjects
@@ -40,7 +40,7 @@ class OpenedEngines:
     intents: FileIntents
     describe: DescribeObjects
     alone: bool
-    """True when no other process had the archive open."""
+    """True when it is known that no other process had the archive open."""
 
     async def settle_writes(self) -> None:
         """Settle what dead processes left half written, as every start does."""
@@ -58,10 +58,11 @@ async def open_engines(
     """
     folder = settings.data_dir
     if not database_path(folder).exists():
-        hint = "run `hilum rebuild`" if (folder / "objects").exists() else "check --data"
+        lost = await asyncio.to_thread(has_objects, settings)
+        hint = "run `hilum rebuild`" if lost else "check --data"
         message = f"There is no index in {folder}: {hint}."
         raise ArchiveUnavailable(message)
-    alone = not is_held(folder)
+    alone = not is_held(folder) and not are_shared(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_data_folder(folder, hold))
         index = await stack.enter_async_context(SqlIndex(database_url(folder)))
@@ -96,7 +97,7 @@ async def rebuild_archive(
     `DataFolderInUse` while anybody else uses the archive, and `ArchiveFault`.
     """
     folder = settings.data_dir
-    if not (folder / "objects").is_dir():
+    if not are_shared(settings) and not (folder / "objects").is_dir():
         message = f"There are no objects in {folder} to make an index from: check --data."
         raise ArchiveUnavailable(message)
     file = IndexFile(database_path(folder))

@@ -4,6 +4,7 @@ from hilum.settings.exposure import exposure_problems, exposure_warnings, is_loo
 from hilum.settings.loading import Loaded, SettingsRejected, load, load_settings
 from hilum.settings.model import Settings
 from hilum.settings.names import SettingName, setting_names
+from hilum.settings.remote_storage import parse_storage_url
 
 __all__ = [
     "Loaded",
@@ -15,5 +16,6 @@ __all__ = [
     "is_loopback",
     "load",
     "load_settings",
+    "parse_storage_url",
     "setting_names",
 ]

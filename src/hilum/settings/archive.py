@@ -4,6 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hilum.settings.remote_storage import (
+    AzureSettings,
+    GcsSettings,
+    RemoteStorageSettings,
+    S3Settings,
+    StorageUrl,
+)
 from hilum.settings.types import (
     ByteCount,
     ByteCountOrZero,
@@ -60,8 +67,11 @@ class IngestSettings(Section):
 
 
 class StorageSettings(Section):
-    """Objects on disk, below `data_dir`."""
+    """Where objects are kept: on disk below `data_dir`, or in a bucket."""
 
+    url: StorageUrl = ""
+    """`s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`; empty: on disk. One
+    prefix belongs to one index. Index (SQLite), spool and notes of writes stay in `data_dir`."""
     writers: Annotated[int, Field(ge=1, le=256)] = 4
     """Threads that write objects: as many flushes are in progress at once. More only wait for the
     interpreter and for each other on a local disk."""
@@ -72,6 +82,10 @@ class StorageSettings(Section):
     everything else, deleting included, goes on working."""
     chunk_bytes: ByteCount = 1 << 20
     """Objects are read in chunks of this size."""
+    remote: RemoteStorageSettings = RemoteStorageSettings()
+    s3: S3Settings = S3Settings()
+    gcs: GcsSettings = GcsSettings()
+    azure: AzureSettings = AzureSettings()
 
 
 class DatabaseSettings(Section):

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from hilum.ports.readiness import NotReady
 
@@ -49,6 +50,29 @@ class DiskCheck:
             os.close(handle)
             with suppress(OSError):
                 probe.unlink()
+
+
+@runtime_checkable
+class AnswersPing(Protocol):
+    """An engine behind a network."""
+
+    async def ping(self) -> None:
+        """Ask it something, without patience. Raises a `HilumError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PingCheck:
+    """An engine behind a network, which is asked whether it answers."""
+
+    name: str
+    ping: Callable[[], Awaitable[None]]
+    working: str
+    """Words for the good state; the error has those for the bad one."""
+
+    async def __call__(self) -> str:
+        await self.ping()
+        return self.working
 
 
 @dataclass(frozen=True, slots=True)
