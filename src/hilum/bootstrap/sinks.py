@@ -69,7 +69,8 @@ def _made(name: str, found: SinkSettings, secret: str) -> EventSink:
 
 def _kafka(name: str, found: KafkaSinkSettings, secret: str) -> EventSink:
     with _needing("kafka"):
-        from hilum.adapters.sinks.kafka import KafkaOptions, KafkaSink  # noqa: PLC0415
+        from hilum.adapters.sinks.kafka import KafkaSink  # noqa: PLC0415
+        from hilum.adapters.sinks.kafka_producer import KafkaOptions  # noqa: PLC0415
 
     options = KafkaOptions(
         servers=[_with_port(each, 9092) for each in found.servers],

@@ -14,7 +14,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -30,39 +29,17 @@ from aiokafka.errors import (
 from aiokafka.partitioner import DefaultPartitioner
 
 from hilum.adapters.sinks.headers import headers_of, too_large
-from hilum.adapters.sinks.tls import TlsFiles
-from hilum.adapters.sinks.topics import Topics
+from hilum.adapters.sinks.kafka_producer import KafkaOptions, started, stopped
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected
 
 log = structlog.get_logger()
 
 _RECORD_OVERHEAD: Final = 128
-_STOP_SECONDS: Final = 5.0
-_RETRY_MILLISECONDS: Final = 100
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaOptions:
-    """Plain values; defaults as in the settings."""
-
-    servers: Sequence[str]
-    topics: Topics = field(default_factory=Topics)
-    user: str = ""
-    password: str = field(default="", repr=False)
-    mechanism: str = "SCRAM-SHA-512"
-    tls: TlsFiles | None = None
-    compression: str | None = None
-    batch_bytes: int = 512 << 10
-    message_bytes: int = 1_000_000
-    connect_seconds: float = 5.0
-    acknowledge_seconds: float = 10.0
-    abandon_seconds: float = 60.0
-    """A batch still unacknowledged after this time, though the broker answers, is sent anew."""
-
-
-Record = tuple[Event, bytes, list[tuple[str, bytes | None]]]
+_Record = tuple[Event, bytes, list[tuple[str, bytes | None]]]
 _Partition = tuple[str, int]
 
 
@@ -108,39 +85,26 @@ class KafkaSink:
         return self._producer
 
     async def _started(self) -> AIOKafkaProducer:
-        options = self._options
-        producer = AIOKafkaProducer(
-            bootstrap_servers=list(options.servers),
-            client_id="hilum",
-            acks="all",
-            enable_idempotence=True,
-            compression_type=options.compression,
-            max_batch_size=options.batch_bytes,
-            request_timeout_ms=int(options.acknowledge_seconds * 1000),
-            retry_backoff_ms=_RETRY_MILLISECONDS,
-            **_security(options),
-        )
         try:
-            async with asyncio.timeout(options.connect_seconds):
-                await producer.start()
-        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-            await _stopped(producer)
+            return await started(self._options)
+        except (KafkaError, OSError) as error:
             raise self._unavailable("cannot be reached", error) from None
-        except BaseException:
-            await _stopped(producer)
-            raise
-        return producer
 
     async def _launch(self, events: Sequence[Event]) -> None:
         """Send one batch to every partition that has events waiting, from the first of them on."""
         producer = await self._connected()
-        full: dict[_Partition, list[Record]] = {}
+        full: dict[_Partition, list[_Record]] = {}
         closed: set[_Partition] = set()
         sizes: dict[_Partition, int] = {}
+        places: dict[tuple[str, str], _Partition] = {}
         for event in events:
             key = event.key.encode()
             topic = self._options.topics.of(event.type)
-            partition = (topic, self._partition(key, await self._partitions(producer, topic)))
+            partition = places.get((topic, event.key))
+            if partition is None:
+                # The hash is plain Python, and the events of a study come together.
+                partition = (topic, self._partition(key, await self._partitions(producer, topic)))
+                places[topic, event.key] = partition
             if partition in closed:
                 continue
             size = _RECORD_OVERHEAD + len(key) + len(event.body)
@@ -158,7 +122,7 @@ class KafkaSink:
             await self._send(producer, topic, number, records)
 
     async def _send(
-        self, producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Record]
+        self, producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Record]
     ) -> None:
         batch = producer.create_batch()
         taken: list[Event] = []
@@ -229,7 +193,7 @@ class KafkaSink:
         producer, self._producer = self._producer, None
         self._flying.clear()
         if producer is not None:
-            await _stopped(producer)
+            await stopped(producer)
 
     async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int]:
         known = producer.client.cluster.partitions_for_topic(topic)
@@ -256,20 +220,6 @@ class KafkaSink:
         return SinkUnavailable(f"{self._where}: the broker at {servers} {what}{kind}.")
 
 
-def _security(options: KafkaOptions) -> dict[str, object]:
-    transport = "SSL" if options.tls else "PLAINTEXT"
-    context = options.tls.context() if options.tls else None
-    if not options.user:
-        return {"security_protocol": transport, "ssl_context": context}
-    return {
-        "security_protocol": f"SASL_{transport}",
-        "ssl_context": context,
-        "sasl_mechanism": options.mechanism,
-        "sasl_plain_username": options.user,
-        "sasl_plain_password": options.password,
-    }
-
-
 def _headers(event: Event) -> list[tuple[str, bytes | None]]:
     return [(name, value.encode()) for name, value in headers_of(event).items()]
 
@@ -278,15 +228,3 @@ def _look(future: "asyncio.Future[object]") -> None:
     """Take note of an error, so that asyncio does not complain when nobody else does."""
     if not future.cancelled():
         future.exception()
-
-
-async def _stopped(producer: AIOKafkaProducer) -> None:
-    """End a producer, also one that could never deliver what it holds.
-
-    `stop` waits for that without bound (idempotent batches do not expire), and the library has no
-    other way to give them up.
-    """
-    producer._message_accumulator.fail_all(KafkaError("given up"))
-    with suppress(Exception):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await producer.stop()
