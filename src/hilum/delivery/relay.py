@@ -1,0 +1,295 @@
+"""The relay of one subscription: from its cursor in the feed to its sink.
+
+At least once, in the order of the feed. An outage of the sink is waited for without end; an event
+that the sink will never take becomes a row, then a copy told in its place, and the next one goes.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from hilum.delivery.letters import copy_of, event_of, letter_of, unrendered
+from hilum.delivery.options import Declared, RelayOptions
+from hilum.delivery.place import Place, TurnEnded
+from hilum.delivery.rendering import Renderer
+from hilum.delivery.sending import Sending
+from hilum.delivery.wanting import Wanting
+from hilum.domain.delivery import DeadLetter, LetterOrigin, LetterState
+from hilum.domain.errors import HilumError
+from hilum.domain.events import Event, Rejected
+from hilum.domain.records import FeedEntry
+from hilum.foundation.bell import Bell
+from hilum.foundation.clock import Clock
+from hilum.ports.delivery import DeliveryStore, LetterQuery
+from hilum.ports.delivery_telemetry import DeliveryMeter
+from hilum.ports.index import FeedReader
+
+_log = structlog.get_logger()
+
+_LETTERS_AT_ONCE: Final = 100
+
+Wait = Callable[[Bell, int, float], Awaitable[None]]
+"""Waits until the bell was rung more often than so, or for so many seconds."""
+
+
+async def wait_for(bell: Bell, rung: int, seconds: float) -> None:
+    """`Wait`, in real time."""
+    await bell.wait(rung, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all followers of a process share."""
+
+    feed: FeedReader
+    store: DeliveryStore
+    fed: Bell
+    """Rung when the feed has grown."""
+    nudged: Bell
+    """Rung when a follower should look around: a command, the end."""
+    clock: Clock
+    meter: DeliveryMeter
+    holds: Callable[[str], bool]
+    """Whether this process has the lease of this name."""
+    wait: Wait = wait_for
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is sent at once; events of one entry are never parted."""
+
+    events: list[Event]
+    letters: list[DeadLetter]
+    size_bytes: int = 0
+    sequence: int = 0
+
+
+class Relay:
+    """Runs until `stop`; then tells what is in the feed, as long as its sink takes it."""
+
+    def __init__(
+        self,
+        declared: Declared,
+        sending: Sending,
+        renderer: Renderer,
+        around: Surroundings,
+        options: RelayOptions,
+    ) -> None:
+        self._name = declared.name
+        self._wanting = Wanting(declared.wanted, around.store)
+        self._sending = sending
+        self._renderer = renderer
+        self._around = around
+        self._options = options
+        self._stopping = False
+        self._place = Place(
+            declared.name,
+            around.store.subscriptions,
+            around.clock,
+            poll_seconds=options.poll_seconds,
+            cursor_seconds=options.cursor_seconds,
+            may_go_on=lambda: around.holds(declared.name),
+        )
+        self._looked_at_letters = -1.0
+
+    def stop(self) -> None:
+        """Tell what is left, then end."""
+        self._stopping = True
+        self._sending.stop()
+
+    async def run(self) -> None:
+        """Follow the feed; cancelling ends it after the events that are under way."""
+        try:
+            while True:
+                rung = self._around.fed.rung
+                if await self._turn():
+                    continue
+                if self._stopping:
+                    return
+                options, place = self._options, self._place
+                seconds = options.poll_seconds if place.is_saved else options.cursor_seconds
+                await self._around.wait(self._around.fed, rung, seconds)
+        finally:
+            await self._close()
+
+    async def _turn(self) -> bool:
+        """One page; False when there is nothing to do now."""
+        meter, name = self._around.meter, self._name
+        if not self._around.holds(name):
+            self._place.leave()
+            meter.running(name, False)
+            return False
+        try:
+            running = await self._place.take()
+            meter.running(name, running)
+            if not running:
+                return False
+            await self._letters()
+            return await self._page()
+        except TurnEnded:
+            self._place.leave()
+            return False
+        except LookupError:
+            _log.warning("subscription_removed", subscription=name)
+            self._place.leave()
+            return False
+        except HilumError as error:
+            _log.warning("delivery_waits", subscription=name, code=error.code)
+            return False
+        except Exception:  # noqa: BLE001 (a bug must not end the follower)
+            _log.exception("delivery_failed", subscription=name)
+            self._place.leave()
+            return False
+
+    async def _page(self) -> bool:
+        place, meter = self._place, self._around.meter
+        page = await self._around.feed.feed(place.cursor, self._options.page_entries)
+        if not page:
+            await place.save()
+            meter.lag(self._name, 0, 0.0)
+            return False
+        age = (self._around.clock.now() - page[0].time).total_seconds()
+        behind = page[-1].sequence - place.cursor
+        if len(page) == self._options.page_entries:
+            behind = await self._around.store.last_sequence() - place.cursor
+        meter.lag(self._name, behind, age)
+        async for batch in self._batches(page):
+            await self._deliver(batch)
+        place.moved_to(page[-1].sequence)
+        await place.save()
+        return True
+
+    async def _batches(self, page: Sequence[FeedEntry]) -> AsyncIterator[_Batch]:
+        """Render what is wanted of a page, a batch at a time, so that memory stays bounded."""
+        batch = _Batch([], [])
+        for entry, types in await self._wanting.of(page):
+            if entry.kind.of_instance:
+                made = [self._renderer.instance(entry)]
+            else:
+                made = await self._facts(entry, types, batch.letters)
+            size = sum(len(event.body) for event in made)
+            full = len(batch.events) + len(made) > self._options.batch_events
+            if batch.events and (full or batch.size_bytes + size > self._options.batch_bytes):
+                yield batch
+                batch = _Batch([], [])
+            batch.events += made
+            batch.size_bytes += size
+            batch.sequence = entry.sequence
+        if batch.events or batch.letters:
+            yield batch
+
+    async def _facts(
+        self, entry: FeedEntry, types: Sequence[str], letters: list[DeadLetter]
+    ) -> list[Event]:
+        made: list[Event] = []
+        for event_type in types:
+            try:
+                made.append(await self._renderer.fact(entry, event_type))
+            except (ValueError, KeyError, TypeError):
+                event_id = self._renderer.event_id(entry.sequence, event_type)
+                now = self._around.clock.now()
+                letters.append(unrendered(self._name, entry, event_id, event_type, now))
+        return made
+
+    async def _deliver(self, batch: _Batch) -> None:
+        rejected = await self._send(batch.events)
+        now = self._around.clock.now()
+        by_id = {event.event_id: event for event in batch.events}
+        letters = batch.letters + [
+            letter_of(self._name, by_id[why.event_id], why, now)
+            for why in rejected
+            if why.event_id in by_id
+        ]
+        self._place.moved_to(batch.sequence, len(batch.events) - len(rejected))
+        if not letters:
+            await self._place.save()
+            return
+        await self._place.reject(letters)
+        for letter in letters:
+            self._around.meter.rejected(self._name, letter.cause)
+            _log.warning(
+                "event_rejected",
+                subscription=self._name,
+                event_type=letter.event_type,
+                event_id=letter.event_id,
+                cause=letter.cause,
+                correlation_id=letter.correlation_id,
+            )
+        await self._tell_copies()
+
+    async def _send(self, events: Sequence[Event]) -> Sequence[Rejected]:
+        return await self._sending.send(events, self._place.look)
+
+    async def _letters(self) -> None:
+        """Tell copies that are still to be told, and send again what somebody asked for."""
+        if self._looked_at_letters == self._place.looked:
+            return
+        self._looked_at_letters = self._place.looked
+        await self._tell_copies()
+        origin = LetterOrigin.SUBSCRIPTION
+        for query, ending in (
+            (
+                LetterQuery(origin, subject=self._name, state=LetterState.REPLAYING),
+                LetterState.REPLAYED,
+            ),
+            (
+                LetterQuery(origin, target=self._name, state=LetterState.REDIRECTING),
+                LetterState.REDIRECTED,
+            ),
+        ):
+            await self._send_again(query, ending)
+
+    async def _send_again(self, query: LetterQuery, ending: LetterState) -> None:
+        letters = self._around.store.letters
+        after = 0
+        while page := await letters.list(query, after, _LETTERS_AT_ONCE):
+            for head in page:
+                after = head.key
+                whole = await letters.get(head.key)
+                if whole is None:
+                    continue
+                rejected = await self._send([event_of(whole)])
+                if rejected:
+                    why = rejected[0]
+                    await letters.settle(head.key, LetterState.OPEN, why.cause, why.message)
+                else:
+                    await letters.settle(head.key, ending)
+                _log.info(
+                    "dead_letter_sent_again",
+                    subscription=self._name,
+                    event_id=whole.event_id,
+                    outcome="rejected" if rejected else ending.value,
+                )
+
+    async def _tell_copies(self) -> None:
+        """Tell what became a dead letter in its place; a copy that is refused too is given up."""
+        if not self._options.copy_letters:
+            return
+        letters = self._around.store.letters
+        query = LetterQuery(LetterOrigin.SUBSCRIPTION, subject=self._name, uncopied=True)
+        after = 0
+        while page := await letters.list(query, after, _LETTERS_AT_ONCE):
+            after = page[-1].key
+            for head in page:
+                whole = await letters.get(head.key)
+                if whole is not None:
+                    rejected = await self._send([copy_of(whole, self._options.copy_bytes)])
+                    if rejected:
+                        _log.warning(
+                            "dead_letter_not_copied",
+                            subscription=self._name,
+                            event_id=whole.event_id,
+                            cause=rejected[0].cause,
+                        )
+            await letters.copied([head.key for head in page])
+
+    async def _close(self) -> None:
+        try:
+            await self._place.save(at_once=True)
+        except (TurnEnded, HilumError):
+            pass  # somebody else goes on from the cursor they have, or the next start repeats a few
+        finally:
+            self._around.meter.running(self._name, False)
+            await self._sending.close()

@@ -1,0 +1,152 @@
+"""Sending through outages: a sink that is down is asked again, ever more seldom, without end."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from hilum.delivery.options import Backoff, RelayOptions
+from hilum.delivery.place import TurnEnded
+from hilum.domain.errors import HilumError, SinkUnavailable
+from hilum.domain.events import Event, Rejected
+from hilum.foundation.bell import Bell
+from hilum.foundation.clock import Clock
+from hilum.ports.delivery import Subscriptions
+from hilum.ports.delivery_telemetry import DeliveryMeter
+from hilum.ports.sinks import EventSink
+
+_log = structlog.get_logger()
+
+SINK_ERROR: Final = "sink-error"
+_TOLD_AGAIN_SECONDS: Final = 600.0
+
+Look = Callable[[], Awaitable[None]]
+"""Raises `TurnEnded` when it is not our turn any more."""
+
+
+class Sending:
+    """One sink as the relay of one subscription uses it."""
+
+    def __init__(
+        self,
+        name: str,
+        sink: EventSink,
+        options: RelayOptions,
+        *,
+        clock: Clock,
+        nudged: Bell,
+        subscriptions: Subscriptions,
+        meter: DeliveryMeter,
+        wait: Callable[[Bell, int, float], Awaitable[None]],
+    ) -> None:
+        self._name = name
+        self._sink = sink
+        self._options = options
+        self._clock = clock
+        self._nudged = nudged
+        self._subscriptions = subscriptions
+        self._meter = meter
+        self._wait = wait
+        self._backoff = Backoff(options.first_pause_seconds, options.longest_pause_seconds)
+        self._is_open = False
+        self._stopping = False
+        self._told = 0.0
+        self._down_since: float | None = None
+
+    @property
+    def available(self) -> bool:
+        """False while it is waited for."""
+        return self._down_since is None
+
+    async def open(self) -> None:
+        """Connect. Raises `SinkUnavailable`."""
+        await self._sink.open()
+        self._is_open = True
+
+    def stop(self) -> None:
+        """From now on an outage ends the turn instead of being waited for."""
+        self._stopping = True
+
+    async def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            await self._sink.close()
+
+    async def send(self, events: Sequence[Event], look: Look) -> Sequence[Rejected]:
+        """Return when every event is at the far side, but for those returned.
+
+        Raises `TurnEnded` when `look` does, or when the sink is down while the process stops.
+        """
+        if not events:
+            return []
+        strange = 0
+        while True:
+            await look()
+            began = self._clock.monotonic()
+            try:
+                if not self._is_open:
+                    await self.open()
+                rejected = await self._sink.send(events)
+            except SinkUnavailable as error:
+                await self._outage(str(error), look)
+            except Exception as error:  # noqa: BLE001 (a bug, or an event the sink stumbles over)
+                strange += 1
+                _log.exception("sink_failed", subscription=self._name)
+                if strange >= self._options.attempts:
+                    return await self._one_by_one(events, error, look)
+                await self._outage(f"The sink failed ({type(error).__name__}).", look)
+            else:
+                seconds = self._clock.monotonic() - began
+                self._meter.sent(self._name, len(events) - len(rejected), seconds)
+                self._recovered()
+                return rejected
+
+    async def _one_by_one(
+        self, events: Sequence[Event], error: Exception, look: Look
+    ) -> Sequence[Rejected]:
+        """Find out which event it is that the sink stumbles over, so that the others go on."""
+        if len(events) == 1:
+            message = f"The sink fails with this event ({type(error).__name__}): see the log."
+            return [Rejected(events[0].event_id, SINK_ERROR, message)]
+        rejected: list[Rejected] = []
+        for event in events:
+            rejected.extend(await self.send([event], look))
+        return rejected
+
+    async def _outage(self, text: str, look: Look) -> None:
+        now = self._clock.monotonic()
+        pause = self._backoff.next()
+        if self._down_since is None:
+            self._down_since = now
+        self._meter.failed(self._name)
+        if self._backoff.failures == 1 or now - self._told >= _TOLD_AGAIN_SECONDS:
+            self._told = now
+            seconds = round(now - self._down_since, 1)
+            _log.warning("sink_unavailable", subscription=self._name, error=text, seconds=seconds)
+        try:
+            again = self._clock.now() + timedelta(seconds=pause)
+            await self._subscriptions.fail(self._name, text, self._backoff.failures, again)
+        except HilumError as error:
+            _log.warning("delivery_waits", subscription=self._name, code=error.code)
+        if self._stopping:
+            raise TurnEnded
+        await self._rest(now + pause, look)
+
+    async def _rest(self, until: float, look: Look) -> None:
+        """Pause, and look around meanwhile: somebody may pause it, or move it, or stop us."""
+        while (left := until - self._clock.monotonic()) > 0:
+            rung = self._nudged.rung
+            await self._wait(self._nudged, rung, min(left, self._options.poll_seconds))
+            if self._stopping:
+                raise TurnEnded
+            await look()
+            if self._nudged.rung != rung:
+                return  # a command: try at once
+
+    def _recovered(self) -> None:
+        if self._down_since is not None:
+            seconds = round(self._clock.monotonic() - self._down_since, 1)
+            _log.info("sink_recovered", subscription=self._name, seconds=seconds)
+            self._down_since = None
+        self._backoff.reset()
