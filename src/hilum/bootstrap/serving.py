@@ -9,8 +9,10 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
+from hilum.bootstrap.delivery import delivery_check, make_delivery
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
+from hilum.bootstrap.object_store import object_store_checks
 from hilum.desk.readiness import IndexCheck, Readiness
 from hilum.desk.status import Desk, DoorAddress
 from hilum.domain.occupancy import Hold
@@ -47,6 +49,9 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest)
         )
         observe_disk(metrics, archive, settings)
+        delivery = await stack.enter_async_context(
+            make_delivery(settings, archive, clock, metrics.delivery)
+        )
         dimse = None
         if settings.dimse.port:
             dimse = await stack.enter_async_context(_dimse(settings, archive, metrics))
@@ -106,6 +111,7 @@ def _readiness(
     checks: list[Check] = [
         IndexCheck(archive.index),
         DiskCheck(archive.folder, settings.storage.reserve_bytes),
+        *object_store_checks(archive.objects),
         StateCheck(
             "committer",
             lambda: archive.committer.alive,

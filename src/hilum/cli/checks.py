@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hilum.bootstrap.diagnosis import archive_is_open, engine_features, examine_database
+from hilum.bootstrap.object_store import has_objects, try_remote_store
 from hilum.cli import options
 from hilum.cli.console import size_text
 from hilum.domain.errors import HilumError
@@ -55,6 +56,7 @@ def all_checks(data: Path | None, config: Path | None) -> Iterator[Check]:
     for warning in exposure_warnings(settings):
         yield Check("encryption", "note", warning)
     yield from _folder(settings)
+    yield from _object_store(settings)
     yield _database(settings)
     in_use = archive_is_open(settings)
     yield _port("HTTP", settings.http.host, settings.http.port, in_use=in_use)
@@ -92,7 +94,8 @@ def _folder(settings: Settings) -> Iterator[Check]:
         return
     yield from _written(folder)
     yield _space(folder, settings.storage.reserve_bytes)
-    yield _one_file_system(folder)
+    if not settings.storage.url:
+        yield _one_file_system(folder)
 
 
 def _written(folder: Path) -> Iterator[Check]:
@@ -165,14 +168,23 @@ def _one_file_system(folder: Path) -> Check:
     return Check("file system", "ok", "one for spool and objects")
 
 
+def _object_store(settings: Settings) -> Iterator[Check]:
+    try:
+        found = try_remote_store(settings)
+    except HilumError as error:
+        yield Check("object store", "wrong", str(error), "see the text and the section storage")
+        return
+    if found is not None:
+        yield Check("object store", "ok", found)
+
+
 def _database(settings: Settings) -> Check:
     try:
         state = examine_database(settings)
     except HilumError as error:
         return Check("database", "wrong", str(error), "see the text; `hilum rebuild` makes it anew")
     if state is None:
-        has_objects = (settings.data_dir / "objects").exists()
-        if has_objects and any((settings.data_dir / "objects").iterdir()):
+        if _lost_index(settings):
             return Check("database", "wrong", "there are objects and no index", "run hilum rebuild")
         return Check("database", "note", "not there yet; a start makes it")
     if state.damage:
@@ -181,6 +193,13 @@ def _database(settings: Settings) -> Check:
     if not state.schema.is_current:
         return Check("database", "note", text, f"a start migrates it to {state.schema.wanted}")
     return Check("database", "ok", text)
+
+
+def _lost_index(settings: Settings) -> bool:
+    try:
+        return has_objects(settings)
+    except HilumError:
+        return False  # the check of the object store tells it
 
 
 def _port(name: str, host: str, port: int, *, in_use: bool) -> Check:

@@ -45,8 +45,8 @@ def is_taken(error: Exception) -> bool:
 
 
 def is_out_of_range(error: Exception) -> bool:
-    """True when a range begins behind the end of its object."""
-    return _status(error) == _RANGE_NOT_SATISFIABLE or "Invalid range" in str(error)
+    """True when a range begins behind the end of its object, told by the server or the client."""
+    return _status(error) == _RANGE_NOT_SATISFIABLE or "StartTooLarge" in str(error)
 
 
 def is_unsupported(error: Exception) -> bool:
