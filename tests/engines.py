@@ -22,19 +22,16 @@ What a session of tests started is stopped when the last session that uses it en
 """
 
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from scripts.engines import azure, gcs, process, s3
+from scripts.engines import azure, gcs, private, process, s3
 from scripts.engines.engine import Engine
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.registry import ENGINES
@@ -125,9 +122,7 @@ class Own:
 @contextmanager
 def own(name: str) -> Iterator[Own]:
     """A private engine, started; it and its data are gone after the block."""
-    folder = Path(tempfile.mkdtemp(prefix=f"hilum-own-{name}-"))
-    folder.chmod(0o711)  # PostgreSQL runs as a user of its own where we are root
-    mine = Own(ENGINES[name], Place(folder / name))
+    mine = Own(ENGINES[name], private.private_place(ENGINES[name], os.getpid()))
     try:
         try:
             mine.start()
@@ -135,14 +130,13 @@ def own(name: str) -> Iterator[Own]:
             _do_without(error)
         yield mine
     finally:
-        mine.engine.down(mine.place)
-        mine.place.lock_file.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        private.end(mine.place)
 
 
 def release() -> None:
     """Tell that this session uses no shared engine any more; stop those that nobody uses."""
     session = os.environ.get(SESSION, "")
+    private.sweep(ENGINES)
     for name, engine in ENGINES.items():
         engine.release(Place(default_folder() / name), session)
 

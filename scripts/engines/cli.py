@@ -9,6 +9,7 @@ from scripts.engines.engine import Engine
 from scripts.engines.installing import install
 from scripts.engines.orthanc import Dcmtk
 from scripts.engines.place import Place, ServicesError, default_folder
+from scripts.engines.private import sweep
 from scripts.engines.registry import ENGINES
 
 USAGE = f"""\
@@ -32,7 +33,6 @@ installed), 1 something is missing or failed, 2 wrong usage. DIR is $HILUM_SERVI
 hilum-services-UID in the folder for temporary files. Downloads and builds are kept in
 ${{XDG_CACHE_HOME:-~/.cache}}/hilum-services.
 """
-COMMANDS = ("install", "up", "down", "status", "address")
 
 
 @dataclass
@@ -61,9 +61,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     try:
-        return {"install": _install, "up": _up, "down": _down, "status": _status}.get(
-            asked.command, _address
-        )(asked)
+        return _COMMANDS[asked.command](asked)
     except ServicesError as error:
         sys.stderr.write(f"scripts/services: {error}\n")
         return 1
@@ -71,7 +69,7 @@ def main(arguments: list[str]) -> int:
 
 def understand(arguments: list[str]) -> Asked | None:
     """None when the arguments make no sense."""
-    if not arguments or arguments[0] not in COMMANDS:
+    if not arguments or arguments[0] not in _COMMANDS:
         return None
     asked = Asked(arguments[0], [], default_folder())
     rest = arguments[1:]
@@ -121,6 +119,8 @@ def _up(asked: Asked) -> int:
 
 def _down(asked: Asked) -> int:
     code = 0
+    for folder in sweep(ENGINES):
+        asked.say(f"Removed {folder}, whose test was killed.")
     for engine in _engines(asked):
         place = asked.place(engine.name)
         if (users := engine.users(place)) and not asked.force:
@@ -154,8 +154,17 @@ def _status(asked: Asked) -> int:
 
 
 def _address(asked: Asked) -> int:
-    (engine,) = _engines(asked) or [None]
+    engine = ENGINES.get(asked.names[0])
     if engine is None:
         raise ServicesError("DCMTK is a set of programs: it has no address")
     print(engine.up(asked.place(engine.name))[0])
     return 0
+
+
+_COMMANDS = {
+    "install": _install,
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "address": _address,
+}

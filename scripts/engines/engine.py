@@ -98,7 +98,7 @@ class Engine:
         for last in (False, True):
             place.take_ports(self.port_names, ports or self.wanted_ports())
             self.prepare(place)
-            pid = process.start(place, self.launch(place))
+            process.start(place, self.launch(place))
             if self._await_answer(place):
                 address = self.address(place)
                 place.ready_file.write_text(address)
@@ -112,9 +112,7 @@ class Engine:
                 break
         tail = place.log.read_text(errors="replace").splitlines()[-15:]
         raise ServicesError(
-            "\n".join(
-                [f"{self.title} did not start (process {pid}); its log is {place.log}:", *tail]
-            )
+            "\n".join([f"{self.title} did not start; its log is {place.log}:", *tail])
         )
 
     def _await_answer(self, place: Place) -> bool:

@@ -68,7 +68,8 @@ class Place:
 
     @property
     def ports(self) -> dict[str, int]:
-        return json.loads((self.folder / "ports.json").read_text())
+        ports: dict[str, int] = json.loads((self.folder / "ports.json").read_text())
+        return ports
 
     def create(self) -> None:
         # Others may pass through but not look: an engine may run as a user of its own.

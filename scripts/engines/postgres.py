@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from scripts.engines.engine import Engine, program
 from scripts.engines.place import Place, ServicesError
@@ -65,7 +66,7 @@ class Postgres(Engine):
         (place.data / "hilum-initialised").touch()
 
     def launch(self, place: Place) -> Launch:
-        command = [_need("postgres"), "-D", place.data, "-p", str(place.port)]
+        command = [_need("postgres"), "-D", str(place.data), "-p", str(place.port)]
         return Launch(command, user="postgres")
 
     def answers(self, place: Place) -> bool:
@@ -77,7 +78,7 @@ class Postgres(Engine):
         return f"postgresql://postgres@127.0.0.1:{place.port}/postgres"
 
 
-def _user() -> dict[str, object]:
+def _user() -> dict[str, Any]:
     return as_user("postgres")
 
 
@@ -88,7 +89,7 @@ def _program(name: str) -> Path | None:
     return program(name, *map(str, versions))
 
 
-def _need(name: str) -> Path:
+def _need(name: str) -> str:
     path = _program(name)
     assert path is not None, name
-    return path
+    return str(path)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.engines.place import Place, ServicesError
 
@@ -47,7 +48,7 @@ def start(place: Place, launch: Launch) -> int:
     raise ServicesError(f"no process was started; see {place.log}")
 
 
-def as_user(name: str | None) -> dict[str, object]:
+def as_user(name: str | None) -> dict[str, Any]:
     """Arguments of `subprocess` that let root run something as somebody else."""
     if name is None or os.geteuid() != 0:
         return {}
@@ -73,10 +74,10 @@ def stop(place: Place, first: signal.Signals, seconds: float = 20) -> None:
     """Ask the server to end, then end it and everything of it that is left."""
     pid = running(place)
     if pid is not None:
-        family = _family(pid)
+        all_of_it = family(pid)
         _signal([pid], first)
         _await_end([pid], seconds)
-        _end(family | _family(pid))
+        _end(all_of_it | family(pid))
     _end(_orphans(place))
     place.pid_file.unlink(missing_ok=True)
 
@@ -85,7 +86,7 @@ def kill(place: Place) -> None:
     """Take the server away between two instructions, as a power cut would."""
     pid = running(place)
     if pid is not None:
-        _end(_family(pid))
+        _end(family(pid))
     _end(_orphans(place))
     place.pid_file.unlink(missing_ok=True)
 
@@ -119,7 +120,7 @@ def _has_ended(fields: list[str]) -> bool:
     return fields[_STATE] == "X" or (fields[_STATE] == "Z" and int(fields[_THREADS]) <= 1)
 
 
-def _family(pid: int) -> set[int]:
+def family(pid: int) -> set[int]:
     """The process, those of its session, and the descendants of all these."""
     everybody = {each: fields for each in _pids() if (fields := _fields(each)) is not None}
     found = {each for each, fields in everybody.items() if int(fields[_SESSION]) == pid}
@@ -139,7 +140,7 @@ def _orphans(place: Place) -> set[int]:
     except (OSError, IndexError):
         return set()
     # The number may be another's by now, who may have a session by it.
-    return set() if is_alive(pid) else _family(pid)
+    return set() if is_alive(pid) else family(pid)
 
 
 def _pids() -> list[int]:

@@ -57,7 +57,7 @@ def test_stopping_what_does_not_run_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.peer("Orthanc")
 @pytest.mark.slow
 def test_orthanc_is_started_once_answers_and_is_stopped(tmp_path: Path) -> None:
-    if services("status", "--quiet").returncode != 0:
+    if services("status", "orthanc", "dcmtk", "--quiet").returncode != 0:
         pytest.skip("Orthanc or DCMTK is not installed: run scripts/services install")
     folder, port = tmp_path / "services", free_port()
     ports = ("--http-port", str(port), "--dicom-port", str(free_port()))
