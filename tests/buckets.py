@@ -1,5 +1,6 @@
 """Buckets on the servers that stand for S3, Azure Blob Storage and Google Cloud Storage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -7,11 +8,13 @@ from uuid import uuid4
 from hilum.adapters.storage.remote.objects import RemoteObjects
 from hilum.adapters.storage.remote.options import (
     Access,
+    AzureAccess,
+    GcsAccess,
     Location,
     RemoteLimits,
     S3Access,
 )
-from scripts.engines.s3 import make_bucket
+from scripts.engines import azure, gcs, s3
 from tests.engines import Endpoint, address
 
 BUCKET = "hilum-tests"
@@ -54,14 +57,49 @@ class Bucket:
 def an_s3_bucket(folder: Path, url: str | None = None) -> Bucket:
     """A prefix on the shared S3 server, or on that at `url`; the secret lies in `folder`."""
     url = url or address("s3")
-    make_bucket(url, BUCKET)
+    s3.make_bucket(url, BUCKET)
     endpoint = Endpoint.of(url)
-    secret = folder / f"secret-{uuid4().hex}"
-    secret.write_text(endpoint.secret + "\n")
     access = S3Access(
         endpoint=endpoint.url,
         region="us-east-1",
         access_key_id=endpoint.key,
-        secret_access_key_file=secret,
+        secret_access_key_file=_secret_file(folder, endpoint.secret),
     )
-    return Bucket(Location("s3", BUCKET, f"{uuid4().hex}/archive"), access, {})
+    return Bucket(Location("s3", BUCKET, _prefix()), access, {})
+
+
+def an_azure_bucket(folder: Path) -> Bucket:
+    """A prefix on the shared server that stands for Azure Blob Storage."""
+    url = address("azure")
+    azure.make_container(url, BUCKET)
+    endpoint = Endpoint.of(url)
+    access = AzureAccess(
+        account=endpoint.key,
+        endpoint=f"{endpoint.url}/{endpoint.key}",
+        account_key_file=_secret_file(folder, endpoint.secret),
+    )
+    return Bucket(Location("az", BUCKET, _prefix()), access, {})
+
+
+def a_gcs_bucket(_folder: Path) -> Bucket:
+    """A prefix on the shared server that stands for Google Cloud Storage."""
+    url = address("gcs")
+    gcs.make_bucket(url, BUCKET)
+    return Bucket(Location("gs", BUCKET, _prefix()), GcsAccess(url, anonymous=True), {})
+
+
+BUCKETS: dict[str, Callable[[Path], Bucket]] = {
+    "s3": an_s3_bucket,
+    "azure": an_azure_bucket,
+    "gcs": a_gcs_bucket,
+}
+
+
+def _prefix() -> str:
+    return f"{uuid4().hex}/archive"
+
+
+def _secret_file(folder: Path, secret: str) -> Path:
+    file = folder / f"secret-{uuid4().hex}"
+    file.write_text(f"{secret}\n")
+    return file

@@ -7,11 +7,11 @@ import pytest
 
 from hilum.adapters.storage.disk import DiskObjects
 from hilum.ports.objects import ObjectStore
-from tests.buckets import an_s3_bucket
+from tests.buckets import BUCKETS
 from tests.twins import MemoryObjects
 
 
-@pytest.fixture(params=["disk", "memory", "s3"])
+@pytest.fixture(params=["disk", "memory", *BUCKETS])
 async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     """Every engine that must keep the promises of `ObjectStore`."""
     match request.param:
@@ -20,6 +20,6 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         case "disk":
             async with DiskObjects(tmp_path, chunk_bytes=4096, reserve_bytes=0) as disk:
                 yield disk
-        case "s3":
-            async with an_s3_bucket(tmp_path).objects() as bucket:
+        case name:
+            async with BUCKETS[name](tmp_path).objects() as bucket:
                 yield bucket

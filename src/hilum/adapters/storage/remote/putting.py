@@ -127,7 +127,7 @@ class Putting:
             if not await self._is_conditional():
                 yield
                 return
-            claim = f"{INCOMING}/{hashlib.sha256(path.encode()).hexdigest()[:40]}.claim"
+            claim = claim_of(path)
             await self._take(claim)
             try:
                 yield
@@ -174,3 +174,8 @@ class Putting:
                     if not self._conditional:
                         _log.warning("object_store_without_conditional_puts")
         return self._conditional
+
+
+def claim_of(path: str) -> str:
+    """Where the writer of a large object at `path` says that it is at work."""
+    return f"{INCOMING}/{hashlib.sha256(path.encode()).hexdigest()[:40]}.claim"
