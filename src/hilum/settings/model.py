@@ -11,6 +11,7 @@ from hilum.settings.archive import (
     SearchSettings,
     StorageSettings,
 )
+from hilum.settings.bus import BusSettings
 from hilum.settings.doors import (
     CorsSettings,
     DimseSettings,
@@ -41,6 +42,7 @@ class Settings(Section):
     search: SearchSettings = SearchSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
     deletion: DeletionSettings = DeletionSettings()
+    bus: BusSettings = BusSettings()
     security: SecuritySettings = SecuritySettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

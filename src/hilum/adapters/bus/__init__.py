@@ -1,0 +1,1 @@
+"""Engines of the bus: in process, Redis Streams, RabbitMQ, Kafka."""
