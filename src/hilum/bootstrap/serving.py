@@ -9,7 +9,7 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
-from hilum.bootstrap.delivery import delivery_check, make_delivery
+from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks
@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
         desk = Desk(
             version=__version__,
             statistics=archive.index,
-            readiness=_readiness(settings, archive, dimse, clock),
+            readiness=_readiness(settings, archive, dimse, clock, DeliveryCheck(delivery)),
             clock=clock,
             started=clock.now(),
             doors=lambda: _addresses(settings, dimse),
@@ -106,7 +106,11 @@ def _http(
 
 
 def _readiness(
-    settings: Settings, archive: Archive, dimse: DimseServer | None, clock: SystemClock
+    settings: Settings,
+    archive: Archive,
+    dimse: DimseServer | None,
+    clock: SystemClock,
+    delivery: Check,
 ) -> Readiness:
     checks: list[Check] = [
         IndexCheck(archive.index),
@@ -118,6 +122,7 @@ def _readiness(
             "Commits what arrives.",
             "The committer has ended: see the log, and restart the server.",
         ),
+        delivery,
     ]
     if dimse is not None:
         listener = dimse

@@ -1,0 +1,144 @@
+"""Delivery over the archive's database, to the sinks that the settings name."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.adapters.storage.layout import place
+from hilum.bootstrap.archive import Archive
+from hilum.bootstrap.sinks import make_sink
+from hilum.delivery.options import Declared, RelayOptions, StableOptions
+from hilum.delivery.service import Delivery, DeliveryOptions, Engines
+from hilum.domain.delivery import EventFilter
+from hilum.domain.identifiers import ObjectKey, PartitionKey
+from hilum.foundation.clock import Clock
+from hilum.ports.delivery import Quiet
+from hilum.ports.delivery_telemetry import DeliveryMeter
+from hilum.ports.readiness import NotReady
+from hilum.ports.sinks import EventSink
+from hilum.settings import Settings, SettingsRejected
+from hilum.settings.delivery import SubscriptionSettings
+
+
+def make_delivery(
+    settings: Settings, archive: Archive, clock: Clock, meter: DeliveryMeter
+) -> Delivery:
+    """What follows the feed of `archive`; open it with `async with`.
+
+    Raises `SettingsRejected` when a subscription names a sink that cannot be made.
+    """
+    index = archive.index
+    engines = Engines(index, index, index.delivery, index.fed, locator(settings))
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    return Delivery(
+        engines,
+        declared(settings),
+        delivery_options(settings, shared=_is_shared(settings)),
+        holder=holder,
+        clock=clock,
+        meter=meter,
+    )
+
+
+def _is_shared(settings: Settings) -> bool:
+    """Whether other processes may serve from the same database; SQLite's file is held by one."""
+    return bool(getattr(settings.database, "url", ""))
+
+
+def declared(settings: Settings) -> list[tuple[Declared, EventSink]]:
+    """Each subscription of the settings, with a sink of its own."""
+    problems = [
+        f"delivery.subscriptions.{each.name}: there is no sink {each.sink!r}; name one of `sinks`."
+        for each in settings.delivery.subscriptions
+        if each.sink not in settings.sinks
+    ]
+    if problems:
+        raise SettingsRejected(problems)
+    return [
+        (_declared(each), make_sink(each.sink, settings))
+        for each in settings.delivery.subscriptions
+    ]
+
+
+def _declared(each: SubscriptionSettings) -> Declared:
+    wanted = EventFilter(
+        types=each.types,
+        partitions=tuple(PartitionKey(number) for number in each.partitions),
+        modalities=each.modalities,
+        sources=each.sources,
+    )
+    return Declared(each.name, each.sink, wanted, from_now=each.start == "now")
+
+
+def quiet(settings: Settings) -> Quiet:
+    """When a study counts as stable."""
+    stable = settings.delivery.stable
+    return Quiet(
+        stable.quiet_seconds,
+        tuple(sorted(stable.quiet_by_modality.items())),
+        stable.source_seconds,
+    )
+
+
+def delivery_options(settings: Settings, *, shared: bool) -> DeliveryOptions:
+    """`shared`: other processes may have the same database open."""
+    chosen = settings.delivery
+    stable = None
+    if chosen.stable.enabled:
+        stable = StableOptions(
+            quiet=quiet(settings),
+            page_entries=chosen.page_entries,
+            poll_seconds=chosen.poll_seconds,
+            note_seconds=chosen.stable.note_seconds,
+            announced_at_once=chosen.stable.at_once,
+        )
+    return DeliveryOptions(
+        relay=RelayOptions(
+            page_entries=chosen.page_entries,
+            batch_events=chosen.batch_events,
+            batch_bytes=chosen.batch_bytes,
+            poll_seconds=chosen.poll_seconds,
+            cursor_seconds=chosen.cursor_seconds,
+            first_pause_seconds=chosen.first_pause_seconds,
+            longest_pause_seconds=chosen.longest_pause_seconds,
+            attempts=chosen.attempts,
+            copy_letters=chosen.copy_dead_letters,
+            copy_bytes=chosen.copy_bytes,
+            listed_instances=chosen.listed_instances,
+        ),
+        stable=stable,
+        drain_seconds=chosen.drain_seconds,
+        demand_sinks=chosen.demand_sinks,
+        lease_seconds=chosen.lease_seconds if shared else None,
+    )
+
+
+def locator(settings: Settings) -> Callable[[ObjectKey], str]:
+    """The URL of an object in the chosen store."""
+    url = settings.storage.url
+    root = url or (Path(settings.data_dir).absolute() / "objects").as_uri()
+
+    def locate(key: ObjectKey) -> str:
+        folders, name = place(key)
+        return "/".join((root, *folders, name))
+
+    return locate
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryCheck:
+    """What readiness says of delivery: a sink that is down is waited for, and shows."""
+
+    delivery: Delivery
+    name: str = "delivery"
+
+    async def __call__(self) -> str:
+        if not self.delivery.alive:
+            message = "A follower of the feed has ended: see the log, and restart the server."
+            raise NotReady(message)
+        down = sorted(name for name, is_down in self.delivery.unavailable.items() if is_down)
+        if down:
+            return f"Waits for the sinks of: {', '.join(down)}. Nothing is lost meanwhile."
+        return f"{len(self.delivery.unavailable)} subscriptions follow the feed."
