@@ -83,6 +83,8 @@ class Claimed:
     """This one included."""
     created: datetime
     force: bool
+    updated: str
+    """What the source had said when all of it was held; empty when it is not."""
     parts: Mapping[str, str]
     """What was held completely after earlier visits: digests of series, by the source's id."""
     reported: str

@@ -12,7 +12,6 @@ from hilum.settings.archive import (
     StorageSettings,
 )
 from hilum.settings.bus import BusSettings
-from hilum.settings.delivery import DeliverySettings
 from hilum.settings.doors import (
     CorsSettings,
     DimseSettings,
@@ -21,6 +20,7 @@ from hilum.settings.doors import (
     StowSettings,
 )
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
+from hilum.settings.orthanc import OrthancSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
 
@@ -36,6 +36,7 @@ class Settings(Section):
     stow: StowSettings = StowSettings()
     dimse: DimseSettings = DimseSettings()
     importing: ImportSettings = ImportSettings()
+    orthanc: OrthancSettings = OrthancSettings()
     dicom: DicomSettings = DicomSettings()
     ingest: IngestSettings = IngestSettings()
     storage: StorageSettings = StorageSettings()
@@ -44,7 +45,6 @@ class Settings(Section):
     retrieve: RetrieveSettings = RetrieveSettings()
     deletion: DeletionSettings = DeletionSettings()
     bus: BusSettings = BusSettings()
-    delivery: DeliverySettings = DeliverySettings()
     security: SecuritySettings = SecuritySettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

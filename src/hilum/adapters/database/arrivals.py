@@ -62,8 +62,8 @@ _DUE: Final = "SELECT key FROM arrival WHERE due <= ? AND source IN ({}) ORDER B
 _CLAIM: Final = """
 UPDATE arrival SET state = 'fetching', worker = ?, due = ?, attempts = attempts + 1, changed = ?
 WHERE key = ? AND due <= ?
-RETURNING key, source, source_id, correlation_id, attempts, created, force, parts, reported,
-  study_instance_uid"""
+RETURNING key, source, source_id, correlation_id, attempts, created, force, updated, parts,
+  reported, study_instance_uid"""
 _RENEW: Final = "UPDATE arrival SET due = ? WHERE key = ? AND worker = ? AND state = 'fetching'"
 _SETTLE: Final = """
 UPDATE arrival SET worker = NULL, state = ?, due = ?, attempts = ?, error = ?,
@@ -205,7 +205,10 @@ def _claim(
 
 
 def _claimed(row: Row) -> Claimed:
-    key, source, source_id, correlation_id, attempts, created, force, parts, reported, study = row
+    (
+        key, source, source_id, correlation_id, attempts, created, force, updated, parts, reported,
+        study,
+    ) = row  # fmt: skip
     return Claimed(
         key=key,
         source=source,
@@ -214,6 +217,7 @@ def _claimed(row: Row) -> Claimed:
         attempts=attempts,
         created=from_microseconds(created),
         force=bool(force),
+        updated=updated,
         parts=orjson.loads(parts),
         reported=reported,
         study=None if study is None else StudyInstanceUID(study),

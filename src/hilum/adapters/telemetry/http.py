@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from hilum.adapters.telemetry.middleware import EndpointMeter
+
 # From a cached search to the retrieve of a large study.
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
@@ -11,6 +13,7 @@ class PrometheusHttpMeter:
 
     def __init__(self, registry: CollectorRegistry, limits: Counter) -> None:
         self._limits = limits
+        self._endpoints = EndpointMeter(registry)
         self._requests = Counter(
             "hilum_http_requests",
             "HTTP requests by template of the route, method and status (499: the client left).",
@@ -50,6 +53,7 @@ class PrometheusHttpMeter:
         self._seconds.labels(route, method).observe(seconds)
         self._received.inc(bytes_in)
         self._sent.inc(bytes_out)
+        self._endpoints.ended(route, method, status, seconds)
 
     def limited(self, limit: str) -> None:
         self._limits.labels(limit).inc()

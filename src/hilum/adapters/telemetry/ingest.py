@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from hilum.adapters.telemetry.middleware import UploadMeter
 from hilum.domain.instances import Disposition
 from hilum.domain.origins import Door
 from hilum.ports.telemetry import Stage
@@ -14,8 +15,9 @@ _BYTES = (1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 26
 class PrometheusIngestMeter:
     """`IngestMeter`."""
 
-    def __init__(self, registry: CollectorRegistry, limits: Counter) -> None:
+    def __init__(self, registry: CollectorRegistry, limits: Counter, uploads: UploadMeter) -> None:
         self._limits = limits
+        self._uploads = uploads
         self._outcomes = Counter(
             "hilum_ingest_instances",
             "Instances that arrived, by door and by what became of them.",
@@ -58,10 +60,13 @@ class PrometheusIngestMeter:
 
     def stage(self, stage: Stage, seconds: float) -> None:
         self._stages.labels(stage.value).observe(seconds)
+        if stage is Stage.WRITE:
+            self._uploads.wrote(seconds)
 
     def outcome(self, door: Door, disposition: Disposition, size_bytes: int) -> None:
         self._outcomes.labels(door.value, disposition.value).inc()
         self._bytes.labels(door.value).inc(size_bytes)
+        self._uploads.ended(disposition)
 
     def limit_hit(self, limit: str) -> None:
         self._limits.labels(limit).inc()

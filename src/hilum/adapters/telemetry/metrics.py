@@ -16,10 +16,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from hilum.adapters.telemetry.delivery import PrometheusDeliveryMeter
 from hilum.adapters.telemetry.dimse import PrometheusDimseMeter
 from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpMeter
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
+from hilum.adapters.telemetry.middleware import PrometheusIngestionMeter, UploadMeter
 from hilum.domain.records import ArchiveCounts
 
 _OBSERVED: Final = {
@@ -40,7 +40,8 @@ class Metrics:
 
     media_type: Final = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, backend: str = "local") -> None:
+        """`backend` is the kind of object store: local, s3, gcs, azure."""
         # They would double every counter by a series that nothing reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=True)
@@ -62,9 +63,11 @@ class Metrics:
         build.labels(version).set(1)
         self.http = PrometheusHttpMeter(self.registry, limits)
         self.access = PrometheusAccessMeter(self.registry)
-        self.ingest = PrometheusIngestMeter(self.registry, limits)
+        self.ingest = PrometheusIngestMeter(
+            self.registry, limits, UploadMeter(self.registry, backend)
+        )
+        self.ingestion = PrometheusIngestionMeter(self.registry)
         self.dimse = PrometheusDimseMeter(self.registry)
-        self.delivery = PrometheusDeliveryMeter(self.registry)
         self._held = {
             name: Gauge(f"hilum_{name}", text, registry=self.registry)
             for name, text in _HELD.items()
