@@ -147,9 +147,7 @@ def test_what_is_no_database_is_told(path: Path) -> None:
             ask(url_of(path))
 
 
-@pytest.mark.parametrize(
-    "url", ["sqlite://", "postgresql://host/db", "no url", "sqlite:///:memory:"]
-)
+@pytest.mark.parametrize("url", ["sqlite://", "mysql://host/db", "no url", "sqlite:///:memory:"])
 def test_urls_that_name_no_engine_are_refused_with_what_is_offered(url: str) -> None:
     with pytest.raises(ValueError, match="sqlite:///"):
         migrate(url)

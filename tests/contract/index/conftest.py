@@ -1,17 +1,18 @@
 """One index per test, over every engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from hilum.adapters.database.sql_index import SqlIndex
-from tests.contract.index.engines import ENGINES, Engine, make_engine
+from tests.contract.index.engines import ENGINES, Engine, engine_of
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    return make_engine(request.param, tmp_path)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with engine_of(request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

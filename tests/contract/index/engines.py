@@ -1,30 +1,51 @@
-"""The engines that the contract holds for: SQLite in a file; PostgreSQL will join here."""
+"""The engines that the contract holds for: SQLite in a file, PostgreSQL in a database of its own.
 
+A PostgreSQL test gets a database copied from one that was migrated once.
+"""
+
+import atexit
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, LiteralString, cast
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import psycopg
+
+from hilum.adapters.database.connections import Dialect
+from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.schema import migrate
 from hilum.adapters.database.sql_index import SqlIndex
+from tests.engines import address
 
-ENGINES = ("sqlite",)
+ENGINES = ("sqlite", "postgres")
 
 
 @dataclass(frozen=True)
 class Engine:
     """A database of its own for one test, and a way to look at it behind the index's back."""
 
+    kind: str
     url: str
     path: Path
+
+    @property
+    def dialect(self) -> Dialect:
+        return dialect_for(self.url)
 
     def open(self, **options: Any) -> SqlIndex:
         return SqlIndex(self.url, **options)
 
     def execute(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one statement and commit it, foreign keys off."""
+        """Run one statement and commit it; on SQLite foreign keys are off."""
+        if self.kind == "postgres":
+            return _execute(self.url, sql, *parameters)
         connection = sqlite3.connect(self.path)
         try:
             with connection:
@@ -33,11 +54,21 @@ class Engine:
             connection.close()
 
 
+@contextmanager
+def engine_of(kind: str, folder: Path) -> Iterator[Engine]:
+    if kind == "sqlite":
+        yield make_engine(kind, folder)
+        return
+    with postgres_database(_template()) as url:
+        yield Engine(kind, url, folder)
+
+
 def make_engine(kind: str, folder: Path) -> Engine:
+    """SQLite's engine, which leaves nothing but files."""
     assert kind == "sqlite"
     path = folder / "index.sqlite"
     path.write_bytes(_migrated())
-    return Engine(f"sqlite:///{path}", path)
+    return Engine(kind, f"sqlite:///{path}", path)
 
 
 @cache
@@ -47,3 +78,40 @@ def _migrated() -> bytes:
         path = Path(folder) / "index.sqlite"
         migrate(f"sqlite:///{path}")
         return path.read_bytes()
+
+
+def server() -> str:
+    """URL of the server's own database; `HILUM_TEST_POSTGRES` names another server."""
+    return os.environ.get("HILUM_TEST_POSTGRES") or address("postgres")
+
+
+def url_of(name: str) -> str:
+    return urlsplit(server())._replace(path=f"/{name}").geturl()
+
+
+@contextmanager
+def postgres_database(template: str = "template1") -> Iterator[str]:
+    """A database that is dropped afterwards; its URL."""
+    name = f"hilum_{uuid4().hex}"
+    _execute(server(), f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield url_of(name)
+    finally:
+        _execute(server(), f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def _template() -> str:
+    """A migrated database, made once by each process of tests."""
+    name = f"hilum_template_{uuid4().hex}"
+    _execute(server(), f'CREATE DATABASE "{name}"')
+    atexit.register(_execute, server(), f'DROP DATABASE IF EXISTS "{name}"')
+    migrate(url_of(name))
+    return name
+
+
+def _execute(url: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET search_path TO hilum")
+        cursor = connection.execute(cast(LiteralString, sql), parameters or None)
+        return cursor.fetchall() if cursor.description else []

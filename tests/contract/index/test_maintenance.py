@@ -89,20 +89,11 @@ DAMAGES = {
         "UPDATE partition SET number_of_instances = 0",
         ProblemKind.WRONG_AGGREGATE,
     ),
-    "a counter": (
-        "UPDATE counter SET value = 0 WHERE name = 'instance'",
-        ProblemKind.WRONG_AGGREGATE,
-    ),
     "an empty series": (
         "INSERT INTO series SELECT 99, partition_key, study_key, '9.9' "
         + ", NULL" * 13
-        + ", 0, 0, 0, 0, 0, 0, NULL, X'7B7D' FROM series WHERE key = 1",
+        + ", 0, 0, 0, 0, 0, 0, NULL, attributes FROM series WHERE key = 1",
         ProblemKind.EMPTY_PARENT,
-    ),
-    "a name": ("DELETE FROM study_name WHERE rowid = 1", ProblemKind.WRONG_NAMES),
-    "another name": (
-        "UPDATE study_name SET PatientName = 'roe' WHERE rowid = 1",
-        ProblemKind.WRONG_NAMES,
     ),
     "a patient": (
         "INSERT INTO patient VALUES (99, 1, 'nobody', '', NULL, 0)",
@@ -115,10 +106,43 @@ DAMAGES = {
 }
 
 
+OF_ONE_ENGINE = {
+    "a counter": (
+        "sqlite",
+        "UPDATE counter SET value = 0 WHERE name = 'instance'",
+        ProblemKind.WRONG_AGGREGATE,
+    ),
+    "a sequence": (
+        "postgres",
+        "SELECT setval('number_instance', 1)",
+        ProblemKind.WRONG_AGGREGATE,
+    ),
+    "a name": ("sqlite", "DELETE FROM study_name WHERE rowid = 1", ProblemKind.WRONG_NAMES),
+    "another name": (
+        "sqlite",
+        "UPDATE study_name SET PatientName = 'roe' WHERE rowid = 1",
+        ProblemKind.WRONG_NAMES,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "damage", "kind"), OF_ONE_ENGINE.values(), ids=OF_ONE_ENGINE, indirect=["engine"]
+)
+async def test_damage_that_one_engine_can_have_is_found_and_mended(
+    index: SqlIndex, engine: Engine, damage: str, kind: ProblemKind
+) -> None:
+    await find_and_mend(index, engine, damage, kind)
+
+
 @pytest.mark.parametrize(("damage", "kind"), DAMAGES.values(), ids=DAMAGES)
 async def test_damage_that_rows_can_tell_is_found_and_mended(
     index: SqlIndex, engine: Engine, damage: str, kind: ProblemKind
 ) -> None:
+    await find_and_mend(index, engine, damage, kind)
+
+
+async def find_and_mend(index: SqlIndex, engine: Engine, damage: str, kind: ProblemKind) -> None:
     await fill(index)
     engine.execute(damage)
 

@@ -197,7 +197,7 @@ def test_questions_by_uid_walk_no_table(planned: Planned, level: Level) -> None:
         read_instances(connection, here, 0, 10)
         read_metadata(connection, here, 0, 10)
         read_metadata_of(connection, [1, 2, 3])
-        read_referenced(connection, [key])
+        read_referenced(connection, planned.dialect, [key])
         read_feed(connection, 10, 10)
         read_due(connection, 10, 10)
 

@@ -26,7 +26,7 @@ from hilum.domain.queries import (
     Query,
     Words,
 )
-from tests.contract.index.engines import ENGINES, Engine, make_engine
+from tests.contract.index.engines import ENGINES, Engine, engine_of
 from tests.contract.index.kept import a_kept, folded, read_json, uids
 
 PATHS = ("0008103200080100", "0008103200080102")
@@ -227,8 +227,11 @@ class Bench:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return make_engine(request.param, tmp_path_factory.mktemp("agrees"))
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    with engine_of(request.param, tmp_path_factory.mktemp("agrees")) as made:
+        yield made
 
 
 EFFORTS = {

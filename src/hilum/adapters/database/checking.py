@@ -8,17 +8,20 @@ from hilum.adapters.database.connections import Connection, Dialect
 from hilum.domain.maintenance import IndexProblem, ProblemKind
 
 WRONG_SERIES: Final = (
-    "SELECT e.key FROM series e WHERE (e.number_of_instances, e.size_bytes) IS NOT "
-    "(SELECT count(*), coalesce(sum(v.size_bytes), 0) FROM instance i LEFT JOIN instance_version v "
-    "ON v.version = i.version WHERE i.series_key = e.key) "
+    "SELECT e.key FROM series e WHERE NOT EXISTS (SELECT 1 FROM "
+    "(SELECT count(*) AS instances, coalesce(sum(v.size_bytes), 0) AS size FROM instance i "
+    "LEFT JOIN instance_version v ON v.version = i.version WHERE i.series_key = e.key) AS found "
+    "WHERE (found.instances, found.size) = (e.number_of_instances, e.size_bytes)) "
     "OR NOT EXISTS (SELECT 1 FROM instance i WHERE i.key = e.newest_instance_key "
     "AND i.series_key = e.key) "
     "OR e.newest_version < (SELECT max(i.version) FROM instance i WHERE i.series_key = e.key)"
 )
 WRONG_STUDIES: Final = (
-    "SELECT s.key FROM study s WHERE (s.number_of_series, s.number_of_instances, s.size_bytes) "
-    "IS NOT (SELECT count(*), coalesce(sum(e.number_of_instances), 0), "
-    "coalesce(sum(e.size_bytes), 0) FROM series e WHERE e.study_key = s.key) "
+    "SELECT s.key FROM study s WHERE NOT EXISTS (SELECT 1 FROM "
+    "(SELECT count(*) AS series, coalesce(sum(e.number_of_instances), 0) AS instances, "
+    "coalesce(sum(e.size_bytes), 0) AS size FROM series e WHERE e.study_key = s.key) AS found "
+    "WHERE (found.series, found.instances, found.size) = "
+    "(s.number_of_series, s.number_of_instances, s.size_bytes)) "
     "OR NOT EXISTS (SELECT 1 FROM instance i WHERE i.key = s.newest_instance_key "
     "AND i.study_key = s.key) "
     "OR s.newest_version < (SELECT max(i.version) FROM instance i WHERE i.study_key = s.key)"
@@ -34,10 +37,12 @@ WRONG_MODALITIES: Final = (
     'EXCEPT SELECT e."Modality" FROM series e WHERE e.study_key = s.key)'
 )
 WRONG_PARTITIONS: Final = (
-    "SELECT p.key FROM partition p WHERE (p.number_of_studies, p.number_of_series, "
-    "p.number_of_instances, p.size_bytes) IS NOT (SELECT count(*), "
-    "coalesce(sum(s.number_of_series), 0), coalesce(sum(s.number_of_instances), 0), "
-    "coalesce(sum(s.size_bytes), 0) FROM study s WHERE s.partition_key = p.key)"
+    "SELECT p.key FROM partition p WHERE NOT EXISTS (SELECT 1 FROM (SELECT count(*) AS studies, "
+    "coalesce(sum(s.number_of_series), 0) AS series, "
+    "coalesce(sum(s.number_of_instances), 0) AS instances, coalesce(sum(s.size_bytes), 0) AS size "
+    "FROM study s WHERE s.partition_key = p.key) AS found "
+    "WHERE (found.studies, found.series, found.instances, found.size) = "
+    "(p.number_of_studies, p.number_of_series, p.number_of_instances, p.size_bytes))"
 )
 EMPTY_SERIES: Final = (
     "SELECT e.key FROM series e WHERE NOT EXISTS "
@@ -67,7 +72,7 @@ ORPHANED_DESCRIPTIONS: Final = (
     "(SELECT 1 FROM instance i WHERE i.key = d.instance_key)"
 )
 LOW_COUNTERS: Final = (
-    "SELECT c.name FROM counter c WHERE c.value < CASE c.name "
+    "SELECT c.name FROM ({numbers}) AS c WHERE c.value < CASE c.name "
     "WHEN 'version' THEN (SELECT coalesce(max(version), 0) FROM instance_version) "
     "WHEN 'study' THEN (SELECT coalesce(max(key), 0) FROM study) "
     "WHEN 'series' THEN (SELECT coalesce(max(key), 0) FROM series) "
@@ -122,7 +127,8 @@ _CHECKS: Final = (
 
 def find_problems(connection: Connection, dialect: Dialect) -> list[IndexProblem]:
     """Run all checks in one transaction, so that what is committed meanwhile does not show."""
-    connection.execute("BEGIN")
+    connection.execute(dialect.begin_reading)
+    dialect.expect_walks(connection)
     try:
         damage = [
             IndexProblem(ProblemKind.DAMAGED_FILE, text) for text in dialect.damage(connection)
@@ -134,7 +140,7 @@ def find_problems(connection: Connection, dialect: Dialect) -> list[IndexProblem
 
 def _compare(connection: Connection, dialect: Dialect) -> Iterator[IndexProblem]:
     for check in _CHECKS:
-        sql = check.sql if check.sql is not WRONG_MODALITIES else wrong_modalities(dialect)
+        sql = _of_dialect(check.sql, dialect)
         rows, example = connection.execute(
             f"WITH wrong (which) AS ({sql}) SELECT count(*), min(which) FROM wrong"
         ).fetchone()
@@ -143,6 +149,17 @@ def _compare(connection: Connection, dialect: Dialect) -> Iterator[IndexProblem]
     names = dialect.wrong_names(connection)
     if names:
         yield IndexProblem(ProblemKind.WRONG_NAMES, "names of studies are indexed wrongly", names)
+
+
+def _of_dialect(sql: str, dialect: Dialect) -> str:
+    if sql is WRONG_MODALITIES:
+        return wrong_modalities(dialect)
+    return low_counters(dialect) if sql is LOW_COUNTERS else sql
+
+
+def low_counters(dialect: Dialect) -> str:
+    """A query for the names of what gave out numbers it does not know of."""
+    return LOW_COUNTERS.format(numbers=dialect.numbers)
 
 
 def wrong_modalities(dialect: Dialect) -> str:

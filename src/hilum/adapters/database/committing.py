@@ -7,7 +7,6 @@ decided in order, in memory; what was decided is written set by set (`levels`, `
 from collections.abc import Sequence
 
 from hilum.adapters.database.connections import Connection, Dialect
-from hilum.adapters.database.counters import draw, raise_to
 from hilum.adapters.database.finding import Finder
 from hilum.adapters.database.levels import LevelWriter
 from hilum.adapters.database.merging import MergedLevel
@@ -65,6 +64,7 @@ class Batch:
 
     def __init__(self, connection: Connection, dialect: Dialect, now: int) -> None:
         self._connection = connection
+        self._dialect = dialect
         self._finder = Finder(connection, dialect)
         self._levels = LevelWriter(connection, dialect, now, self._fresh_version)
         self._writes = Writes(now)
@@ -75,7 +75,11 @@ class Batch:
         self._added: dict[int, list[int]] = {}
 
     def commit(self, batch: Sequence[Kept]) -> list[Committed]:
-        raise_to(self._connection, "version", max(item.version for item in batch))
+        self._dialect.lock_studies(
+            self._connection, {(item.partition, item.description.uids.study) for item in batch}
+        )
+        highest = max(item.version for item in batch)
+        self._dialect.raise_to(self._connection, "version", highest)
         self._load_studies(batch)
         self._load_series(batch)
         self._load_instances(batch)
@@ -87,7 +91,7 @@ class Batch:
         return decided
 
     def _fresh_version(self) -> int:
-        return draw(self._connection, "version", 1)[0]
+        return self._dialect.draw(self._connection, "version", 1)[0]
 
     def _load_studies(self, batch: Sequence[Kept]) -> None:
         wanted = dict.fromkeys((item.partition, item.description.uids.study) for item in batch)
@@ -139,8 +143,8 @@ class Batch:
         keys = self._draw("instance", missing)
         self._new_instances = dict(zip(missing, keys, strict=True))
 
-    def _draw(self, name: str, missing: Sequence[object]) -> range:
-        return draw(self._connection, name, len(missing)) if missing else range(0)
+    def _draw(self, name: str, missing: Sequence[object]) -> Sequence[int]:
+        return self._dialect.draw(self._connection, name, len(missing)) if missing else ()
 
     def _decide(self, item: Kept) -> Committed:
         described = item.description

@@ -25,8 +25,8 @@ from hilum.domain.queries import (
 )
 
 ALIASES: Final = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
-TRUE: Final[Sql] = ("1", ())
-FALSE: Final[Sql] = ("0", ())
+TRUE: Final[Sql] = ("TRUE", ())
+FALSE: Final[Sql] = ("FALSE", ())
 _DATE_LENGTH: Final = 8
 
 

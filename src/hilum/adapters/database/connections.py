@@ -1,9 +1,12 @@
 """What the statements of this package ask of a database, whichever it is."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from sqlalchemy import Connection as CoreConnection
+from sqlalchemy import Engine
 
 from hilum.domain.errors import HilumError
 
@@ -47,6 +50,13 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Streaming(Protocol):
+    """A connection whose cursors hold whole answers, and that can hand out rows one by one."""
+
+    def stream(self, sql: str, parameters: Sequence[Any], /) -> Generator[Row, None, None]: ...
+
+
 class Deadline:
     """When the work on a connection has had its time (`time.monotonic`); None is never."""
 
@@ -67,6 +77,24 @@ class Dialect(Protocol):
         """Opens a transaction that will write, so that it can be refused at once."""
         ...
 
+    @property
+    def begin_reading(self) -> str:
+        """Opens a transaction whose questions all see the same state."""
+        ...
+
+    @property
+    def occupies(self) -> bool:
+        """Whether a writing connection keeps out who wants the archive alone, and is kept out."""
+        ...
+
+    @property
+    def numbers(self) -> str:
+        """A query for `name` and `value`: the largest number given out so far, by what is counted.
+
+        A query in parentheses may stand wherever a table may.
+        """
+        ...
+
     def connect_writer(self) -> Connection: ...
 
     def connect_reader(self, deadline: Deadline) -> Connection:
@@ -79,6 +107,46 @@ class Dialect(Protocol):
 
     def is_data_error(self, error: Exception) -> bool:
         """Whether a statement failed for the values it was given."""
+        ...
+
+    def is_passing(self, error: Exception) -> bool:
+        """Whether the same transaction may succeed at once when it is tried again."""
+        ...
+
+    def is_stale(self, connection: Connection) -> bool:
+        """Whether a connection that lay idle has gone meanwhile, as far as it knows."""
+        ...
+
+    def lock_studies(self, connection: Connection, studies: Iterable[tuple[int, str]]) -> None:
+        """Let nobody else change these studies (partition, UID) until the transaction ends."""
+        ...
+
+    def await_changes(self, connection: Connection, studies: Iterable[tuple[int, str]]) -> None:
+        """Wait for the transactions that are changing these studies now, however they end."""
+        ...
+
+    def lock_all(self, connection: Connection) -> None:
+        """Let nobody else change any study until the transaction ends."""
+        ...
+
+    def lock_patients(self, connection: Connection, keys: Sequence[int]) -> None:
+        """Let nobody else begin or cease to use these patients until the transaction ends."""
+        ...
+
+    def draw(self, connection: Connection, name: str, count: int) -> Sequence[int]:
+        """Take `count` numbers, each larger than all that were taken before."""
+        ...
+
+    def draw_run(self, connection: Connection, name: str, count: int) -> range:
+        """The same, and consecutive."""
+        ...
+
+    def raise_to(self, connection: Connection, name: str, value: int) -> None:
+        """Give out no number up to `value` from now on."""
+        ...
+
+    def expect_walks(self, connection: Connection) -> None:
+        """The open transaction is going to look at whole tables."""
         ...
 
     def rest(self, connection: Connection) -> None:
@@ -133,4 +201,20 @@ class Dialect(Protocol):
 
     def damage(self, connection: Connection) -> Sequence[str]:
         """What the database finds wrong with its own files."""
+        ...
+
+    def exists(self) -> bool:
+        """False when there is no database to look at."""
+        ...
+
+    def core_engine(self) -> Engine:
+        """For migrations: one transaction is one `begin()`."""
+        ...
+
+    def prepare_migration(self, connection: CoreConnection) -> None:
+        """Wait for others who migrate, and make what the tables will lie in."""
+        ...
+
+    def demand_nobody_else(self, connection: CoreConnection) -> None:
+        """Keep others out until the transaction ends; `DataFolderInUse` when there are any."""
         ...

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hilum.adapters.database.connections import Connection, Dialect
-from hilum.adapters.database.counters import draw
 from hilum.adapters.database.modalities import settle_modalities
 from hilum.adapters.database.patients import drop_unused_patients
 from hilum.adapters.database.reading import place
@@ -50,10 +49,10 @@ _FORGET: Final = (
     "DELETE FROM sequence_item WHERE level = 3 AND owner_key IN "
     "(SELECT i.key FROM instance i WHERE {})",
     "DELETE FROM instance_version WHERE instance_key IN (SELECT i.key FROM instance i WHERE {})",
-    "DELETE FROM instance AS i WHERE {}",
 )
+_DROP_INSTANCES: Final = "DELETE FROM instance AS i WHERE {}"
 _EMPTY_SERIES: Final = (
-    "SELECT e.key FROM series e WHERE e.study_key = ? AND (? IS NULL OR e.key = ?) "
+    "SELECT e.key FROM series e WHERE e.study_key = ? AND e.key = coalesce(?, e.key) "
     "AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.series_key = e.key)"
 )
 _FORGET_ITEMS: Final = "DELETE FROM sequence_item WHERE level = ? AND owner_key = ?"
@@ -82,6 +81,7 @@ def delete_scope(
     connection: Connection, dialect: Dialect, scope: Scope, origin: Origin, now: int
 ) -> int:
     """Delete what the scope holds inside the open transaction; how many instances went."""
+    dialect.lock_studies(connection, [(scope.partition, scope.study)])
     depth, parameters = place(scope)
     found = connection.execute(_FIND[depth], parameters).fetchone()
     if found is None:
@@ -90,25 +90,28 @@ def delete_scope(
     gone, key = _GONE[depth], (study_key, series_key, instance_key)[depth]
     instances, size_bytes = connection.execute(_COUNT + gone, (key,)).fetchone()
     kind, correlation = FeedKind.DELETED.value, origin.correlation_id
-    connection.execute(_ANNOUNCE.format(gone), (now, kind, correlation, key))
+    dialect.lock_patients(connection, [] if patient is None else [patient])
     connection.execute(_QUEUE.format(gone), (now, now, key))
     for sql in _FORGET:
         connection.execute(sql.format(gone), (key,))
+    # Announced late, since others cannot announce anything until this transaction has ended.
+    connection.execute(_ANNOUNCE.format(gone), (now, kind, correlation, key))
+    connection.execute(_DROP_INSTANCES.format(gone), (key,))
     series = _drop_empty_series(connection, study_key, series_key)
     if series_key is not None and not series:
-        connection.execute(SETTLE_SERIES, (_fresh_version(connection), now, series_key))
+        connection.execute(SETTLE_SERIES, (_fresh_version(connection, dialect), now, series_key))
     studies = _settle_study(connection, dialect, study_key, patient, now)
     counts = (studies, series, instances, size_bytes, scope.partition)
     connection.execute(_COUNT_PARTITION, counts)
     return int(instances)
 
 
-def _fresh_version(connection: Connection) -> int:
-    return draw(connection, "version", 1)[0]
+def _fresh_version(connection: Connection, dialect: Dialect) -> int:
+    return dialect.draw(connection, "version", 1)[0]
 
 
 def _drop_empty_series(connection: Connection, study_key: int, series_key: int | None) -> int:
-    found = connection.execute(_EMPTY_SERIES, (study_key, series_key, series_key)).fetchall()
+    found = connection.execute(_EMPTY_SERIES, (study_key, series_key)).fetchall()
     connection.executemany(_FORGET_ITEMS, [(int(Level.SERIES), key) for (key,) in found])
     connection.executemany("DELETE FROM series WHERE key = ?", found)
     return len(found)
@@ -120,7 +123,7 @@ def _settle_study(
     """Make the study's row agree with what is left; 1 when nothing is and the row went too."""
     if connection.execute("SELECT 1 FROM series WHERE study_key = ?", (study_key,)).fetchone():
         modalities = settle_modalities(connection, study_key)
-        settled = (_fresh_version(connection), now, modalities, study_key)
+        settled = (_fresh_version(connection, dialect), now, modalities, study_key)
         connection.execute(SETTLE_STUDY, settled)
         return 0
     connection.execute("DELETE FROM study_modality WHERE study_key = ?", (study_key,))

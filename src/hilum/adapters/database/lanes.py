@@ -9,6 +9,7 @@ for any more is not asked.
 import asyncio
 import math
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from hilum.domain.errors import ArchiveUnavailable, HilumError, QueryTooCostly, 
 T = TypeVar("T")
 
 _IDLE_SECONDS: Final = 0.5
+_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
+"""Longest waits before a transaction is tried again whose like another process was just doing."""
 
 
 @dataclass(slots=True)
@@ -161,6 +164,8 @@ class Worker:
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         try:
+            if self._connection is not None and self._dialect.is_stale(self._connection):
+                self._disconnect()
             if self._connection is None:
                 self._connection = self._connect()
             return self._attempt(self._connection, work)
@@ -230,6 +235,16 @@ class Writer(Worker):
                 self._disconnect()
 
     def _attempt(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        for pause in _PAUSES:
+            try:
+                return self._transact(connection, work)
+            except Exception as error:
+                if self._connection is None or not self._dialect.is_passing(error):
+                    raise
+                time.sleep(random.uniform(0, pause))  # noqa: S311 (no secret)
+        return self._transact(connection, work)
+
+    def _transact(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         connection.execute(self._dialect.begin)
         self._rested = False
         try:

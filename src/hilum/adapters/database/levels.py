@@ -10,7 +10,7 @@ from hilum.adapters.database.modalities import (
     first_modalities,
     settle_modalities,
 )
-from hilum.adapters.database.patients import drop_unused_patients, patient_key
+from hilum.adapters.database.patients import drop_unused_patients, patient_key, patient_of
 from hilum.adapters.database.statements import insert_into, update_of
 from hilum.adapters.database.states import (
     SERIES_KEYWORDS,
@@ -68,7 +68,7 @@ class LevelWriter:
         created = [state for state in studies if state.row.created]
         held = [state for state in studies if not state.row.created and state.row.touched]
         former = [each.patient_key for each in held if each.patient_changed and each.patient_key]
-        for state in (*created, *held):
+        for state in sorted((*created, *held), key=patient_of):
             if state.row.created or state.patient_changed:
                 state.patient_key = patient_key(
                     self._connection, state.partition, state.row.attributes, self._now
@@ -77,6 +77,7 @@ class LevelWriter:
         self._write_series([state for state in series_states if state.row.touched])
         self._update_studies(held)
         self._write_items(studies, series_states)
+        self._dialect.lock_patients(self._connection, former)
         drop_unused_patients(self._connection, former)
 
     def _insert_studies(

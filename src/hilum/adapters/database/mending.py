@@ -5,7 +5,6 @@ from typing import Final
 from hilum.adapters.database.checking import (
     EMPTY_SERIES,
     EMPTY_STUDIES,
-    LOW_COUNTERS,
     ORPHANED_DESCRIPTIONS,
     ORPHANED_ITEMS,
     ORPHANED_VERSIONS,
@@ -13,10 +12,10 @@ from hilum.adapters.database.checking import (
     WRONG_PARTITIONS,
     WRONG_SERIES,
     WRONG_STUDIES,
+    low_counters,
     wrong_modalities,
 )
 from hilum.adapters.database.connections import Connection, Dialect
-from hilum.adapters.database.counters import draw
 from hilum.adapters.database.deleting import SETTLE_SERIES, SETTLE_STUDY
 from hilum.adapters.database.modalities import settle_modalities
 
@@ -59,21 +58,24 @@ _EVERYTHING: Final = (
 
 def recount(connection: Connection, dialect: Dialect, now: int) -> int:
     """Mend inside the open transaction; how many rows were changed or removed."""
+    dialect.lock_all(connection)
+    dialect.expect_walks(connection)
     changed = _forget(connection, ORPHANED_ITEMS, ("DELETE FROM sequence_item WHERE key = ?",))
     changed += _forget(connection, ORPHANED_DESCRIPTIONS, _FORGET_DESCRIPTION)
     changed += _forget(connection, ORPHANED_VERSIONS, _FORGET_VERSION)
     changed += _forget(connection, EMPTY_SERIES, _FORGET_SERIES)
     changed += _forget(connection, EMPTY_STUDIES, _FORGET_STUDY)
-    changed += _settle_series(connection, now)
+    changed += _settle_series(connection, dialect, now)
     changed += _settle_studies(connection, dialect, now)
     changed += _forget(connection, UNUSED_PATIENTS, ("DELETE FROM patient WHERE key = ?",))
     changed += _forget(connection, WRONG_PARTITIONS, (_SETTLE_PARTITION,))
-    changed += _raise_counters(connection)
+    changed += _raise_counters(connection, dialect)
     return changed + dialect.rebuild_names(connection)
 
 
 def wipe(connection: Connection, dialect: Dialect) -> None:
     """Empty the archive's tables inside the open transaction; numbers given out stay given out."""
+    dialect.lock_all(connection)
     for table in _EVERYTHING:
         connection.execute(f"DELETE FROM {table}")
     connection.execute(
@@ -91,10 +93,10 @@ def _forget(connection: Connection, which: str, statements: tuple[str, ...]) -> 
     return len(found)
 
 
-def _settle_series(connection: Connection, now: int) -> int:
+def _settle_series(connection: Connection, dialect: Dialect, now: int) -> int:
     found = connection.execute(WRONG_SERIES).fetchall()
     if found:
-        version = draw(connection, "version", 1)[0]
+        version = dialect.draw(connection, "version", 1)[0]
         connection.executemany(SETTLE_SERIES, [(version, now, key) for (key,) in found])
     return len(found)
 
@@ -103,14 +105,14 @@ def _settle_studies(connection: Connection, dialect: Dialect, now: int) -> int:
     modalities = wrong_modalities(dialect)
     found = connection.execute(f"{WRONG_STUDIES} UNION {modalities}").fetchall()
     if found:
-        version = draw(connection, "version", 1)[0]
+        version = dialect.draw(connection, "version", 1)[0]
         rows = [(version, now, settle_modalities(connection, key), key) for (key,) in found]
         connection.executemany(SETTLE_STUDY, rows)
     return len(found)
 
 
-def _raise_counters(connection: Connection) -> int:
-    found = connection.execute(LOW_COUNTERS).fetchall()
+def _raise_counters(connection: Connection, dialect: Dialect) -> int:
+    found = connection.execute(low_counters(dialect)).fetchall()
     for (name,) in found:
-        connection.execute(f"UPDATE counter SET value = ({_HIGHEST[name]}) WHERE name = ?", (name,))
+        dialect.raise_to(connection, name, connection.execute(_HIGHEST[name]).fetchone()[0])
     return len(found)

@@ -5,6 +5,7 @@ from typing import Final
 
 from hilum.adapters.database.connections import Connection
 from hilum.adapters.database.merging import ISSUER_OF_PATIENT_ID, PATIENT_ID, first_text
+from hilum.adapters.database.states import StudyState
 
 _FIND: Final = (
     "SELECT key FROM patient WHERE partition_key = ? AND patient_id = ? "
@@ -12,7 +13,8 @@ _FIND: Final = (
 )
 _ADD: Final = (
     "INSERT INTO patient (partition_key, patient_id, issuer_of_patient_id, created) "
-    "VALUES (?, ?, ?, ?) RETURNING key"
+    "VALUES (?, ?, ?, ?) ON CONFLICT (partition_key, patient_id, issuer_of_patient_id) "
+    "DO UPDATE SET patient_id = excluded.patient_id RETURNING key"
 )
 _DROP: Final = (
     "DELETE FROM patient WHERE key = ? AND merged_into_key IS NULL "
@@ -31,6 +33,11 @@ def patient_key(connection: Connection, partition: int, attributes: bytes, now: 
     if row is None:
         row = connection.execute(_ADD, (*named, now)).fetchone()
     return int(row[0])
+
+
+def patient_of(state: StudyState) -> tuple[int, str]:
+    """Where a study stands when patients are added in an order that all processes keep."""
+    return state.partition, str(state.row.values.get("PatientID"))
 
 
 def drop_unused_patients(connection: Connection, keys: Collection[int]) -> None:

@@ -1,10 +1,11 @@
 """Questions by UID: each is one statement that goes down the unique indexes."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from struct import unpack
 from typing import Any, Final
 
-from hilum.adapters.database.connections import Connection, Cursor
+from hilum.adapters.database.connections import Connection, Dialect, Row, Sql, Streaming
 from hilum.adapters.database.statements import chunks, marks, padded
 from hilum.adapters.database.times import from_microseconds
 from hilum.domain.identifiers import (
@@ -96,9 +97,9 @@ def read_metadata(
     connection: Connection, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
 ) -> list[MetadataRecord]:
     depth, parameters = place(scope)
-    cursor = connection.execute(_DESCRIPTIONS[depth], [*parameters, after, limit])
     found: list[MetadataRecord] = []
-    _fetch_metadata(cursor, found, limit_bytes)
+    asked = (_DESCRIPTIONS[depth], (*parameters, after, limit))
+    _fetch_metadata(connection, asked, found, limit_bytes)
     return found
 
 
@@ -108,12 +109,11 @@ def read_metadata_of(
     found: list[MetadataRecord] = []
     for some in chunks(sorted(set(keys))):
         values = padded(some)
-        cursor = connection.execute(
+        sql = (
             f"SELECT {_METADATA} FROM description d WHERE d.instance_key IN "
-            f"({marks(len(values))}) ORDER BY d.instance_key",
-            values,
+            f"({marks(len(values))}) ORDER BY d.instance_key"
         )
-        left = _fetch_metadata(cursor, found, limit_bytes)
+        left = _fetch_metadata(connection, (sql, tuple(values)), found, limit_bytes)
         if left is not None and left <= 0:
             break
         limit_bytes = left
@@ -121,20 +121,37 @@ def read_metadata_of(
 
 
 def _fetch_metadata(
-    cursor: Cursor, found: list[MetadataRecord], limit_bytes: int | None
+    connection: Connection, asked: Sql, found: list[MetadataRecord], limit_bytes: int | None
 ) -> int | None:
     """Add rows until their texts reach `limit_bytes`; return what is left of it.
 
     Rows are fetched one by one, so that those after the last are never in memory.
     """
     if limit_bytes is None:
-        found.extend(_metadata(row) for row in cursor.fetchall())
+        found.extend(_metadata(row) for row in connection.execute(*asked).fetchall())
         return None
-    while limit_bytes > 0 and (row := cursor.fetchone()) is not None:
-        found.append(_metadata(row))
-        limit_bytes -= found[-1].metadata.size_bytes
-    cursor.close()
+    if limit_bytes <= 0:
+        return limit_bytes
+    with closing(_one_by_one(connection, asked)) as rows:
+        for row in rows:
+            found.append(_metadata(row))
+            limit_bytes -= found[-1].metadata.size_bytes
+            if limit_bytes <= 0:
+                break
     return limit_bytes
+
+
+def _one_by_one(connection: Connection, asked: Sql) -> Generator[Row, None, None]:
+    if isinstance(connection, Streaming):
+        with closing(connection.stream(*asked)) as rows:
+            yield from rows
+        return
+    cursor = connection.execute(*asked)
+    try:
+        while (row := cursor.fetchone()) is not None:
+            yield row
+    finally:
+        cursor.close()
 
 
 def _metadata(row: tuple[Any, ...]) -> MetadataRecord:
@@ -143,9 +160,22 @@ def _metadata(row: tuple[Any, ...]) -> MetadataRecord:
     return MetadataRecord(key, Metadata(deflated, crc32, size_bytes), tags)
 
 
-def read_referenced(connection: Connection, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
-    """Look each key up by the UIDs in it: a text that is no object key is referred to by none."""
+def read_referenced(
+    connection: Connection, dialect: Dialect, keys: Sequence[ObjectKey]
+) -> set[ObjectKey]:
+    """Look each key up by the UIDs in it: a text that is no object key is referred to by none.
+
+    Who asks may have lost the connection in the middle of a commit, whose end is waited for.
+    """
+    dialect.await_changes(connection, set(_studies(keys)))
     return {key for key in keys if _is_referenced(connection, key)}
+
+
+def _studies(keys: Sequence[ObjectKey]) -> Iterator[tuple[int, str]]:
+    for key in keys:
+        with suppress(ValueError):
+            partition, uids, _ = parse_object_key(key)
+            yield partition, uids.study
 
 
 def _is_referenced(connection: Connection, key: ObjectKey) -> bool:
@@ -165,7 +195,11 @@ def read_feed_id(connection: Connection) -> str:
 
 
 def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]:
-    """One writer at a time gives out sequences, so none below one that shows is still to come."""
+    """Read on after a sequence; none below one that shows is still to come.
+
+    One transaction at a time gives out sequences, and until it ends: on SQLite only one writes, on
+    PostgreSQL a trigger of the feed's table sees to it.
+    """
     rows = connection.execute(
         "SELECT sequence, time, partition_key, kind, study_instance_uid, series_instance_uid, "
         "sop_instance_uid, version, correlation_id, payload FROM feed WHERE sequence > ? "

@@ -13,6 +13,7 @@ _NOBODY = Origin(Door.REBUILD, "forgotten")
 
 def forget(connection: Connection, dialect: Dialect, scope: Scope, now: int) -> None:
     """Delete inside the open transaction, and take back what the delete announced and queued."""
+    dialect.lock_all(connection)
     queued = _highest(connection, "SELECT max(key) FROM deletion")
     announced = _highest(connection, "SELECT max(sequence) FROM feed")
     delete_scope(connection, dialect, scope, _NOBODY, now)

@@ -1,10 +1,9 @@
 """Bringing a database to the schema of this program.
 
-Migrations run inside one exclusive transaction: of two processes that start at once the second
-waits and then finds nothing left to do, and a crash leaves the old schema.
+Migrations run inside one transaction that others wait for: of two processes that start at once the
+second waits and then finds nothing left to do, and a crash leaves the old schema.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
+from hilum.adapters.database.connections import Dialect
 from hilum.adapters.database.dialects import dialect_for
-from hilum.adapters.database.sqlite import prepare
 from hilum.domain.errors import ArchiveUnavailable
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -32,9 +30,10 @@ def head() -> str:
 
 def current(url: str) -> str | None:
     """Name the revision a database has; None when there is no database or no schema in it."""
-    if not dialect_for(url).path.exists():
+    dialect = dialect_for(url)
+    if not dialect.exists():
         return None
-    with _transaction(url) as connection:
+    with _transaction(dialect) as connection:
         return _revision(connection)
 
 
@@ -47,9 +46,12 @@ def is_outdated(url: str) -> bool:
 def migrate(url: str) -> bool:
     """Bring the database to `head`, making it when there is none; False when it was there already.
 
-    Raises `ArchiveUnavailable` when it cannot be opened or was made by a newer program.
+    Raises `ArchiveUnavailable` when it cannot be opened or was made by a newer program, and
+    `DataFolderInUse` when a process of another machine works with the older schema.
     """
-    with _transaction(url) as connection:
+    dialect = dialect_for(url)
+    with _transaction(dialect) as connection:
+        dialect.prepare_migration(connection)
         found = _revision(connection)
         if found == head():
             return False
@@ -58,6 +60,8 @@ def migrate(url: str) -> bool:
                 f"The database has schema {found}, which this program does not know: it was made "
                 "by a newer version. Start that version, or restore an older copy."
             )
+        if found is not None:
+            dialect.demand_nobody_else(connection)
         config = Config()
         config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
         config.attributes["connection"] = connection
@@ -74,27 +78,16 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _transaction(url: str) -> Iterator[Connection]:
-    dialect = dialect_for(url)
-    engine = create_engine(f"sqlite:///{dialect.path}", poolclass=NullPool)
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
+def _transaction(dialect: Dialect) -> Iterator[Connection]:
+    engine = dialect.core_engine()
     try:
         with engine.begin() as connection:
             yield connection
-    except DBAPIError as error:
-        fact = dialect.translate(error.orig) if isinstance(error.orig, Exception) else None
-        raise fact or error from error
-    except sqlite3.Error as error:
-        raise dialect.translate(error) or error from error
+    except Exception as error:
+        origin = error.orig if isinstance(error, DBAPIError) else error
+        fact = dialect.translate(origin) if isinstance(origin, Exception) else None
+        if fact is None:
+            raise
+        raise fact from error
     finally:
         engine.dispose()
-
-
-def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # so that BEGIN below is the only one and covers DDL
-    prepare(connection)
-
-
-def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -8,8 +8,8 @@ from typing import Self
 
 from hilum.adapters.database.arrivals import SqlArrivals
 from hilum.adapters.database.committing import commit_batch
-from hilum.adapters.database.connections import Connection
-from hilum.adapters.database.counters import draw
+from hilum.adapters.database.connections import Connection, Dialect
+from hilum.adapters.database.counters import raise_to
 from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
 from hilum.adapters.database.delivery import SqlDelivery
@@ -106,6 +106,8 @@ class SqlIndex:
         self._maintenance.start()
         try:
             await self._read(_check_schema)
+            if self._dialect.occupies:
+                await self._write(_begin_writing)
         except BaseException:
             await self.close()
             raise
@@ -148,7 +150,9 @@ class SqlIndex:
         return deleted
 
     async def reserve_versions(self, count: int) -> range:
-        return await self._write(lambda connection: draw(connection, "version", count))
+        return await self._write(
+            lambda connection: self._dialect.draw_run(connection, "version", count)
+        )
 
     # InstanceReader
 
@@ -175,7 +179,9 @@ class SqlIndex:
         )
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
-        return await self._look_up(lambda connection: read_referenced(connection, keys))
+        return await self._look_up(
+            lambda connection: read_referenced(connection, self._dialect, keys)
+        )
 
     # SearchIndex
 
@@ -214,16 +220,26 @@ class SqlIndex:
     # IndexHealth
 
     async def ping(self) -> Version:
-        written = await self._write(lambda connection: draw(connection, "version", 1)[0])
+        written = await self._write(lambda connection: _write_version(connection, self._dialect))
         held = await self._look_up(_last_version)
         if held < written:
             raise ArchiveUnavailable("The archive is not available: a write did not stay.")
         return Version(held)
 
 
+def _write_version(connection: Connection, dialect: Dialect) -> int:
+    number = dialect.draw(connection, "version", 1)[0]
+    raise_to(connection, "version", number)  # in a row, were numbers drawn from elsewhere
+    return number
+
+
 def _last_version(connection: Connection) -> int:
     row = connection.execute("SELECT value FROM counter WHERE name = 'version'").fetchone()
     return int(row[0])
+
+
+def _begin_writing(_connection: Connection) -> None:
+    """Being connected is what tells others that the archive is open."""
 
 
 def _check_schema(connection: Connection) -> None:

@@ -7,12 +7,16 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hilum.adapters.database import sqlite_names
+from sqlalchemy import Connection as CoreConnection
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from hilum.adapters.database import counters, sqlite_names
 from hilum.adapters.database.connections import Connection, Deadline, Row, Source, Sql
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable, HilumError, QueryTooCostly
 
@@ -56,6 +60,9 @@ class SqliteDialect:
     path: Path
     busy_seconds: float = 5.0
     begin: str = "BEGIN IMMEDIATE"
+    begin_reading: str = "BEGIN"
+    occupies: bool = False
+    numbers: str = "SELECT name, value FROM counter"
 
     def connect_writer(self) -> sqlite3.Connection:
         return self._connect(_WRITER_CACHE_KIB)
@@ -112,6 +119,34 @@ class SqliteDialect:
     def is_data_error(self, error: Exception) -> bool:
         return isinstance(error, _DATA_ERRORS)
 
+    def is_passing(self, error: Exception) -> bool:  # noqa: ARG002 (one transaction at a time)
+        return False
+
+    def is_stale(self, connection: Connection) -> bool:  # noqa: ARG002 (a file stays)
+        return False
+
+    def lock_studies(self, connection: Connection, studies: Iterable[tuple[int, str]]) -> None:
+        """Nothing to do, here and below: `begin` has locked the file against other writers."""
+
+    def await_changes(self, connection: Connection, studies: Iterable[tuple[int, str]]) -> None:
+        """Nothing to do: nobody else ends a transaction of this process's writer."""
+
+    def lock_all(self, connection: Connection) -> None: ...
+
+    def lock_patients(self, connection: Connection, keys: Sequence[int]) -> None: ...
+
+    def draw(self, connection: Connection, name: str, count: int) -> range:
+        return counters.draw(connection, name, count)
+
+    def draw_run(self, connection: Connection, name: str, count: int) -> range:
+        return counters.draw(connection, name, count)
+
+    def raise_to(self, connection: Connection, name: str, value: int) -> None:
+        counters.raise_to(connection, name, value)
+
+    def expect_walks(self, connection: Connection) -> None:
+        """Nothing to do: a walk is what is left when no index is named."""
+
     def rest(self, connection: Connection) -> None:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
@@ -162,6 +197,30 @@ class SqliteDialect:
                 return [str(error)]
             raise
         return [str(line) for (line,) in found if line != "ok"]
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def core_engine(self) -> Engine:
+        engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool)
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        return engine
+
+    def prepare_migration(self, connection: CoreConnection) -> None:
+        """Nothing to do: the transaction has locked the file."""
+
+    def demand_nobody_else(self, connection: CoreConnection) -> None:
+        """Nothing to do: whoever migrates holds the data folder alone."""
+
+
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # so that BEGIN below is the only one and covers DDL
+    prepare(connection)
+
+
+def _on_begin(connection: CoreConnection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def prepare(connection: sqlite3.Connection) -> None:

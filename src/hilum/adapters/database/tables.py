@@ -36,6 +36,7 @@ NAMED: Final = ("PatientName", "ReferringPhysicianName")
 """Person names of a study that are searched by words."""
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is SQLite's own row id
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # ordered by code points
 _UID = String(64)
 
 metadata = MetaData(
@@ -78,7 +79,7 @@ def _match_columns(level: Level) -> Iterator[Column[str] | Column[int]]:
         if keyword in INTEGER_KEYWORDS:
             yield Column(keyword, BigInteger)
         else:
-            yield Column(keyword, Text, nullable=keyword not in _REQUIRED)
+            yield Column(keyword, _TEXT, nullable=keyword not in _REQUIRED)
 
 
 partition = Table(
@@ -106,8 +107,8 @@ patient = Table(
     metadata,
     Column("key", _KEY, primary_key=True),
     _partition(),
-    Column("patient_id", Text, nullable=False),
-    Column("issuer_of_patient_id", Text, nullable=False),
+    Column("patient_id", _TEXT, nullable=False),
+    Column("issuer_of_patient_id", _TEXT, nullable=False),
     Column("merged_into_key", _KEY, ForeignKey("patient.key"), index=True),
     _number("created"),
     UniqueConstraint("partition_key", "patient_id", "issuer_of_patient_id"),
@@ -127,7 +128,7 @@ study = Table(
     _number("newest_instance_key"),
     _number("created"),
     _number("changed"),
-    Column("modalities", Text, nullable=False, comment="As they came, joined by a backslash"),
+    Column("modalities", _TEXT, nullable=False, comment="As they came, joined by a backslash"),
     Column("attributes", LargeBinary, nullable=False),
     Index(None, "StudyInstanceUID", "partition_key", unique=True),
     Index(None, "partition_key", "key"),
@@ -149,7 +150,7 @@ study_modality = Table(
     "study_modality",
     metadata,
     Column("study_key", _KEY, ForeignKey("study.key"), primary_key=True, autoincrement=False),
-    Column("modality", Text, primary_key=True, comment="Folded, as in series"),
+    Column("modality", _TEXT, primary_key=True, comment="Folded, as in series"),
     _partition(),
     Index(None, "partition_key", "modality", "study_key"),
     comment="The modalities of a study's series, so that each can be walked newest first",
@@ -168,7 +169,7 @@ series = Table(
     _number("newest_instance_key"),
     _number("created"),
     _number("changed"),
-    Column("shown_modality", Text, comment="Modality as it came"),
+    Column("shown_modality", _TEXT, comment="Modality as it came"),
     Column("attributes", LargeBinary, nullable=False),
     Index(None, "SeriesInstanceUID", "study_key", unique=True),
     Index(None, "study_key", "key"),
@@ -204,13 +205,13 @@ instance_version = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("dataset_offset", BigInteger, nullable=False),
     Column("transfer_syntax_uid", _UID, nullable=False),
-    Column("object_key", Text, nullable=False),
+    Column("object_key", _TEXT, nullable=False),
     Column("dataset_sha256", LargeBinary(32), nullable=False),
     Column("head_sha256", LargeBinary(32), nullable=False),
     Column("door", String(16), nullable=False),
-    Column("peer", Text, nullable=False),
-    Column("principal", Text, nullable=False),
-    Column("correlation_id", Text, nullable=False),
+    Column("peer", _TEXT, nullable=False),
+    Column("principal", _TEXT, nullable=False),
+    Column("correlation_id", _TEXT, nullable=False),
     _number("created"),
     Column("superseded", BigInteger, comment="When a newer version took its place"),
     comment="Every version that was committed and whose instance was not deleted",
@@ -240,7 +241,7 @@ sequence_item = Table(
     Column("owner_key", _KEY, nullable=False, comment="Of the study, series or instance"),
     Column("path", String(16), nullable=False),
     Column("item", Integer, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("value", _TEXT, nullable=False),
     Index(None, "level", "owner_key", "path"),
     Index(None, "partition_key", "level", "path", "value", "owner_key"),
 )
@@ -256,8 +257,8 @@ feed = Table(
     Column("series_instance_uid", _UID, nullable=False),
     Column("sop_instance_uid", _UID, nullable=False),
     _number("version"),
-    Column("correlation_id", Text, nullable=False),
-    Column("payload", Text, comment="JSON, for kinds that need more than identifiers"),
+    Column("correlation_id", _TEXT, nullable=False),
+    Column("payload", _TEXT, comment="JSON, for kinds that need more than identifiers"),
     sqlite_autoincrement=True,
 )
 
@@ -266,7 +267,7 @@ deletion = Table(
     metadata,
     Column("key", _KEY, primary_key=True),
     Column("partition_key", _KEY, nullable=False),
-    Column("object_key", Text, nullable=False, index=True),
+    Column("object_key", _TEXT, nullable=False, index=True),
     Column("due", BigInteger, nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     _number("created"),
@@ -277,9 +278,9 @@ api_key = Table(
     "api_key",
     metadata,
     Column("key_id", String(64), primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", _TEXT, nullable=False),
     Column("secret_hash", LargeBinary, nullable=False),
-    Column("scopes", Text, nullable=False, comment="Joined by a space"),
+    Column("scopes", _TEXT, nullable=False, comment="Joined by a space"),
     _number("created"),
     Column("expires", BigInteger),
     Column("revoked", BigInteger),

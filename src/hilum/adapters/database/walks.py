@@ -60,7 +60,7 @@ class Page:
 class Walks:
     """The statements that answer one query.
 
-    CROSS JOIN keeps SQLite from changing the order of the tables; in PostgreSQL it changes nothing.
+    CROSS JOIN keeps SQLite from changing the order of the tables; see `postgresql_texts`.
     """
 
     def __init__(self, dialect: Dialect, query: Query) -> None:
@@ -141,7 +141,7 @@ class Walks:
         return f"{alias}.partition_key = ?", (self._query.partition,)
 
     def _ordered(self, using: str, page: Page, start: Sql | None) -> Sql:
-        place = start or ("1", ())
+        place = start or ("TRUE", ())
         if page.offset:
             return self._rows_of(self._keys(self._level, using, self._filters, page, place))
         where, parameters = self._where(self._filters, page, place)
