@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from scripts.engines.engine import program
 from scripts.engines.place import ServicesError, cache_folder
 
 _SECONDS = 1800
+_BUILDING = threading.Lock()
 
 
 def run(
@@ -46,7 +48,13 @@ def fresh(name: str) -> Path:
 
 
 def go_install(module: str, version: str, target: Path) -> None:
-    """Build a program of Go and put it at `target`."""
+    """Build a program of Go and put it at `target`, where it is not there yet."""
+    with _BUILDING:
+        if not target.exists():
+            _go_install(module, version, target)
+
+
+def _go_install(module: str, version: str, target: Path) -> None:
     go = program("go", "/usr/local/go/bin")
     if go is None:
         raise ServicesError(f"{target.name} is built by Go 1.21 or newer, which is not installed")

@@ -102,7 +102,7 @@ def _engines(asked: Asked) -> list[Engine]:
 
 def _install(asked: Asked) -> int:
     wanted = [*([Dcmtk()] if "dcmtk" in asked.names else []), *_engines(asked)]
-    install(wanted, asked.say)
+    install(wanted, asked.say, ask=not asked.quiet)
     return 0
 
 
