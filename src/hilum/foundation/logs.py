@@ -32,6 +32,8 @@ _CHATTY_LOGGERS: Final = (
     "sqlalchemy",
     "uvicorn",
 )
+_REPEATING_LOGGERS: Final = ("aio_pika", "aiokafka", "aiormq")
+"""They complain of every attempt to reach a broker; what matters of an outage is told by us."""
 _TRACEBACK_FRAMES: Final = 20
 
 
@@ -74,6 +76,8 @@ def configure_logging(
         logger.handlers = []
         logger.propagate = True
         logger.setLevel(max(level, logging.WARNING))
+    for name in _REPEATING_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.showwarning = _show_warning
     return before
 
@@ -89,7 +93,7 @@ class _Before(AbstractContextManager[None]):
     def __exit__(self, *_: object) -> None:
         logging.getLogger().setLevel(self._root_level)
         logging.getLogger().handlers = self._root_handlers
-        for name in _CHATTY_LOGGERS:
+        for name in (*_CHATTY_LOGGERS, *_REPEATING_LOGGERS):
             logging.getLogger(name).setLevel(logging.NOTSET)
         warnings.showwarning = self._show_warning
 

@@ -22,11 +22,7 @@ _CLOSE_SECONDS: Final = 1.0
 
 
 class NoAnswer(Exception):
-    """The connection broke or spoke no HTTP; `began` tells whether any byte had come back."""
-
-    def __init__(self, reason: str, *, began: bool = True) -> None:
-        self.began = began
-        super().__init__(reason)
+    """The connection broke or spoke no HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Target:
 class Connection:
     """One connection, used by one task at a time."""
 
-    __slots__ = ("_reader", "_target", "_writer", "used")
+    __slots__ = ("_reader", "_target", "_writer")
 
     def __init__(
         self, target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -64,7 +60,6 @@ class Connection:
         self._target = target
         self._reader = reader
         self._writer = writer
-        self.used = False
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one request and read its answer. Raises `NoAnswer`."""
@@ -81,15 +76,16 @@ class Connection:
                     if reading.status:
                         break
                     message = "it closed the connection without an answer"
-                    raise NoAnswer(message, began=reading.began)
+                    raise NoAnswer(message)
                 reading.feed(data)
         except OSError as error:
             if not reading.status:
-                raise NoAnswer(type(error).__name__, began=reading.began) from None
+                raise NoAnswer(type(error).__name__) from None
         except httptools.HttpParserError:
-            message = "what it answers is no HTTP"
-            raise NoAnswer(message) from None
-        self.used = True
+            if not reading.complete:
+                message = "what it answers is no HTTP"
+                raise NoAnswer(message) from None
+            reading.keep_alive = False  # something follows that nobody asked for
         return Answer(reading.status, reading.retry_after, reading.complete and reading.keep_alive)
 
     def is_open(self) -> bool:
@@ -113,10 +109,6 @@ class _Reading:
         self.retry_after: str | None = None
         self.complete = False
         self.keep_alive = False
-
-    @property
-    def began(self) -> bool:
-        return self._seen > 0
 
     @property
     def enough(self) -> bool:

@@ -165,10 +165,10 @@ class WebhookSink:
                     answer = await connection.post(headers, body)
             except NoAnswer as error:
                 await connection.close()
-                if fresh or error.began:
+                if fresh:
                     message = f"{self._where}: no answer from {self._place}: {error}."
                     raise SinkUnavailable(message) from None
-                connection = None  # it was closed while it was idle: the usual end of one
+                connection = None  # most likely it was closed while it was idle
                 continue
             except TimeoutError:
                 await connection.close()

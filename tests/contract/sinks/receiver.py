@@ -1,0 +1,130 @@
+"""A real HTTP server that receives webhooks, in a thread of its own, and answers as told."""
+
+import base64
+import hashlib
+import hmac
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One request, as it arrived."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+
+    @property
+    def event_id(self) -> str:
+        return self.headers["webhook-id"]
+
+
+Decision = int | tuple[int, Mapping[str, str]]
+
+
+@dataclass
+class Receiver:
+    """Answers 200, or what `decide` says for a request."""
+
+    port: int = 0
+    decide: Callable[[Mapping[str, str], bytes], Decision] = lambda _headers, _body: 200
+    delay: float = 0.0
+    requests: list[Posted] = field(default_factory=list)
+    connections: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+    _server: ThreadingHTTPServer | None = None
+    _open: list[socket.socket] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                receiver.connections += 1
+                receiver._open.append(self.connection)
+
+            def do_POST(self) -> None:
+                with receiver._lock:
+                    receiver.at_once += 1
+                    receiver.most_at_once = max(receiver.most_at_once, receiver.at_once)
+                body = self.rfile.read(int(self.headers["content-length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                time.sleep(receiver.delay)
+                decision = receiver.decide(headers, body)
+                status, extra = decision if isinstance(decision, tuple) else (decision, {})
+                with receiver._lock:
+                    receiver.at_once -= 1
+                    receiver.requests.append(Posted(self.path, headers, body, status))
+                if status == 0:  # hang up without a word
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                content = b"" if status == 204 else b"ok"
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 64
+
+            def handle_error(self, *arguments: object) -> None:
+                pass
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
+
+    @property
+    def accepted(self) -> list[Posted]:
+        return [each for each in self.requests if 200 <= each.status < 300]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+
+def signature_is_right(posted: Posted, secret: str) -> bool:
+    """What docs/events.md tells receivers to do."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    stamp = posted.headers["webhook-timestamp"]
+    content = f"{posted.headers['webhook-id']}.{stamp}.".encode() + posted.body
+    right = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    given = posted.headers["webhook-signature"].removeprefix("v1,")
+    return hmac.compare_digest(right, given) and abs(time.time() - int(stamp)) < 300
+
+
+def data_of(posted: Posted) -> object:
+    """The event inside a structured CloudEvent."""
+    return orjson.loads(posted.body)["data"]
