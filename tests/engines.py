@@ -120,9 +120,10 @@ class Own:
 
 
 @contextmanager
-def own(name: str) -> Iterator[Own]:
-    """A private engine, started; it and its data are gone after the block."""
-    mine = Own(ENGINES[name], private.private_place(ENGINES[name], os.getpid()))
+def own(name: str | Engine) -> Iterator[Own]:
+    """A private engine, started, of one's own making if given; gone with its data afterwards."""
+    engine = ENGINES[name] if isinstance(name, str) else name
+    mine = Own(engine, private.private_place(engine, os.getpid()))
     try:
         try:
             mine.start()
