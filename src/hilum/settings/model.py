@@ -12,6 +12,7 @@ from hilum.settings.archive import (
     StorageSettings,
 )
 from hilum.settings.bus import BusSettings
+from hilum.settings.delivery import DeliverySettings
 from hilum.settings.doors import (
     CorsSettings,
     DimseSettings,
@@ -45,6 +46,7 @@ class Settings(Section):
     retrieve: RetrieveSettings = RetrieveSettings()
     deletion: DeletionSettings = DeletionSettings()
     bus: BusSettings = BusSettings()
+    delivery: DeliverySettings = DeliverySettings()
     security: SecuritySettings = SecuritySettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hilum.adapters.telemetry.delivery import PrometheusDeliveryMeter
 from hilum.adapters.telemetry.dimse import PrometheusDimseMeter
 from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpMeter
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
@@ -68,6 +69,7 @@ class Metrics:
         )
         self.ingestion = PrometheusIngestionMeter(self.registry)
         self.dimse = PrometheusDimseMeter(self.registry)
+        self.delivery = PrometheusDeliveryMeter(self.registry)
         self._held = {
             name: Gauge(f"hilum_{name}", text, registry=self.registry)
             for name, text in _HELD.items()
