@@ -45,6 +45,12 @@ def are_shared(settings: Settings) -> bool:
     return bool(settings.storage.url)
 
 
+def storage_kind(settings: Settings) -> str:
+    """The kind of store in a word, for labels: `local`, `s3`, `gcs`, `azure`."""
+    scheme = settings.storage.url.partition(":")[0]
+    return {"": "local", "gs": "gcs", "az": "azure"}.get(scheme, scheme)
+
+
 def place_of_objects(settings: Settings) -> str:
     """Where the objects are, in words for a person."""
     return settings.storage.url or str(settings.data_dir)

@@ -2,14 +2,17 @@
 
 import os
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hilum.bootstrap.archive import Archive
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.instances import OnConflict
 from hilum.foundation.clock import Clock
+from hilum.inbound.orthanc.webhook import Calls
 from hilum.ports.announcing import Announcements
 from hilum.ports.ingestion_telemetry import IngestionMeter
+from hilum.ports.readiness import NotReady
 from hilum.settings import Settings
 from hilum.settings.orthanc import OrthancSourceSettings
 
@@ -35,7 +38,12 @@ def orthanc_door(
     try:
         from hilum.inbound.orthanc.door import DoorParts, OrthancDoor  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as error:
-        message = f"Fetching from Orthanc needs {error.name}: pip install 'hilum[orthanc]'."
+        if error.name != "httpx":
+            raise
+        message = (
+            "orthanc.sources needs the extra `orthanc`, which is not installed:"
+            " pip install 'hilum[orthanc]'"
+        )
         raise ArchiveUnavailable(message) from error
     parts = DoorParts(
         ingest=archive.ingest,
@@ -48,6 +56,30 @@ def orthanc_door(
     )
     sources = [orthanc_source(name, one) for name, one in settings.orthanc.sources.items()]
     return OrthancDoor(sources, orthanc_options(settings), parts)
+
+
+def orthanc_calls(settings: Settings, archive: Archive, door: "OrthancDoor | None") -> Calls | None:
+    """What the webhook needs; None without sources."""
+    if door is None:
+        return None
+    body_bytes = settings.orthanc.webhook_bytes
+    return Calls(archive.index.arrivals, door.sources, door.wake, body_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class OrthancCheck:
+    """What readiness says of the sources: one that is down is waited for, and shows."""
+
+    door: "OrthancDoor"
+    name: str = "orthanc"
+
+    async def __call__(self) -> str:
+        if not self.door.alive:
+            message = "A follower of an Orthanc has ended: see the log, and restart the server."
+            raise NotReady(message)
+        if silent := self.door.silent:
+            return f"Waits for: {', '.join(silent)}. Nothing is lost meanwhile."
+        return f"Follows: {', '.join(self.door.sources)}."
 
 
 def orthanc_options(settings: Settings) -> "OrthancOptions":

@@ -12,12 +12,14 @@ from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
-from hilum.bootstrap.object_store import object_store_checks
+from hilum.bootstrap.object_store import object_store_checks, storage_kind
+from hilum.bootstrap.orthanc import OrthancCheck, orthanc_calls, orthanc_door
 from hilum.desk.readiness import IndexCheck, Readiness
 from hilum.desk.status import Desk, DoorAddress
 from hilum.domain.occupancy import Hold
 from hilum.foundation.clock import SystemClock
 from hilum.inbound.dimse.store import CStoreDoor
+from hilum.inbound.orthanc.webhook import Calls
 from hilum.ports.readiness import Check
 from hilum.servers.dimse import DimseServer
 from hilum.servers.http import HttpServices, create_app
@@ -43,7 +45,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
     Raises `DataFolderInUse`, `CannotListen`, `ArchiveFault`.
     """
     clock = SystemClock()
-    metrics = Metrics(__version__)
+    metrics = Metrics(__version__, storage_kind(settings))
     async with AsyncExitStack() as stack:
         archive = await stack.enter_async_context(
             open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest)
@@ -55,15 +57,24 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
         dimse = None
         if settings.dimse.port:
             dimse = await stack.enter_async_context(_dimse(settings, archive, metrics))
+        orthanc = await stack.enter_async_context(
+            orthanc_door(settings, archive, archive.index.delivery, metrics.ingestion, clock)
+        )
+        checks: list[Check] = [DeliveryCheck(delivery)]
+        if orthanc is not None:
+            checks.append(OrthancCheck(orthanc))
         desk = Desk(
             version=__version__,
             statistics=archive.index,
-            readiness=_readiness(settings, archive, dimse, clock, DeliveryCheck(delivery)),
+            readiness=_readiness(settings, archive, dimse, clock, checks),
             clock=clock,
             started=clock.now(),
             doors=lambda: _addresses(settings, dimse),
         )
-        http = await stack.enter_async_context(_http(settings, archive, desk, metrics, clock))
+        calls = orthanc_calls(settings, archive, orthanc)
+        http = await stack.enter_async_context(
+            _http(settings, archive, desk, metrics, clock, calls)
+        )
         yield Serving(archive, http, dimse)
 
 
@@ -77,7 +88,12 @@ def _dimse(settings: Settings, archive: Archive, metrics: Metrics) -> DimseServe
 
 
 def _http(
-    settings: Settings, archive: Archive, desk: Desk, metrics: Metrics, clock: SystemClock
+    settings: Settings,
+    archive: Archive,
+    desk: Desk,
+    metrics: Metrics,
+    clock: SystemClock,
+    calls: Calls | None,
 ) -> HttpServer:
     http = settings.http
     services = HttpServices(
@@ -90,6 +106,8 @@ def _http(
         retrieve=archive.retrieve,
         delete=archive.delete,
         feed=archive.index,
+        arrivals=archive.index.arrivals,
+        orthanc=calls,
         meter=metrics.http,
         stow_limits=options.stow_limits(settings),
         search_limits=options.search_limits(settings),
@@ -110,7 +128,7 @@ def _readiness(
     archive: Archive,
     dimse: DimseServer | None,
     clock: SystemClock,
-    delivery: Check,
+    more: Sequence[Check],
 ) -> Readiness:
     checks: list[Check] = [
         IndexCheck(archive.index),
@@ -122,7 +140,7 @@ def _readiness(
             "Commits what arrives.",
             "The committer has ended: see the log, and restart the server.",
         ),
-        delivery,
+        *more,
     ]
     if dimse is not None:
         listener = dimse

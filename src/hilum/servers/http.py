@@ -12,6 +12,7 @@ from hilum.catalogue.delete import Delete
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
 from hilum.desk.api import api_router
+from hilum.desk.arrivals import arrivals_router
 from hilum.desk.documents import documents_router
 from hilum.desk.feed import feed_router
 from hilum.desk.health import health_router
@@ -22,9 +23,11 @@ from hilum.desk.status import Desk
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
 from hilum.inbound.dicomweb.stow import stow_router
+from hilum.inbound.orthanc.webhook import Calls, webhook_router
 from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.outbound.dicomweb.wado import wado_router
+from hilum.ports.arrivals import ArrivalList
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 from hilum.ports.index import FeedReader
 from hilum.ports.objects import Spool
@@ -62,6 +65,9 @@ class HttpServices:
     retrieve: Retrieve
     delete: Delete
     feed: FeedReader
+    arrivals: ArrivalList
+    orthanc: Calls | None = None
+    """None: there is no Orthanc to fetch from."""
     meter: HttpMeter = field(default_factory=NoHttpMeter)
     stow_limits: StowLimits = field(default_factory=StowLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
@@ -113,12 +119,15 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     routers += [
         (api_router(desk), "/api/v1", AccessScope.READ),
         (feed_router(services.feed), "/api/v1", AccessScope.READ),
+        (arrivals_router(services.arrivals), "/api/v1", AccessScope.READ),
         (health_router(desk.readiness), "", None),
         (metrics_router(services.metrics, desk.statistics), "", metrics_scope),
         (landing_router(desk, access), "", None),
         (documents_router(openapi), "", None),
         (problems_router(), "", None),
     ]
+    if services.orthanc is not None:
+        routers.append((webhook_router(services.orthanc), "/api/v1", AccessScope.WRITE))
     return routers
 
 

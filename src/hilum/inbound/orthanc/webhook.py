@@ -1,6 +1,7 @@
 """`POST /ingestion/studies`: an Orthanc, or anybody else, says that a study is there to fetch."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import orjson
@@ -35,13 +36,19 @@ class Call(BaseModel):
     )
 
 
-def webhook_router(
-    notes: ArrivalNotes,
-    sources: Sequence[str],
-    on_noted: Callable[[], None],
-    body_bytes: int = 65_536,
-) -> APIRouter:
-    """The route below `/api/v1`; `sources` are the names of those configured, at least one."""
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What the webhook needs."""
+
+    notes: ArrivalNotes
+    sources: Sequence[str]
+    """Names of those configured, at least one; a call that names none means the first."""
+    on_noted: Callable[[], None]
+    body_bytes: int = 65_536
+
+
+def webhook_router(calls: Calls) -> APIRouter:
+    """The route below `/api/v1`."""
     router = APIRouter(tags=["Ingestion"])
 
     @router.post(
@@ -58,12 +65,12 @@ def webhook_router(
         openapi_extra=_REQUEST,
     )
     async def ingest_study(request: Request) -> Response:
-        call = _read(await _body(request, body_bytes))
-        source = _source(call, sources)
+        call = _read(await _body(request, calls.body_bytes))
+        source = _source(call, calls.sources)
         correlation_id = request.scope.get("state", {}).get("correlation_id")
         seen = Seen(source, call.ID, accepted_correlation_id(correlation_id), Told.WEBHOOK)
-        (noted,) = await notes.note([seen])
-        on_noted()
+        (noted,) = await calls.notes.note([seen])
+        calls.on_noted()
         _log.info("orthanc_study_called", source=source, source_id=call.ID)
         answer: dict[str, object] = {"status": "accepted", "correlation_id": seen.correlation_id}
         if noted is not None:
