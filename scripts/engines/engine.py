@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -99,7 +99,7 @@ class Engine:
             place.take_ports(self.port_names, ports or self.wanted_ports())
             self.prepare(place)
             process.start(place, self.launch(place))
-            if self._await_answer(place):
+            if self.await_answer(place):
                 address = self.address(place)
                 place.ready_file.write_text(address)
                 return address
@@ -115,13 +115,14 @@ class Engine:
             "\n".join([f"{self.title} did not start; its log is {place.log}:", *tail])
         )
 
-    def _await_answer(self, place: Place) -> bool:
+    def await_answer(self, place: Place, answers: Callable[[], bool] | None = None) -> bool:
+        """Wait until it answers; False when it ended or took too long."""
         end = time.monotonic() + self.start_seconds
         while time.monotonic() < end:
             if process.running(place) is None:
                 return False
             try:
-                if self.answers(place):
+                if answers() if answers else self.answers(place):
                     return True
             except OSError:
                 pass
