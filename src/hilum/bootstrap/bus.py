@@ -66,6 +66,11 @@ def _engine(url: str, options: BusOptions) -> OpenBus:
                 from hilum.adapters.bus.rabbitmq import RabbitBus  # noqa: PLC0415
 
                 return RabbitBus(url, options)
+            case "kafka" | "kafkas":
+                extra = "kafka"
+                from hilum.adapters.bus.kafka import KafkaBus  # noqa: PLC0415
+
+                return KafkaBus(url, options)
             case _:
                 return MemoryBus(options)
     except ImportError as error:

@@ -1,0 +1,140 @@
+"""The bus over Apache Kafka: `kafka://`.
+
+Published with acks=all by an idempotent producer; a group's offset is committed after handling.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownProducerId,
+)
+
+from hilum.adapters.bus.envelopes import accepted, dead_letter, dead_topic
+from hilum.adapters.bus.kafka_client import KafkaClients, stopped
+from hilum.adapters.bus.kafka_group import KafkaMember
+from hilum.adapters.bus.kafka_progress import headers_of
+from hilum.adapters.bus.lanes import Work
+from hilum.adapters.bus.options import BusOptions, address_in, demand_word, partition_of
+from hilum.ports.bus import Handler, Message
+
+_PRODUCER_ENDED: Final = (
+    InvalidProducerEpoch,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownProducerId,
+)
+
+
+class KafkaBus:
+    """`Bus` over Kafka."""
+
+    name = "bus"
+
+    def __init__(self, url: str, options: BusOptions) -> None:
+        self._url = url
+        self._options = options
+        self._clients = KafkaClients(url, options)
+        self._producer: AIOKafkaProducer | None = None
+        self._partitions: dict[str, int] = {}
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self()
+        except BaseException:
+            await self._clients.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end_producer()
+        await self._clients.close()
+
+    async def __call__(self) -> str:
+        await self._clients.ask()
+        return f"Kafka at {address_in(self._url)} answers."
+
+    async def publish(self, topic: str, message: Message) -> None:
+        message = accepted(message, self._options.message_bytes)
+        name = self._name(demand_word("topic", topic))
+        producer, partitions = await self._ready_for(name)
+        try:
+            # A batch that is not acknowledged in time stays with the producer, which sends it
+            # until it succeeds: nothing overtakes it.
+            async with asyncio.timeout(self._options.request_seconds):
+                await producer.send_and_wait(
+                    name,
+                    message.body,
+                    key=message.key.encode(),
+                    partition=partition_of(message.key, partitions),
+                    headers=headers_of(message),
+                )
+        except (KafkaError, OSError) as error:
+            if isinstance(error, _PRODUCER_ENDED):
+                await self._end_producer(producer)
+            raise self._clients.unavailable(error) from None
+
+    async def _ready_for(self, topic: str) -> tuple[AIOKafkaProducer, int]:
+        async with self._turn:
+            if topic not in self._partitions:
+                self._partitions[topic] = await self._clients.ensure_topic(topic)
+            if self._producer is None:
+                producer = self._clients.producer()
+                try:
+                    with self._clients.telling():
+                        async with asyncio.timeout(self._options.request_seconds):
+                            await producer.start()
+                except BaseException:
+                    await stopped(producer)
+                    raise
+                self._producer = producer
+            return self._producer, self._partitions[topic]
+
+    async def _end_producer(self, which: AIOKafkaProducer | None = None) -> None:
+        async with self._turn:
+            if self._producer is not None and which in (None, self._producer):
+                producer, self._producer = self._producer, None
+                await stopped(producer)
+
+    def _name(self, topic: str) -> str:
+        return f"{self._options.name}.{topic}"
+
+    def subscribe(
+        self,
+        topic: str,
+        group: str,
+        handler: Handler,
+        *,
+        concurrency: int = 1,
+        attempts: int = 5,
+    ) -> AbstractAsyncContextManager[None]:
+        async def bury(message: Message, cause: str, attempts: int) -> None:
+            await self.publish(dead_topic(topic), dead_letter(message, group, cause, attempts))
+
+        demand_word("topic", topic)
+        demand_word("group", group)
+        slots = asyncio.Semaphore(concurrency)
+        return self._member(Work(topic, group, handler, attempts, slots, bury, self._options))
+
+    @asynccontextmanager
+    async def _member(self, work: Work) -> AsyncIterator[None]:
+        name = self._name(work.topic)
+        # A colon can stand neither in topics nor in groups: no two pairs make one name.
+        member = KafkaMember(self._clients, work, name, f"{name}:{work.group}")
+        running = asyncio.create_task(member.run())
+        try:
+            await member.joined()
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
