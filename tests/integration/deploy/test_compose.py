@@ -15,11 +15,13 @@ import yaml
 
 from hilum.settings.exposure import exposure_problems
 from hilum.settings.loading import load
+from hilum.settings.names import setting_names
 from scripts.engines import process
 from scripts.engines.kafka import VERSION as KAFKA_VERSION
 from scripts.engines.orthanc import Orthanc
 from scripts.engines.private import end, private_place
 from scripts.engines.process import Launch
+from scripts.engines.registry import ENGINES as REGISTRY
 from scripts.engines.s3 import S3
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "compose"
@@ -198,3 +200,13 @@ def test_docker_compose_agrees_where_it_is_installed(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["services"]) == {"hilum", *ENGINES}
+
+
+def test_the_page_of_the_engines_names_them_all() -> None:
+    page = (FOLDER.parents[1] / "docs" / "operations" / "engines.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9]+)` \| `([^`]+)`", page, re.MULTILINE)
+
+    assert {name for name, _ in rows} == set(REGISTRY)
+    assert all(f"`{path.name}`" in page for path in FOLDER.glob("*.yaml"))
+    for setting in re.findall(r"`([a-z_]+\.[a-z_]+) =", page):
+        assert setting in setting_names()
