@@ -81,7 +81,8 @@ class Front(BaseHTTPRequestHandler):
         query = "&".join(
             f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in pairs
         )
-        headers |= signed(self.backend, method, path, query)
+        more = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
+        headers |= signed(self.backend, method, path, query, more=more)
         if length or method in ("PUT", "POST"):
             headers["content-length"] = str(length)
         if self._behind is None:

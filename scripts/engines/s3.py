@@ -4,6 +4,8 @@ import datetime as dt
 import hashlib
 import hmac
 import http.client
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,7 +42,7 @@ class S3(Engine):
         return Launch(
             [
                 *(self._program, "--quiet", "--keep-alive", "--port", listen),
-                *("posix", "--sidecar", place.data / "attributes", place.data / "buckets"),
+                *("posix", *_beside(place.data), place.data / "buckets"),
             ],
             {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
         )
@@ -75,19 +77,42 @@ def make_bucket(address: str, bucket: str) -> None:
         raise ServicesError(f"no bucket {bucket}: {answer.status} {said.decode(errors='replace')}")
 
 
+def _beside(folder: Path) -> list[str | Path]:
+    """Where the server is to keep what it knows of objects, if not in attributes of their files.
+
+    Beside them it may take a name for taken whose folder another request removed meanwhile.
+    """
+    if not hasattr(os, "setxattr"):
+        return ["--sidecar", folder / "attributes"]
+    try:
+        os.setxattr(folder, "user.hilum", b"1")
+    except OSError:
+        return ["--sidecar", folder / "attributes"]
+    return []
+
+
 def signed(
-    address: str, method: str, path: str, query: str, payload: str = "UNSIGNED-PAYLOAD"
+    address: str,
+    method: str,
+    path: str,
+    query: str,
+    payload: str = "UNSIGNED-PAYLOAD",
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Headers that let a request in (AWS Signature Version 4); path and query are encoded."""
+    """Headers that let a request in (AWS Signature Version 4); path and query are encoded.
+
+    Headers in `more` are signed, too.
+    """
     parts = urlsplit(address)
     now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {
         "host": f"{parts.hostname}:{parts.port}",
         "x-amz-content-sha256": payload,
         "x-amz-date": now,
+        **(more or {}),
     }
-    names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"
     scope = f"{now[:8]}/us-east-1/s3/aws4_request"
     key = f"AWS4{parts.password}".encode()
