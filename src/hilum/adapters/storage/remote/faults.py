@@ -34,6 +34,8 @@ _FULL: Final = frozenset(
     }
 )
 _FULL_TEXTS: Final = ("no space left on device", "disk quota exceeded")
+_NO_CREDENTIALS: Final = ("credential", "token request", "169.254.169.254")
+"""The last is where a machine of a cloud is asked for its role, when nothing else was found."""
 _INSUFFICIENT_STORAGE: Final = 507
 _RANGE_NOT_SATISFIABLE: Final = 416
 _NOT_IMPLEMENTED: Final = 501
@@ -88,14 +90,14 @@ def _reason(error: Exception, status: int | None, code: str, action: str) -> str
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
         return f"refused the credentials for {action}{told}: check them and their permissions"
     text = str(error)
+    if any(part in text.lower() for part in _NO_CREDENTIALS):
+        return f"cannot be used for {action}: no valid credentials were found"
     if "kind: Connect" in text or "dns error" in text:
         return f"cannot be reached for {action}: check its address and that it runs"
     if "kind: Timeout" in text or "TimedOut" in text:
         return f"did not answer in time while {action}"
     if "redirect without LOCATION" in text:
         return f"refused {action}: storage.s3.region is probably not that of the bucket"
-    if "credential" in text.lower():
-        return f"cannot be used for {action}: no valid credentials were found"
     return f"refused {action}{told}"
 
 

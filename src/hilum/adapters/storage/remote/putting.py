@@ -84,7 +84,6 @@ class Putting:
 
     async def _create(self, path: str, content: Bytes) -> bool:
         """Put conditionally; False when the same bytes were there. Raises `ObjectExists`."""
-        deadline = time.monotonic() + self._limits.operation_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -92,8 +91,12 @@ class Putting:
             except Taken:
                 if await is_same(self._bucket, path, content, self._limits.chunk_bytes):
                     return False
+                if pause > _LONGEST_PAUSE_SECONDS:
+                    message = "A name that an object was to have is taken, and nothing lies there."
+                    raise ObjectExists(message) from None
                 # Another put of this name was under way, or a delete; neither left anything.
-                pause = await self._pause(pause, deadline)
+                await asyncio.sleep(pause)
+                pause *= 2
             else:
                 return True
 

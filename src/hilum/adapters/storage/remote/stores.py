@@ -29,6 +29,9 @@ Store = S3Store | GCSStore | AzureStore
 
 _S3_ENDPOINT: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _GCS_ENDPOINT: Final = ("GOOGLE_BASE_URL",)
+_NOBODY: Final = json.dumps(
+    {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+)
 _AZURE_ENDPOINT: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 
 
@@ -113,7 +116,7 @@ def _gcs(
     named = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
     key_file = access.key_file or (Path(named) if named else None)
     if access.anonymous:
-        config["skip_signature"] = True
+        config["service_account_key"] = _NOBODY  # skip_signature still asks who it is to write
     elif key_file is not None:
         _demand_key_file(key_file)
         config["application_credentials"] = str(key_file)
