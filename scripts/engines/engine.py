@@ -169,6 +169,7 @@ def program(name: str, *folders: str) -> Path | None:
     """Find a program; Debian keeps daemons in folders that are not on everybody's PATH."""
     for folder in [*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin", *folders]:
         path = Path(folder) / name
-        if path.is_file() and os.access(path, os.X_OK):
+        # In this order: asking what a thing is in a folder of somebody else raises.
+        if os.access(path, os.X_OK) and path.is_file():
             return path
     return None
