@@ -50,11 +50,11 @@ class Kafka(Engine):
     name = "kafka"
     title = "Apache Kafka"
     port_names = ("port", "controller")
-    debian = ("openjdk-17-jre-headless", "maven")
+    debian = ("default-jre-headless", "maven")
     start_seconds = 120
 
     def missing(self) -> list[str]:
-        absent = [] if program("java") else ["openjdk-17-jre-headless"]
+        absent = [] if program("java") else ["default-jre-headless"]
         if not _archives().is_dir():
             absent += [f"kafka-{VERSION}"] if program("mvn") else ["maven", f"kafka-{VERSION}"]
         return absent
