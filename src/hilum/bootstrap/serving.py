@@ -10,6 +10,7 @@ from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
+from hilum.bootstrap.events import make_streams
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
@@ -20,6 +21,7 @@ from hilum.domain.occupancy import Hold
 from hilum.foundation.clock import SystemClock
 from hilum.inbound.dimse.store import CStoreDoor
 from hilum.inbound.orthanc.webhook import Calls
+from hilum.outbound.events.streams import EventStreams
 from hilum.ports.readiness import Check
 from hilum.servers.dimse import DimseServer
 from hilum.servers.http import HttpServices, create_app
@@ -72,9 +74,12 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             doors=lambda: _addresses(settings, dimse),
         )
         calls = orthanc_calls(settings, archive, orthanc)
+        streams = make_streams(settings, archive)
+        metrics.observe("hilum_event_stream_clients", lambda: streams.open)
         http = await stack.enter_async_context(
-            _http(settings, archive, desk, metrics, clock, calls)
+            _http(settings, archive, desk, metrics, clock, calls, streams)
         )
+        stack.callback(streams.close)
         yield Serving(archive, http, dimse)
 
 
@@ -94,6 +99,7 @@ def _http(
     metrics: Metrics,
     clock: SystemClock,
     calls: Calls | None,
+    streams: EventStreams,
 ) -> HttpServer:
     http = settings.http
     services = HttpServices(
@@ -108,6 +114,7 @@ def _http(
         feed=archive.index,
         arrivals=archive.index.arrivals,
         orthanc=calls,
+        events=streams,
         meter=metrics.http,
         stow_limits=options.stow_limits(settings),
         search_limits=options.search_limits(settings),

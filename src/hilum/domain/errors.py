@@ -94,6 +94,13 @@ class BodyTooLarge(LimitExceeded):
     title = "The announced body is too large"
 
 
+class TooManyReaders(LimitExceeded):
+    """As many clients as are allowed listen to events; one may go soon."""
+
+    code = "too-many-readers"
+    title = "Too many listen already"
+
+
 class NotHeld(HilumError):
     """Nothing with these UIDs is held here."""
 

@@ -27,6 +27,8 @@ from hilum.inbound.orthanc.webhook import Calls, webhook_router
 from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.outbound.dicomweb.wado import wado_router
+from hilum.outbound.events.route import events_router
+from hilum.outbound.events.streams import EventStreams
 from hilum.ports.arrivals import ArrivalList
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 from hilum.ports.index import FeedReader
@@ -68,6 +70,8 @@ class HttpServices:
     arrivals: ArrivalList
     orthanc: Calls | None = None
     """None: there is no Orthanc to fetch from."""
+    events: EventStreams | None = None
+    """None: nobody can listen."""
     meter: HttpMeter = field(default_factory=NoHttpMeter)
     stow_limits: StowLimits = field(default_factory=StowLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
@@ -126,6 +130,8 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
         (documents_router(openapi), "", None),
         (problems_router(), "", None),
     ]
+    if services.events is not None:
+        routers.append((events_router(services.events), "/api/v1", AccessScope.READ))
     if services.orthanc is not None:
         routers.append((webhook_router(services.orthanc), "/api/v1", AccessScope.WRITE))
     return routers

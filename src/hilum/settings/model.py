@@ -20,6 +20,7 @@ from hilum.settings.doors import (
     ImportSettings,
     StowSettings,
 )
+from hilum.settings.events import EventsSettings
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
 from hilum.settings.orthanc import OrthancSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
@@ -50,6 +51,7 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    events: EventsSettings = EventsSettings()
     sinks: Sinks = NOTHING_NAMED
     """Destinations of events by name, each a table: `[sinks.NAME]` in the file, JSON in the
     environment (`{"NAME": {"url": "kafka://..."}}`). See docs/events.md."""

@@ -24,6 +24,8 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         errors.ArchiveFull: 507,
         # The caller can do nothing and waiting does not help: the operator must act.
         errors.ObjectMissing: 500,
+        errors.TooManyReaders: 503,
+        errors.EngineUnavailable: 503,
     }
 )
 """A class without an entry has the status of its nearest ancestor that has one."""
@@ -34,7 +36,12 @@ DICOMWEB_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType
 """What differs on the DICOMweb surfaces: their clients know 503 and not WebDAV's 507."""
 
 RETRY_AFTER_SECONDS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
-    {errors.ArchiveFull: 60, errors.ArchiveUnavailable: 5, errors.ShuttingDown: 5}
+    {
+        errors.ArchiveFull: 60,
+        errors.ArchiveUnavailable: 5,
+        errors.ShuttingDown: 5,
+        errors.TooManyReaders: 15,
+    }
 )
 """When it makes sense to send the same request again; nothing for errors it would not mend."""
 

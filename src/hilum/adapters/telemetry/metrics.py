@@ -26,6 +26,7 @@ from hilum.domain.records import ArchiveCounts
 _OBSERVED: Final = {
     "hilum_disk_free_bytes": "Free space on the file system of the objects.",
     "hilum_disk_reserve_bytes": "Space that is never filled (setting storage.reserve_bytes).",
+    "hilum_event_stream_clients": "Clients that listen to events over HTTP.",
 }
 _HELD: Final = {
     "studies": "Studies held.",
