@@ -53,14 +53,16 @@ class KafkaClients:
         Whether it lives is told by its heartbeats alone: a handler may take as long as it likes.
         """
         session = int(self.options.lease_seconds * 1000)
+        rebalance = int(self.options.finish_seconds * 1000) + session
         return AIOKafkaConsumer(
-            **self._arguments,
+            # To join is to wait until every other member has given back what it has, or is dead.
+            **{**self._arguments, "request_timeout_ms": self.milliseconds + rebalance},
             group_id=group_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=session,
             heartbeat_interval_ms=int(self.options.heartbeat_seconds * 500),
-            rebalance_timeout_ms=int(self.options.finish_seconds * 1000) + session,
+            rebalance_timeout_ms=rebalance,
             max_poll_interval_ms=_LONG_MILLISECONDS,
             max_partition_fetch_bytes=self.options.message_bytes + _OVERHEAD_BYTES,
         )

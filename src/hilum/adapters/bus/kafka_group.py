@@ -39,7 +39,7 @@ class KafkaMember:
         self._reachable = True
 
     async def joined(self) -> None:
-        """Return once we are in the group, or Kafka turned out not to answer."""
+        """Return once the topic exists, or Kafka turned out not to answer."""
         await self._joined.wait()
 
     async def run(self) -> None:
@@ -60,14 +60,14 @@ class KafkaMember:
 
     async def _take_part(self) -> None:
         await self._clients.ensure_topic(self._topic)
+        self._joined.set()  # what is published from now on is kept until we have seen it
         self._broken = False
         consumer = self._consumer = self._clients.consumer(self._group_id)
         self._notes = Notes(self._commit, self._parts, self._clients.unavailable)
         self._noting = asyncio.create_task(self._notes.run())
         consumer.subscribe([self._topic], listener=_Listener(self))
         with self._clients.telling():
-            async with asyncio.timeout(self._work.options.request_seconds):
-                await consumer.start()
+            await consumer.start()
         self._tell(reachable=True)
         with self._clients.telling():
             await self._poll(consumer)
@@ -127,8 +127,6 @@ class KafkaMember:
             await self._notes.written()
         except (BusUnavailable, PartitionLost, KafkaError, OSError):
             self._broken = True
-        finally:
-            self._joined.set()
 
     async def revoked(self) -> None:
         """Let running handlers end, note how far they came, and forget the rest."""
