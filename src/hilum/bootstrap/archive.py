@@ -1,4 +1,4 @@
-"""The archive over the engines that the settings choose, and its use cases."""
+"""The archive over its embedded engines, SQLite and a local disk, and its use cases."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,17 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.database.lanes import Patience
+from hilum.adapters.database.schema import current
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
-from hilum.bootstrap.index_place import (
-    demand_same_objects,
-    folder_hold,
-    index_exists,
-    index_url,
-    place_of_index,
-)
+from hilum.bootstrap.keeper import make_keeper
 from hilum.bootstrap.object_store import has_objects, make_objects, place_of_objects
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
@@ -32,6 +27,7 @@ from hilum.foundation.clock import SystemClock
 from hilum.ingest.committer import Committer
 from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
+from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.settings import Settings
@@ -55,16 +51,27 @@ class Archive:
     delete: Delete
 
 
+def database_path(folder: Path) -> Path:
+    """Where the index and the feed lie below the data folder."""
+    return folder / "index.sqlite"
+
+
+def database_url(folder: Path) -> str:
+    """The same as a URL, as the database engine wants it."""
+    return f"sqlite:///{database_path(folder).absolute()}"
+
+
 def demand_index_of_objects(settings: Settings) -> None:
     """Raise `ArchiveUnavailable` when there are objects and no index.
 
     A new index would give out version numbers, and so names, that the objects have.
     """
-    if index_exists(settings):
+    folder = settings.data_dir
+    if database_path(folder).exists() and current(database_url(folder)) is not None:
         return
     if has_objects(settings):
-        place, where = place_of_objects(settings), place_of_index(settings)
-        message = f"There are objects in {place} and no index in {where}: run `hilum rebuild`."
+        place = place_of_objects(settings)
+        message = f"There are objects in {place} and no index in {folder}: run `hilum rebuild`."
         raise ArchiveUnavailable(message)
 
 
@@ -80,15 +87,13 @@ async def open_archive(
     `ArchiveFault` when disk or database cannot be used.
     """
     folder = settings.data_dir
-    url = index_url(settings)
-    hold = folder_hold(settings, hold)
+    url = database_url(folder)
     meter = meter or NoIngestMeter()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
         await asyncio.to_thread(demand_index_of_objects, settings)
         await asyncio.to_thread(make_database, url)
-        index = await stack.enter_async_context(_index(settings, meter, hold))
-        await demand_same_objects(settings, index)
+        index = await stack.enter_async_context(_index(settings, meter))
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
@@ -97,7 +102,10 @@ async def open_archive(
             Freeing(index, objects, SystemClock(), options.freeing_options(settings))
         )
         conversion = stack.enter_context(closing(_conversion(settings, objects)))
-        committer = await stack.enter_async_context(_committer(settings, index, meter))
+        keeper = make_keeper(settings, url, intents, objects, index, meter)
+        if keeper is not None:
+            await stack.enter_async_context(keeper)
+        committer = await stack.enter_async_context(_committer(settings, index, keeper, meter))
         ingest = await stack.enter_async_context(
             Ingest(
                 index=index,
@@ -123,10 +131,10 @@ async def open_archive(
         )
 
 
-def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:
+def _index(settings: Settings, meter: IngestMeter) -> SqlIndex:
     database = settings.database
     return SqlIndex(
-        index_url(settings),
+        database_url(settings.data_dir),
         readers=database.reader_connections,
         limit_seconds=database.statement_seconds,
         # The surfaces have limits of their own, those of Azure not chosen here: the index only
@@ -134,7 +142,6 @@ def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:
         row_cap=max(settings.search.maximum_results, _AZURE_MAXIMUM_RESULTS),
         busy_seconds=database.busy_seconds,
         patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
-        hold=hold,
     )
 
 
@@ -148,10 +155,13 @@ def _conversion(settings: Settings, objects: ObjectStore) -> Conversion:
     )
 
 
-def _committer(settings: Settings, index: SqlIndex, meter: IngestMeter) -> Committer:
+def _committer(
+    settings: Settings, index: SqlIndex, keeper: Keeper | None, meter: IngestMeter
+) -> Committer:
     ingest = settings.ingest
     return Committer(
         index,
+        keeper=keeper,
         batch_instances=ingest.batch_instances,
         batch_bytes=ingest.batch_bytes,
         queue_instances=ingest.queue_instances,

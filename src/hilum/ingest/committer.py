@@ -15,12 +15,13 @@ from hilum.domain.errors import ArchiveFault, HilumError, ShuttingDown
 from hilum.domain.instances import Description, Disposition, Kept
 from hilum.domain.records import Committed
 from hilum.ports.index import InstanceWriter
+from hilum.ports.keeping import Keeper, Keeping
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    kept: Kept
+    keeping: Keeping
     size_bytes: int
     decided: "asyncio.Future[Committed]"
 
@@ -28,19 +29,22 @@ class _Item:
 class Committer:
     """The one writer of instances of this process; open it with `async with`.
 
-    Leaving the context commits what was handed in and refuses what comes later.
+    Leaving the context commits what was handed in and refuses what comes later. With a `keeper`,
+    that one puts small objects and commits; otherwise `index` does.
     """
 
     def __init__(
         self,
         index: InstanceWriter,
         *,
+        keeper: Keeper | None = None,
         batch_instances: int = 256,
         batch_bytes: int = 32 << 20,
         queue_instances: int = 1024,
         meter: IngestMeter | None = None,
     ) -> None:
         self._index = index
+        self._keeper = keeper
         self._batch_instances = batch_instances
         self._batch_bytes = batch_bytes
         self._places = asyncio.Semaphore(queue_instances)
@@ -65,17 +69,24 @@ class Committer:
         """True while it takes work: what `/ready` asks."""
         return self._task is not None and not self._task.done() and not self._closing
 
-    async def commit(self, kept: Kept) -> Committed:
+    @property
+    def takes_bytes(self) -> int:
+        """The largest instance whose bytes `commit` takes; 0 when the store must have them all."""
+        return 0 if self._keeper is None else self._keeper.takes_bytes
+
+    async def commit(self, kept: Kept, data: bytes | None = None) -> Committed:
         """Have `kept` written with the next batch and return the index's decision on it.
 
-        Raises `ShuttingDown` and what `InstanceWriter.commit` raises; of an item that no row can
-        hold, its own error.
+        With `data`, its object is put on stable storage before. Raises `ShuttingDown`, what
+        `InstanceWriter.commit` and `ObjectStore.put_once` raise; of an item that no row can hold,
+        its own error.
         """
         async with self._places:
             if not self.alive:
                 raise ShuttingDown("The server is shutting down; send the instance again later.")
             decided: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-            self._queue.append(_Item(kept, _row_bytes(kept.description), decided))
+            size_bytes = _row_bytes(kept.description) + (0 if data is None else len(data))
+            self._queue.append(_Item(Keeping(kept, data), size_bytes, decided))
             self._work.set()
             committed = await decided
         if committed.disposition is Disposition.FAILED and committed.error is not None:
@@ -114,7 +125,7 @@ class Committer:
     async def _commit(self, batch: Sequence[_Item]) -> None:
         began = time.perf_counter()
         try:
-            decisions = await self._index.commit([item.kept for item in batch])
+            decisions = await self._decide([item.keeping for item in batch])
         except ArchiveFault as error:  # it is the archive that cannot, whatever the items are
             for item in batch:
                 _fail(item, error)
@@ -131,6 +142,11 @@ class Committer:
         finally:
             seconds = time.perf_counter() - began
             self._meter.batch(len(batch), sum(item.size_bytes for item in batch), seconds)
+
+    async def _decide(self, batch: Sequence[Keeping]) -> Sequence[Committed]:
+        if self._keeper is not None:
+            return await self._keeper.keep(batch)
+        return await self._index.commit([each.kept for each in batch])
 
     async def _isolate(self, batch: Sequence[_Item], error: Exception) -> None:
         """One item may have spoilt the batch: commit each alone, so that the others are kept."""

@@ -235,17 +235,21 @@ class Ingest:
         return committed
 
     async def _write(self, kept: Kept, content: Content) -> Committed:
-        began = time.perf_counter()
+        written = began = time.perf_counter()
+        data = None
+        if isinstance(content, InMemory) and content.size_bytes <= self._committer.takes_bytes:
+            data = content.data
+        else:
+            try:
+                await self._objects.put_once(kept.object_key, content)
+            except ArchiveFault as fault:
+                fault.engine = "objects"
+                raise
+            finally:
+                written = time.perf_counter()
+                self._meter.stage(Stage.WRITE, written - began)
         try:
-            await self._objects.put_once(kept.object_key, content)
-        except ArchiveFault as fault:
-            fault.engine = "objects"
-            raise
-        finally:
-            written = time.perf_counter()
-            self._meter.stage(Stage.WRITE, written - began)
-        try:
-            return await self._committer.commit(kept)
+            return await self._committer.commit(kept, data)
         finally:
             self._meter.stage(Stage.COMMIT, time.perf_counter() - written)
 

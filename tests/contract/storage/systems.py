@@ -48,6 +48,15 @@ class RecordingSystem(PosixSystem):
         self._note("link", inode)
         self.linked.release()
 
+    def create_nameless(self, folder: str) -> int:
+        fd = super().create_nameless(folder)
+        self._note("create", os.fstat(fd).st_ino)
+        return fd
+
+    def link_nameless(self, fd: int, name: str, folder_fd: int) -> None:
+        super().link_nameless(fd, name, folder_fd)
+        self._note("link", os.fstat(fd).st_ino)
+
     def mkdir(self, name: str, parent_fd: int) -> None:
         super().mkdir(name, parent_fd)
         self._note("mkdir", os.stat(name, dir_fd=parent_fd).st_ino)
@@ -74,6 +83,14 @@ class FailingSystem(PosixSystem):
     def create(self, path: str) -> int:
         self._fail("create")
         return super().create(path)
+
+    def create_nameless(self, folder: str) -> int:
+        self._fail("create")
+        return super().create_nameless(folder)
+
+    def link_nameless(self, fd: int, name: str, folder_fd: int) -> None:
+        self._fail("link")
+        super().link_nameless(fd, name, folder_fd)
 
     def write(self, fd: int, data: memoryview) -> int:
         if "write" in self.fails and len(data) > 1000:

@@ -149,12 +149,12 @@ class Worker:
                 continue
             task.begun = True
             try:
-                result = self._run(task.work)
+                result = self.perform(task.work)
             except BaseException as error:  # noqa: BLE001 (handed to the caller, whatever it is)
                 _hand_over(task.loop, _fail, task.future, error)
             else:
                 _hand_over(task.loop, _succeed, task.future, result)
-        self._disconnect()
+        self.disconnect()
 
     def _is_wanted(self, _task: _Task) -> bool:
         return True
@@ -162,7 +162,8 @@ class Worker:
     def _next(self, tasks: "queue.SimpleQueue[_Task | None]") -> _Task | None:
         return tasks.get()
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
+    def perform(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on the connection, on the calling thread. Raises the facts behind errors."""
         try:
             if self._connection is not None and self._dialect.is_stale(self._connection):
                 self._disconnect()
@@ -176,7 +177,7 @@ class Worker:
             if fact is None:
                 raise
             if not isinstance(fact, QueryTooCostly):
-                self._disconnect()
+                self.disconnect()
             raise fact from error
 
     def _attempt(self, connection: Connection, work: Callable[[Connection], T]) -> T:
@@ -185,7 +186,7 @@ class Worker:
     def _connect(self) -> Connection:
         return self._dialect.connect_writer()
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -223,16 +224,19 @@ class Writer(Worker):
             try:
                 return tasks.get(timeout=_IDLE_SECONDS)
             except queue.Empty:
-                self._rest()
+                self.rest()
         return tasks.get()
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """Let the database use a pause, once after the last work."""
+        if self._rested:
+            return
         self._rested = True
         if self._connection is not None:
             try:
                 self._dialect.rest(self._connection)
             except Exception:  # noqa: BLE001 (the next piece of work finds out and tells)
-                self._disconnect()
+                self.disconnect()
 
     def _attempt(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         for pause in _PAUSES:
@@ -260,7 +264,7 @@ class Writer(Worker):
         try:
             connection.rollback()
         except Exception:  # noqa: BLE001 (the first error is the one to tell)
-            self._disconnect()
+            self.disconnect()
 
 
 def _hand_over(

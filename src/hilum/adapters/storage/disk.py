@@ -209,7 +209,7 @@ class DiskObjects:
 
     def _link(self, path: str, parts: Parts, name: str) -> None:
         if not self._folders.link(path, parts, name):
-            _demand_same(path, "/".join((self._objects_path, *parts, name)), self._system)
+            demand_same(path, "/".join((self._objects_path, *parts, name)), self._system)
 
     def _replace(self, parts: Parts, old: str, new: str) -> None:
         try:
@@ -255,7 +255,7 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _demand_same(path: str, held: str, system: System) -> None:
+def demand_same(path: str, held: str, system: System) -> None:
     """Raise `ObjectExists` unless the file `held` has the bytes of `path`; make them durable."""
     with suppress(FileNotFoundError), open(held, "rb") as one, open(path, "rb") as other:  # noqa: PTH123
         if _same(one, other):

@@ -9,7 +9,7 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
@@ -105,6 +105,13 @@ class Folders:
         """
         return self._again(parts, lambda: self._link(source, parts, name))
 
+    def link_nameless(self, files: Sequence[tuple[int, str]], parts: Parts) -> Sequence[bool]:
+        """Give open files without a name their names in a folder, with one flush for all.
+
+        As `link`: an answer for each, False when its name existed before.
+        """
+        return self._again(parts, lambda: self._link_nameless(files, parts))
+
     def rename(self, parts: Parts, old: str, new: str) -> None:
         """Give a file of a folder another name in it, durably, replacing what has that name.
 
@@ -137,6 +144,28 @@ class Folders:
                     os.unlink(name, dir_fd=folder.fd)
                 raise
             return True
+
+    def _link_nameless(self, files: Sequence[tuple[int, str]], parts: Parts) -> Sequence[bool]:
+        linked: list[bool] = []
+        with self._using(parts) as folder:
+            try:
+                for fd, name in files:
+                    linked.append(self._link_one(fd, name, folder.fd))
+                folder.make_durable()
+            except OSError:
+                for (_, name), ours in zip(files, linked, strict=False):
+                    if ours:
+                        with suppress(OSError):
+                            os.unlink(name, dir_fd=folder.fd)
+                raise
+        return linked
+
+    def _link_one(self, fd: int, name: str, folder_fd: int) -> bool:
+        try:
+            self._system.link_nameless(fd, name, folder_fd)
+        except FileExistsError:
+            return False
+        return True
 
     def _rename(self, parts: Parts, old: str, new: str) -> None:
         with self._using(parts) as folder:

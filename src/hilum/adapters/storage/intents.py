@@ -41,6 +41,11 @@ class FileIntents:
         self._ended: list[bytes] = []
         self._size = 0
 
+    @property
+    def folder(self) -> Path:
+        """The folder of these notes, held until `close`."""
+        return self._own.path
+
     def close(self) -> None:
         """Remove the notes, unless some write is not settled: then the next start settles it."""
         with self._lock:

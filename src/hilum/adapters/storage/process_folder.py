@@ -2,20 +2,26 @@
 
 Every process makes `<parent>/<token>/` and holds an flock on `<parent>/<token>/lock` for as long
 as it lives; the kernel lets go of the lock however the process ends. A folder whose lock can be
-taken therefore belonged to a process that is gone.
+taken therefore belonged to a process that is gone. A helper process that may outlive it by what it
+has in hand holds `<parent>/<token>/helper.lock`; whoever takes the folder waits for it.
 """
 
 import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from hilum.adapters.storage.system import FILE_MODE, FOLDER_MODE
 
 _LOCK_NAME: Final = "lock"
+_HELPER_LOCK_NAME: Final = "helper.lock"
+_HELPER_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.01
 
 
 class ProcessFolder:
@@ -41,6 +47,19 @@ class ProcessFolder:
     def leave(self) -> None:
         """Let go of the lock only: the next start finds the folder as that of a dead process."""
         os.close(self._lock_fd)
+
+
+@contextmanager
+def hold_helper(folder: Path) -> Iterator[None]:
+    """Hold `folder`, another process's, as its helper; raises `OSError` when it is gone."""
+    lock_fd = os.open(
+        folder / _HELPER_LOCK_NAME, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE
+    )
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock_fd)
 
 
 class AbandonedFolder:
@@ -86,7 +105,31 @@ def _take(lock: Path) -> int | None:
     except BlockingIOError:
         os.close(lock_fd)
         return None
+    if not _helper_has_gone(lock.with_name(_HELPER_LOCK_NAME)):
+        os.close(lock_fd)
+        return None
     return lock_fd
+
+
+def _helper_has_gone(lock: Path) -> bool:
+    """Wait for the helper of a dead process: it may be finishing what it had in hand."""
+    try:
+        lock_fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        until = time.monotonic() + _HELPER_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(_LOOK_SECONDS)
+            else:
+                return True
+    finally:
+        os.close(lock_fd)
 
 
 class _Exclusive:

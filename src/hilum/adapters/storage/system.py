@@ -3,10 +3,13 @@
 Passing another `System` shows or disturbs their order, as a failing disk would.
 """
 
+import ctypes
+import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class System(Protocol):
@@ -16,7 +19,21 @@ class System(Protocol):
         """Open a new file for writing; fails when the name exists."""
         ...
 
+    def create_nameless(self, folder: str) -> int:
+        """Open a new file without a name on the file system of `folder`.
+
+        Raises `OSError` where there are no such files.
+        """
+        ...
+
     def write(self, fd: int, data: memoryview) -> int: ...
+
+    def begin_flush(self, fd: int) -> None:
+        """Have the disk begin with a file's bytes; promises nothing.
+
+        Flushing several files that were begun takes less than one flush after the other.
+        """
+        ...
 
     def fdatasync(self, fd: int) -> None:
         """Make a file's bytes and size durable."""
@@ -28,6 +45,10 @@ class System(Protocol):
 
     def link(self, source: str, name: str, folder_fd: int) -> None:
         """Give a file a second name in a folder; fails when the name exists, replaces nothing."""
+        ...
+
+    def link_nameless(self, fd: int, name: str, folder_fd: int) -> None:
+        """Give a file without one a name in a folder; fails when the name exists."""
         ...
 
     def rename(self, old: str, new: str, folder_fd: int) -> None:
@@ -42,6 +63,27 @@ class System(Protocol):
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 
+_NAMELESS: Final[int | None] = getattr(os, "O_TMPFILE", None)
+_SYNC_FILE_RANGE_WRITE: Final = 2
+
+
+def _find_sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    """Linux's call of that name, which Python's `os` does not offer."""
+    try:
+        call = ctypes.CDLL(None).sync_file_range
+    except (OSError, AttributeError):
+        return None
+    call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return call
+
+
+_sync_file_range: Final = _find_sync_file_range()
+
+
+def nameless_path(fd: int) -> str:
+    """The path by which the kernel knows an open file that has no name."""
+    return f"/proc/self/fd/{fd}"
+
 
 class PosixSystem:
     """The real operating system."""
@@ -50,8 +92,17 @@ class PosixSystem:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, FILE_MODE)
 
+    def create_nameless(self, folder: str) -> int:
+        if _NAMELESS is None:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return os.open(folder, os.O_WRONLY | _NAMELESS | os.O_CLOEXEC, FILE_MODE)
+
     def write(self, fd: int, data: memoryview) -> int:
         return os.write(fd, data)
+
+    def begin_flush(self, fd: int) -> None:
+        if _sync_file_range is not None:
+            _sync_file_range(fd, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
     def fdatasync(self, fd: int) -> None:
         os.fdatasync(fd)
@@ -61,6 +112,9 @@ class PosixSystem:
 
     def link(self, source: str, name: str, folder_fd: int) -> None:
         os.link(source, name, dst_dir_fd=folder_fd, follow_symlinks=False)
+
+    def link_nameless(self, fd: int, name: str, folder_fd: int) -> None:
+        os.link(nameless_path(fd), name, dst_dir_fd=folder_fd, follow_symlinks=True)
 
     def rename(self, old: str, new: str, folder_fd: int) -> None:
         os.rename(old, new, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
@@ -72,7 +126,7 @@ class PosixSystem:
         os.unlink(path)  # noqa: PTH108 - a hot path; no Path object is needed
 
 
-def write_all(system: System, fd: int, data: bytes) -> None:
+def write_all(system: System, fd: int, data: bytes | memoryview) -> None:
     """Write every byte: the kernel may take fewer than it was given (at most 2 GiB at once)."""
     rest = memoryview(data)
     while rest:
