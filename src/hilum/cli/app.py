@@ -4,9 +4,11 @@ import typer
 
 from hilum.cli import (
     configuration,
+    dead_letters,
     demo,
     doctor,
     exporting,
+    feed,
     fsck,
     importing,
     keys,
@@ -56,3 +58,5 @@ app.command(name="rebuild")(rebuild.rebuild)
 app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="keys")
+feed.app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(feed.app, name="feed")
