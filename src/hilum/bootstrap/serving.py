@@ -38,6 +38,7 @@ class Serving:
     archive: Archive
     http: HttpServer
     dimse: DimseServer | None
+    events: EventStreams
 
 
 @asynccontextmanager
@@ -80,7 +81,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             _http(settings, archive, desk, metrics, clock, calls, streams)
         )
         stack.callback(streams.close)
-        yield Serving(archive, http, dimse)
+        yield Serving(archive, http, dimse, streams)
 
 
 def _dimse(settings: Settings, archive: Archive, metrics: Metrics) -> DimseServer:
