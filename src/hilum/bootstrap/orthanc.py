@@ -53,6 +53,7 @@ def orthanc_door(
         announcements=announcements,
         meter=meter,
         clock=clock,
+        alone=not getattr(settings.database, "url", ""),
     )
     sources = [orthanc_source(name, one) for name, one in settings.orthanc.sources.items()]
     return OrthancDoor(sources, orthanc_options(settings), parts)

@@ -56,6 +56,14 @@ class ArrivalWork(Protocol):
         ...
 
 
+    async def abandon(self, worker: str | None) -> None:
+        """End the leases of `worker`, and its right to follow sources; of None: everybody's.
+
+        For a worker that ends, and for one that knows that all others are dead.
+        """
+        ...
+
+
 class ArrivalList(Protocol):
     """What operators ask."""
 

@@ -298,3 +298,19 @@ async def test_a_resync_may_be_asked_for_before_anybody_followed(index: SqlIndex
     assert await index.arrivals.follow("main", "one", now() + HOUR) == SourceCursor(
         "main", -1, "", 0, False
     )
+
+
+@pytest.mark.parametrize("whose", ["w", None])
+async def test_what_a_worker_abandons_can_be_claimed_at_once(
+    index: SqlIndex, whose: str | None
+) -> None:
+    await index.arrivals.note([seen("a"), seen("b")])
+    (mine,) = await claim(index, "w", 1)
+    (other,) = await claim(index, "other", 1)
+    await index.arrivals.follow("main", "w", now() + HOUR)
+
+    await index.arrivals.abandon(whose)
+
+    free = {each.key for each in await claim(index, "third")}
+    assert free == ({mine.key} if whose else {mine.key, other.key})
+    assert await index.arrivals.follow("main", "third", now() + HOUR) is not None

@@ -15,6 +15,7 @@ from hilum.adapters.database.arrivals_tables import arrival, arrival_step
 from hilum.adapters.database.connections import Connection, Row
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.source_cursors import (
+    abandon_sources,
     ask_resync,
     follow_source,
     read_cursors,
@@ -70,6 +71,7 @@ UPDATE arrival SET worker = NULL, state = ?, due = ?, attempts = ?, error = ?,
   study_instance_uid = coalesce(?, study_instance_uid), instances = ?, kept = ?, failed = ?,
   updated = ?, parts = ?, reported = ?, changed = ?
 WHERE key = ? AND worker = ? AND state = 'fetching' RETURNING again"""
+_ABANDON: Final = "UPDATE arrival SET due = ? WHERE state = 'fetching'"
 _CALM: Final = "UPDATE arrival SET force = 0 WHERE key = ?"
 _AGAIN: Final = """
 UPDATE arrival SET state = 'waiting', due = ?, attempts = 0, correlation_id = again, again = NULL
@@ -119,6 +121,10 @@ class SqlArrivals:
         return await self._write(
             lambda connection: _settle(connection, worker, key, settlement, now)
         )
+
+    async def abandon(self, worker: str | None) -> None:
+        now = now_microseconds()
+        await self._write(lambda connection: _abandon(connection, worker, now))
 
     # ArrivalList
 
@@ -222,6 +228,14 @@ def _claimed(row: Row) -> Claimed:
         reported=reported,
         study=None if study is None else StudyInstanceUID(study),
     )
+
+
+def _abandon(connection: Connection, worker: str | None, now: int) -> None:
+    if worker is None:
+        connection.execute(_ABANDON, (now,))
+    else:
+        connection.execute(f"{_ABANDON} AND worker = ?", (now, worker))
+    abandon_sources(connection, worker)
 
 
 def _settle(

@@ -53,6 +53,15 @@ def ask_resync(connection: Connection, source: str, *, force: bool) -> None:
     connection.execute(_ASK, (wish, wish, source))
 
 
+def abandon_sources(connection: Connection, worker: str | None) -> None:
+    """End the right of `worker`, or of everybody, to follow sources."""
+    sql = "UPDATE source_cursor SET until = 0"
+    if worker is None:
+        connection.execute(sql)
+    else:
+        connection.execute(f"{sql} WHERE worker = ?", (worker,))
+
+
 def read_cursors(connection: Connection) -> list[SourceCursor]:
     rows = connection.execute(f"SELECT {_SHOWN} FROM source_cursor ORDER BY source").fetchall()
     return [_cursor(row) for row in rows]

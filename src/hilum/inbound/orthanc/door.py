@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from hilum.domain.errors import HilumError
 from hilum.foundation.clock import Clock
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.orthanc.client import OrthancClient
@@ -36,6 +37,8 @@ class DoorParts:
     announcements: Announcements
     meter: IngestionMeter
     clock: Clock
+    alone: bool = False
+    """No other process works on this database: what is leased there was left by a dead one."""
 
 
 class OrthancDoor:
@@ -82,6 +85,8 @@ class OrthancDoor:
             )
             for source, client in zip(sources, self._clients, strict=True)
         ]
+        self._work = parts.work
+        self._alone = parts.alone
         self._resources = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -105,6 +110,8 @@ class OrthancDoor:
         self._workers.wake()
 
     async def __aenter__(self) -> Self:
+        if self._alone:
+            await self._work.abandon(None)
         for client in self._clients:
             await self._resources.enter_async_context(client)
         runs = [self._workers.run(), *(poller.run() for poller in self._pollers)]
@@ -120,4 +127,6 @@ class OrthancDoor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(HilumError):
+            await self._work.abandon(self._worker)
         await self._resources.aclose()

@@ -16,7 +16,7 @@ from hilum.domain.arrivals import Seen, SourceCursor, Told
 from hilum.domain.errors import HilumError
 from hilum.foundation.clock import Clock
 from hilum.foundation.ids import new_correlation_id
-from hilum.inbound.orthanc.answers import NEW_STUDY, STABLE_STUDY, Change, Changes
+from hilum.inbound.orthanc.answers import NEW_STUDY, SOURCE_ID, STABLE_STUDY, Change, Changes
 from hilum.inbound.orthanc.client import OrthancClient
 from hilum.inbound.orthanc.errors import SourceFailed, SourceUnavailable, UnknownAtSource
 from hilum.inbound.orthanc.gate import SourceGate
@@ -187,6 +187,8 @@ class Poller:
     def _seen(self, changes: Iterable[Change]) -> list[Seen]:
         begun: dict[str, Told] = {}
         for change in changes:
+            if SOURCE_ID.fullmatch(change.source_id) is None:
+                continue  # nothing that Orthanc would say, so nothing to ask it for
             if change.kind == STABLE_STUDY:
                 begun[change.source_id] = Told.CHANGE
             elif change.kind == NEW_STUDY:
