@@ -19,7 +19,7 @@ import orjson
 
 from hilum.adapters.database.schema import migrate
 from hilum.adapters.database.sql_index import SqlIndex
-from hilum.bootstrap.archive import database_path
+from hilum.bootstrap.index_place import database_path
 from hilum.dicom.attributes import INDEXED_ATTRIBUTES, tag_of
 from hilum.domain.identifiers import (
     DEFAULT_PARTITION,

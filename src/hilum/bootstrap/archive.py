@@ -1,4 +1,4 @@
-"""The archive over its embedded engines, SQLite and a local disk, and its use cases."""
+"""The archive over the engines that the settings choose, and its use cases."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.database.lanes import Patience
-from hilum.adapters.database.schema import current
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
+from hilum.bootstrap.index_place import (
+    demand_same_objects,
+    folder_hold,
+    index_exists,
+    index_url,
+    place_of_index,
+)
 from hilum.bootstrap.keeper import make_keeper
 from hilum.bootstrap.object_store import has_objects, make_objects, place_of_objects
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
@@ -51,27 +57,16 @@ class Archive:
     delete: Delete
 
 
-def database_path(folder: Path) -> Path:
-    """Where the index and the feed lie below the data folder."""
-    return folder / "index.sqlite"
-
-
-def database_url(folder: Path) -> str:
-    """The same as a URL, as the database engine wants it."""
-    return f"sqlite:///{database_path(folder).absolute()}"
-
-
 def demand_index_of_objects(settings: Settings) -> None:
     """Raise `ArchiveUnavailable` when there are objects and no index.
 
     A new index would give out version numbers, and so names, that the objects have.
     """
-    folder = settings.data_dir
-    if database_path(folder).exists() and current(database_url(folder)) is not None:
+    if index_exists(settings):
         return
     if has_objects(settings):
-        place = place_of_objects(settings)
-        message = f"There are objects in {place} and no index in {folder}: run `hilum rebuild`."
+        place, where = place_of_objects(settings), place_of_index(settings)
+        message = f"There are objects in {place} and no index in {where}: run `hilum rebuild`."
         raise ArchiveUnavailable(message)
 
 
@@ -87,13 +82,15 @@ async def open_archive(
     `ArchiveFault` when disk or database cannot be used.
     """
     folder = settings.data_dir
-    url = database_url(folder)
+    url = index_url(settings)
+    hold = folder_hold(settings, hold)
     meter = meter or NoIngestMeter()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
         await asyncio.to_thread(demand_index_of_objects, settings)
         await asyncio.to_thread(make_database, url)
-        index = await stack.enter_async_context(_index(settings, meter))
+        index = await stack.enter_async_context(_index(settings, meter, hold))
+        await demand_same_objects(settings, index)
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
@@ -131,10 +128,10 @@ async def open_archive(
         )
 
 
-def _index(settings: Settings, meter: IngestMeter) -> SqlIndex:
+def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:
     database = settings.database
     return SqlIndex(
-        database_url(settings.data_dir),
+        index_url(settings),
         readers=database.reader_connections,
         limit_seconds=database.statement_seconds,
         # The surfaces have limits of their own, those of Azure not chosen here: the index only
@@ -142,6 +139,7 @@ def _index(settings: Settings, meter: IngestMeter) -> SqlIndex:
         row_cap=max(settings.search.maximum_results, _AZURE_MAXIMUM_RESULTS),
         busy_seconds=database.busy_seconds,
         patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
+        hold=hold,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hilum.adapters.storage.layout import place
 from hilum.bootstrap.archive import Archive
 from hilum.bootstrap.sinks import make_sink
+from hilum.delivery.operating import Operating
 from hilum.delivery.options import Declared, RelayOptions, StableOptions
 from hilum.delivery.service import Delivery, DeliveryOptions, Engines
 from hilum.domain.delivery import EventFilter
@@ -40,6 +41,12 @@ def make_delivery(
         clock=clock,
         meter=meter,
     )
+
+
+def operating(archive: Archive, delivery: Delivery) -> Operating:
+    """Commands to the followers of this process, obeyed at once."""
+    index = archive.index
+    return Operating(index.delivery, index.arrivals, index.fed, delivery.nudged)
 
 
 def _is_shared(settings: Settings) -> bool:

@@ -6,37 +6,51 @@ from dataclasses import dataclass
 
 from hilum.adapters.database.connections import Deadline
 from hilum.adapters.database.dialects import dialect_for
+from hilum.adapters.database.schema import is_in_use
 from hilum.adapters.storage.lock import is_held
-from hilum.bootstrap.archive import database_path, database_url
+from hilum.bootstrap.index_place import database_path, index_url, on_server
 from hilum.bootstrap.maintenance import SchemaState, schema_state
+from hilum.domain.errors import HilumError
 from hilum.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """The index file as it is found; nothing is made or changed by looking."""
+    """The index as it is found; nothing is made or changed by looking."""
 
+    engine: str
+    """Name and version."""
     size_bytes: int
     schema: SchemaState
     damage: Sequence[str]
-    """What SQLite's own check says; empty when all is well."""
+    """What the database's own check says; empty when all is well."""
+    risks: Sequence[str]
+    """What of the server's settings could lose what was acknowledged."""
 
 
 def examine_database(settings: Settings) -> DatabaseState | None:
     """None when there is no index yet. Raises `ArchiveUnavailable` when it cannot be opened."""
-    path = database_path(settings.data_dir)
-    if not path.exists():
+    if not on_server(settings) and not database_path(settings.data_dir).exists():
         return None
-    dialect = dialect_for(database_url(settings.data_dir))
+    schema = schema_state(settings)
+    if on_server(settings) and schema.found is None:
+        return None
+    dialect = dialect_for(index_url(settings))
     try:
         connection = dialect.connect_reader(Deadline())
         try:
-            damage = dialect.damage(connection)
+            damage, risks = dialect.damage(connection), dialect.risks(connection)
+            size = dialect.size_bytes(connection)
         finally:
             connection.close()
-    except sqlite3.Error as error:
-        raise dialect.translate(error) or error from error
-    return DatabaseState(path.stat().st_size, schema_state(settings), damage)
+        return DatabaseState(dialect.version(), size, schema, damage, risks)
+    except HilumError:
+        raise
+    except Exception as error:
+        fact = dialect.translate(error)
+        if fact is None:
+            raise
+        raise fact from error
 
 
 def engine_features() -> tuple[str, bool]:
@@ -51,4 +65,9 @@ def engine_features() -> tuple[str, bool]:
 
 def archive_is_open(settings: Settings) -> bool:
     """True when some process has the archive open."""
-    return is_held(settings.data_dir)
+    if is_held(settings.data_dir):
+        return True
+    try:
+        return on_server(settings) and is_in_use(index_url(settings))
+    except HilumError:
+        return False  # the check of the database tells it

@@ -38,6 +38,9 @@ class IndexFile:
         """Where the index before a rebuild is kept, for a second look."""
         return self.path.with_name(f"{self.path.name}.before-rebuild")
 
+    def exists(self) -> bool:
+        return self.path.exists()
+
     def clear_fresh(self) -> None:
         """Remove what an interrupted rebuild left."""
         _remove(self.fresh)

@@ -2,20 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hilum.adapters.database.schema import current, head, migrate
+from hilum.adapters.database.schema import current, head, is_in_use, migrate
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.lock import hold_data_folder, is_held
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
-from hilum.bootstrap.archive import database_path, database_url, demand_index_of_objects
+from hilum.bootstrap.archive import demand_index_of_objects
 from hilum.bootstrap.index_file import IndexFile
+from hilum.bootstrap.index_place import (
+    database_path,
+    demand_same_objects,
+    index_exists,
+    index_url,
+    on_server,
+    place_of_index,
+)
 from hilum.bootstrap.object_store import are_shared, has_objects, make_objects
 from hilum.catalogue.fsck import REPAIR_PREFIX
 from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
@@ -28,6 +37,9 @@ from hilum.foundation.ids import new_correlation_id
 from hilum.ingest.recovery import recover
 from hilum.ports.objects import ObjectStore
 from hilum.settings import Settings
+
+if TYPE_CHECKING:
+    from hilum.adapters.database.postgresql_rebuild import IndexSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +69,46 @@ async def open_engines(
     schema.
     """
     folder = settings.data_dir
-    if not database_path(folder).exists():
+    if not await asyncio.to_thread(_is_there, settings):
         lost = await asyncio.to_thread(has_objects, settings)
         hint = "run `hilum rebuild`" if lost else "check --data"
-        message = f"There is no index in {folder}: {hint}."
+        message = f"There is no index in {place_of_index(settings)}: {hint}."
         raise ArchiveUnavailable(message)
-    alone = not is_held(folder) and not are_shared(settings)
+    alone = not is_held(folder) and not await asyncio.to_thread(_others_may_be, settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_data_folder(folder, hold))
-        index = await stack.enter_async_context(SqlIndex(database_url(folder)))
+        index = await stack.enter_async_context(SqlIndex(index_url(settings), hold=hold))
+        await demand_same_objects(settings, index)
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
         origin = Origin(Door.REBUILD, REPAIR_PREFIX + new_correlation_id())
         describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
         yield OpenedEngines(index, objects, spool, intents, describe, alone)
+
+
+def _is_there(settings: Settings) -> bool:
+    """Whether there is an index file, were it damaged, or an index on the server."""
+    if on_server(settings):
+        return index_exists(settings)
+    return database_path(settings.data_dir).exists()
+
+
+def _others_may_be(settings: Settings) -> bool:
+    """Whether processes with another data folder use the archive, or could."""
+    return is_in_use(index_url(settings)) if on_server(settings) else are_shared(settings)
+
+
+@contextmanager
+def _beside(settings: Settings) -> "Iterator[IndexFile | IndexSchema]":
+    """Where a new index is made before it takes the place of the one in use."""
+    if not on_server(settings):
+        yield IndexFile(database_path(settings.data_dir))
+        return
+    from hilum.adapters.database.postgresql_rebuild import IndexSchema  # noqa: PLC0415
+
+    with IndexSchema(index_url(settings)) as schema:
+        yield schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +118,8 @@ class Rebuilt:
     report: RebuildReport
     keys: int
     """API keys taken over from the index before."""
-    former_index: Path | None
-    """Where the index before lies now; None when there was none."""
+    former_index: Path | str | None
+    """Where the index before is now, a file or a schema; None when there was none."""
     former_index_problem: str | None
     """Why nothing could be taken over from it; then deleted instances whose space was not freed
     are back, and API keys are gone."""
@@ -100,15 +137,16 @@ async def rebuild_archive(
     if not are_shared(settings) and not (folder / "objects").is_dir():
         message = f"There are no objects in {folder} to make an index from: check --data."
         raise ArchiveUnavailable(message)
-    file = IndexFile(database_path(folder))
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_data_folder(folder, Hold.EXCLUSIVE))
+        file = stack.enter_context(_beside(settings))
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
         former = await _take_over(file, objects)
         await asyncio.to_thread(file.clear_fresh)
         await asyncio.to_thread(migrate, file.fresh_url)
-        async with SqlIndex(file.fresh_url) as index:
+        async with SqlIndex(file.fresh_url, hold=None) as index:
+            await demand_same_objects(settings, index)
             for key in former.keys:
                 await index.keys.add(key)
             if former.version:
@@ -132,13 +170,13 @@ class _Former:
     problem: str | None = None
 
 
-async def _take_over(file: IndexFile, objects: ObjectStore) -> _Former:
+async def _take_over(file: "IndexFile | IndexSchema", objects: ObjectStore) -> _Former:
     """Free what the index before had given up, and read from it what no object knows."""
-    if not file.path.exists():
+    if not await asyncio.to_thread(file.exists):
         return _Former(problem="there was none")
     try:
-        await asyncio.to_thread(migrate, file.url)
-        async with SqlIndex(file.url) as index:
+        await asyncio.to_thread(migrate, file.url, alone=True)
+        async with SqlIndex(file.url, hold=None) as index:
             await free_everything_due(index, objects, lambda: datetime.max.replace(tzinfo=UTC))
             keys = await index.keys.list()
             version = (await index.reserve_versions(1))[0]
@@ -168,7 +206,7 @@ class SchemaState:
 
 def schema_state(settings: Settings) -> SchemaState:
     """Raises `ArchiveUnavailable` when the index cannot be opened."""
-    return SchemaState(current(database_url(settings.data_dir)), head())
+    return SchemaState(current(index_url(settings)), head())
 
 
 def migrate_archive(settings: Settings) -> bool:
@@ -178,4 +216,4 @@ def migrate_archive(settings: Settings) -> bool:
     """
     with hold_data_folder(settings.data_dir, Hold.EXCLUSIVE):
         demand_index_of_objects(settings)
-        return migrate(database_url(settings.data_dir))
+        return migrate(index_url(settings))

@@ -9,12 +9,13 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
-from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
+from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, operating
 from hilum.bootstrap.events import make_streams
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
 from hilum.bootstrap.orthanc import OrthancCheck, orthanc_calls, orthanc_door
+from hilum.delivery.operating import Operating
 from hilum.desk.readiness import IndexCheck, Readiness
 from hilum.desk.status import Desk, DoorAddress
 from hilum.domain.occupancy import Hold
@@ -78,7 +79,16 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
         streams = make_streams(settings, archive)
         metrics.observe("hilum_event_stream_clients", lambda: streams.open)
         http = await stack.enter_async_context(
-            _http(settings, archive, desk, metrics, clock, calls, streams)
+            _http(
+                settings,
+                archive,
+                desk,
+                metrics,
+                clock,
+                calls,
+                streams,
+                operating(archive, delivery),
+            )
         )
         stack.callback(streams.close)
         yield Serving(archive, http, dimse, streams)
@@ -101,6 +111,7 @@ def _http(
     clock: SystemClock,
     calls: Calls | None,
     streams: EventStreams,
+    subscriptions: Operating,
 ) -> HttpServer:
     http = settings.http
     services = HttpServices(
@@ -113,6 +124,7 @@ def _http(
         retrieve=archive.retrieve,
         delete=archive.delete,
         feed=archive.index,
+        operating=subscriptions,
         arrivals=archive.index.arrivals,
         orthanc=calls,
         events=streams,

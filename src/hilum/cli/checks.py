@@ -189,7 +189,9 @@ def _database(settings: Settings) -> Check:
         return Check("database", "note", "not there yet; a start makes it")
     if state.damage:
         return Check("database", "wrong", state.damage[0], "restore a copy or run hilum rebuild")
-    text = f"{size_text(state.size_bytes)}, schema {state.schema.found}, undamaged"
+    text = f"{state.engine}, {size_text(state.size_bytes)}, schema {state.schema.found}, undamaged"
+    if state.risks:
+        return Check("database", "wrong", state.risks[0], "switch it on and restart that server")
     if not state.schema.is_current:
         return Check("database", "note", text, f"a start migrates it to {state.schema.wanted}")
     return Check("database", "ok", text)

@@ -49,7 +49,7 @@ def feed_router(feed: FeedReader) -> APIRouter:
     async def read_feed(request: Request) -> Response:
         after = _number(request, "after", 0, 0, _LARGEST)
         limit = _number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
-        entries = [_json(entry) for entry in await feed.feed(after, limit)]
+        entries = [entry_fields(entry) for entry in await feed.feed(after, limit)]
         return Response(
             orjson.dumps(entries),
             headers={"X-Feed-Id": await feed.feed_id()},
@@ -68,7 +68,8 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     return int(text)
 
 
-def _json(entry: FeedEntry) -> dict[str, object]:
+def entry_fields(entry: FeedEntry) -> dict[str, object]:
+    """An entry as JSON, without patient data."""
     told: dict[str, object] = {
         "sequence": entry.sequence,
         "time": entry.time.isoformat(timespec="milliseconds"),

@@ -11,8 +11,10 @@ from hilum.access import Access, AccessScope
 from hilum.catalogue.delete import Delete
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
+from hilum.delivery.operating import Operating
 from hilum.desk.api import api_router
 from hilum.desk.arrivals import arrivals_router
+from hilum.desk.delivery import delivery_commands_router, subscriptions_router
 from hilum.desk.documents import documents_router
 from hilum.desk.feed import feed_router
 from hilum.desk.health import health_router
@@ -67,6 +69,7 @@ class HttpServices:
     retrieve: Retrieve
     delete: Delete
     feed: FeedReader
+    operating: Operating
     arrivals: ArrivalList
     orthanc: Calls | None = None
     """None: there is no Orthanc to fetch from."""
@@ -123,6 +126,8 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     routers += [
         (api_router(desk), "/api/v1", AccessScope.READ),
         (feed_router(services.feed), "/api/v1", AccessScope.READ),
+        (subscriptions_router(services.operating), "/api/v1", AccessScope.READ),
+        (delivery_commands_router(services.operating), "/api/v1", AccessScope.EVERYTHING),
         (arrivals_router(services.arrivals), "/api/v1", AccessScope.READ),
         (health_router(desk.readiness), "", None),
         (metrics_router(services.metrics, desk.statistics), "", metrics_scope),

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from hilum.settings.remote_storage import (
     AzureSettings,
@@ -94,11 +94,17 @@ class StorageSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """The index and the feed (SQLite, in `data_dir`)."""
+    """The index and the feed: SQLite in `data_dir`, or PostgreSQL on a server."""
 
+    url: SecretStr = SecretStr("")
+    """Empty: SQLite in `data_dir`. `postgresql://user:password@host:5432/database` keeps index and
+    feed in PostgreSQL, where several servers of ours may share them; needs the extra `postgres`.
+    Parameters are those of libpq (`sslmode=verify-full`), and `schema` (`hilum`). A password may
+    also stand in a file that libpq knows (`PGPASSFILE`)."""
     reader_connections: Annotated[int, Field(ge=1, le=64)] = 4
     """Connections, each with a thread, that answer searches. There are as many more for look-ups,
-    which slow searches thus do not hold up; writing has one of its own."""
+    which slow searches thus do not hold up; writing and checking have one each. On PostgreSQL they
+    count against `max_connections` of the server: 2 x this + 2 for each process."""
     statement_seconds: Seconds = 15.0
     """A question that runs longer is stopped, one that waits longer for its turn is not asked; both
     are refused with 503."""
@@ -106,7 +112,17 @@ class DatabaseSettings(Section):
     """Calls that wait for a connection, of each kind (searches, look-ups, writes); further ones are
     refused with 503."""
     busy_seconds: Seconds = 10.0
-    """Wait for another process that holds the write lock, then answer that it is unavailable."""
+    """Wait for another process that holds the write lock (PostgreSQL: a row or a lock that is
+    needed), then answer that it is unavailable."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            message = "should be empty, or begin with postgresql:// (SQLite lies in data_dir)"
+            raise ValueError(message)
+        return value
 
 
 class SearchSettings(Section):

@@ -8,7 +8,7 @@ import pytest
 from hilum.adapters.database import schema
 from hilum.adapters.database.schema import current, migrate
 from hilum.adapters.storage.lock import hold_data_folder
-from hilum.bootstrap.archive import database_url
+from hilum.bootstrap.index_place import database_url
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.domain.occupancy import DataFolderInUse, Hold
 

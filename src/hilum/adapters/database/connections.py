@@ -203,8 +203,24 @@ class Dialect(Protocol):
         """What the database finds wrong with its own files."""
         ...
 
+    def risks(self, connection: Connection) -> Sequence[str]:
+        """Settings of the database that an archive should not be kept with."""
+        ...
+
     def exists(self) -> bool:
         """False when there is no database to look at."""
+        ...
+
+    def is_in_use(self) -> bool:
+        """Whether a process is known to the database to have the archive open."""
+        ...
+
+    def version(self) -> str:
+        """Name and version of the engine."""
+        ...
+
+    def size_bytes(self, connection: Connection) -> int:
+        """What the archive's tables and indexes take."""
         ...
 
     def core_engine(self) -> Engine:

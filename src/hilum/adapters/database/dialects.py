@@ -11,18 +11,20 @@ from hilum.adapters.database import sqlite_names
 from hilum.adapters.database.connections import Dialect
 from hilum.adapters.database.sqlite import SqliteDialect
 from hilum.domain.errors import ArchiveUnavailable
+from hilum.domain.occupancy import Hold
 
 _EXTRA: Final = "PostgreSQL needs a library that is not installed: pip install 'hilum[postgres]'."
 
 
-def dialect_for(url: str, busy_seconds: float = 5.0) -> Dialect:
+def dialect_for(url: str, busy_seconds: float = 5.0, hold: Hold | None = Hold.SHARED) -> Dialect:
     """Choose by `sqlite:///path` or `postgresql://user@host/database?schema=hilum`.
 
-    Raises `ValueError` for other URLs, saying what is offered, and `ArchiveUnavailable` when the
-    engine's library is not installed.
+    `hold` is how its writing connection occupies a database that others may use from elsewhere:
+    not at all when None. Raises `ValueError` for other URLs, saying what is offered, and
+    `ArchiveUnavailable` when the engine's library is not installed.
     """
     if url.startswith(("postgresql://", "postgres://")):
-        return _postgresql(url, busy_seconds)
+        return _postgresql(url, busy_seconds, hold)
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -37,12 +39,12 @@ def dialect_for(url: str, busy_seconds: float = 5.0) -> Dialect:
     return SqliteDialect(Path(str(parsed.database)), busy_seconds)
 
 
-def _postgresql(url: str, busy_seconds: float) -> Dialect:
+def _postgresql(url: str, busy_seconds: float, hold: Hold | None) -> Dialect:
     try:
         from hilum.adapters.database.postgresql import PostgresqlDialect  # noqa: PLC0415
     except ImportError as error:
         raise ArchiveUnavailable(_EXTRA) from error
-    return PostgresqlDialect.of(url, busy_seconds)
+    return PostgresqlDialect.of(url, busy_seconds, hold)
 
 
 def create_name_search(connection: CoreConnection) -> None:

@@ -166,7 +166,7 @@ class Worker:
         """Run `work` on the connection, on the calling thread. Raises the facts behind errors."""
         try:
             if self._connection is not None and self._dialect.is_stale(self._connection):
-                self._disconnect()
+                self.disconnect()
             if self._connection is None:
                 self._connection = self._connect()
             return self._attempt(self._connection, work)

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -25,7 +25,7 @@ from hilum.adapters.database import (
 from hilum.adapters.database.connections import Connection, Deadline, Row, Source, Sql
 from hilum.adapters.database.postgresql_connections import PostgresqlConnection, connect
 from hilum.domain.errors import HilumError
-from hilum.domain.occupancy import DataFolderInUse
+from hilum.domain.occupancy import DataFolderInUse, Hold
 
 SCHEMA: Final = "hilum"
 _ABANDONED_SECONDS: Final = 60
@@ -50,6 +50,15 @@ _DAMAGED_PAGES: Final = (
     "checksum_last_failure) FROM pg_stat_database WHERE datname = current_database() "
     "AND checksum_failures > 0"
 )
+_UNSAFE: Final = (
+    "SELECT format('%s is off on the database server: it forgets commits in a power failure', name)"
+    " FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"
+)
+_SIZE: Final = (
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+)
 _LAST: Final = "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {}"
 _PATTERN: Final = str.maketrans({"*": "%", "?": "_", "%": r"\%", "_": r"\_", "\\": r"\\"})
 
@@ -61,15 +70,20 @@ class PostgresqlDialect:
     conninfo: str
     schema: str = SCHEMA
     busy_seconds: float = 5.0
-    alone: bool = False
-    """Keep all other processes out for as long as the writing connection lasts."""
+    hold: Hold | None = Hold.SHARED
+    """How the writing connection occupies the schema for as long as it lasts."""
     begin: str = "BEGIN"
     begin_reading: str = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-    occupies: bool = True
     numbers: str = postgresql_numbers.TABLE
 
+    @property
+    def occupies(self) -> bool:
+        return self.hold is not None
+
     @classmethod
-    def of(cls, url: str, busy_seconds: float) -> "PostgresqlDialect":
+    def of(
+        cls, url: str, busy_seconds: float = 5.0, hold: Hold | None = Hold.SHARED
+    ) -> "PostgresqlDialect":
         """Take the schema out of a URL; the rest is a connection URI as libpq knows it."""
         parts = urlsplit(url)
         query = parse_qsl(parts.query, keep_blank_values=True)
@@ -79,13 +93,10 @@ class PostgresqlDialect:
             raise ValueError(message)
         rest = urlencode([each for each in query if each[0] != "schema"])
         conninfo = parts._replace(scheme="postgresql", query=rest).geturl()
-        return cls(conninfo, schema, busy_seconds)
+        return cls(conninfo, schema, busy_seconds, hold)
 
     def __repr__(self) -> str:
         return f"PostgresqlDialect(schema={self.schema!r})"
-
-    def in_schema(self, schema: str) -> "PostgresqlDialect":
-        return replace(self, schema=schema)
 
     def connect_writer(self) -> PostgresqlConnection:
         settings = _WRITING.format(
@@ -95,19 +106,21 @@ class PostgresqlDialect:
         )
         connection = PostgresqlConnection(connect(self.conninfo, settings))
         try:
-            self._occupy(connection)
+            if self.hold is not None:
+                self._occupy(connection, self.hold)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _occupy(self, connection: Connection) -> None:
-        lock = "pg_try_advisory_lock" if self.alone else "pg_try_advisory_lock_shared"
+    def _occupy(self, connection: Connection, hold: Hold) -> None:
+        alone = hold is Hold.EXCLUSIVE
+        lock = "pg_try_advisory_lock" if alone else "pg_try_advisory_lock_shared"
         number = postgresql_locks.number_of(self.schema)
         sql = f"SELECT {lock}({postgresql_locks.ARCHIVE}, {number})"
         if connection.execute(sql).fetchone()[0]:
             return
-        if self.alone:
+        if alone:
             raise DataFolderInUse(postgresql_schema.IN_THE_WAY)
         raise DataFolderInUse(
             "The database is being rebuilt, repaired or migrated by another process. Wait for it."
@@ -199,8 +212,28 @@ class PostgresqlDialect:
         found = connection.execute(f"{_DAMAGED_INDEXES} UNION ALL {_DAMAGED_PAGES}").fetchall()
         return [text for (text,) in found]
 
+    def is_in_use(self) -> bool:
+        connection = connect(self.conninfo, _READING.format(schema=self.schema))
+        try:
+            return postgresql_locks.is_held(PostgresqlConnection(connection), self.schema)
+        finally:
+            connection.close()
+
+    def version(self) -> str:
+        connection = connect(self.conninfo, _READING.format(schema=self.schema))
+        try:
+            return f"PostgreSQL {connection.info.parameter_status('server_version')}"
+        finally:
+            connection.close()
+
+    def size_bytes(self, connection: Connection) -> int:
+        return int(connection.execute(_SIZE).fetchone()[0])
+
     def core_engine(self) -> Engine:
         return postgresql_schema.migration_engine(self.conninfo, self.schema)
+
+    def risks(self, connection: Connection) -> Sequence[str]:
+        return [text for (text,) in connection.execute(_UNSAFE).fetchall()]
 
     def exists(self) -> bool:
         return True

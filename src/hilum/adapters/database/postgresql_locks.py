@@ -38,6 +38,16 @@ def number_of(name: str) -> int:
     return crc32(name.encode()) & 0x7FFF_FFFF
 
 
+def is_held(connection: Connection, schema: str) -> bool:
+    """Whether some process has the archive open."""
+    sql = (
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid::int8 = ? "
+        "AND objid::int8 = ? AND granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"
+    )
+    return connection.execute(sql, (ARCHIVE, number_of(schema))).fetchone() is not None
+
+
 def _study_numbers(studies: Iterable[tuple[int, str]]) -> list[int]:
     return sorted({crc32(f"{partition}/{uid}".encode()) % _STUDY_LOCKS
                    for partition, uid in studies})  # fmt: skip

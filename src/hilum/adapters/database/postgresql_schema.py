@@ -7,7 +7,7 @@ from sqlalchemy import Connection as CoreConnection
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from hilum.adapters.database import postgresql_names, postgresql_numbers
+from hilum.adapters.database import places, postgresql_names, postgresql_numbers
 from hilum.adapters.database.postgresql_locks import ARCHIVE, FEED, MIGRATION, number_of
 from hilum.domain.occupancy import DataFolderInUse
 
@@ -34,6 +34,7 @@ def additions() -> Iterator[str]:
     """Statements for the first migration, after its tables."""
     yield from postgresql_names.create()
     yield from postgresql_numbers.CREATE
+    yield places.CREATE
     yield _FEED_IN_ORDER
     yield _USE_IT
 

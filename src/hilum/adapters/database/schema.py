@@ -37,15 +37,31 @@ def current(url: str) -> str | None:
         return _revision(connection)
 
 
+def is_in_use(url: str) -> bool:
+    """True when a process, on whatever machine, is known to the database to have it open.
+
+    Raises `ArchiveUnavailable`.
+    """
+    dialect = dialect_for(url)
+    try:
+        return dialect.is_in_use()
+    except Exception as error:
+        fact = dialect.translate(error)
+        if fact is None:
+            raise
+        raise fact from error
+
+
 def is_outdated(url: str) -> bool:
     """True when there is a database and `migrate` would change its schema."""
     found = current(url)
     return found is not None and found != head() and found in _known()
 
 
-def migrate(url: str) -> bool:
+def migrate(url: str, *, alone: bool = False) -> bool:
     """Bring the database to `head`, making it when there is none; False when it was there already.
 
+    `alone` says that the caller keeps everybody else out.
     Raises `ArchiveUnavailable` when it cannot be opened or was made by a newer program, and
     `DataFolderInUse` when a process of another machine works with the older schema.
     """
@@ -60,7 +76,7 @@ def migrate(url: str) -> bool:
                 f"The database has schema {found}, which this program does not know: it was made "
                 "by a newer version. Start that version, or restore an older copy."
             )
-        if found is not None:
+        if found is not None and not alone:
             dialect.demand_nobody_else(connection)
         config = Config()
         config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))

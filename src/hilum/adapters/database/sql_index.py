@@ -17,6 +17,7 @@ from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
 from hilum.adapters.database.maintaining import SqlMaintenance
+from hilum.adapters.database.places import claim_place
 from hilum.adapters.database.reading import (
     read_feed,
     read_feed_id,
@@ -32,6 +33,7 @@ from hilum.adapters.database.times import now_microseconds, to_microseconds
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.identifiers import ObjectKey, Scope, Version
 from hilum.domain.instances import Kept
+from hilum.domain.occupancy import Hold
 from hilum.domain.origins import Origin
 from hilum.domain.queries import Query, SearchPage
 from hilum.domain.records import (
@@ -57,7 +59,7 @@ class SqlIndex:
     `busy_seconds`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one for each setting)
         self,
         url: str,
         *,
@@ -67,9 +69,10 @@ class SqlIndex:
         busy_seconds: float = 5.0,
         patience: Patience = USUAL_PATIENCE,
         effort: Effort = USUAL_EFFORT,
+        hold: Hold | None = Hold.SHARED,
         now: Callable[[], int] = now_microseconds,
     ) -> None:
-        self._dialect = dialect_for(url, busy_seconds)
+        self._dialect = dialect_for(url, busy_seconds, hold)
         self._now = now
         self._searcher = Searcher(self._dialect, row_cap, effort)
 
@@ -111,6 +114,13 @@ class SqlIndex:
         except BaseException:
             await self.close()
             raise
+
+    async def claim_objects(self, place: str) -> str:
+        """Note where the objects of a database of its own server are, unless it is noted already.
+
+        Returns what is noted.
+        """
+        return await self._write(lambda connection: claim_place(connection, place))
 
     async def close(self) -> None:
         """Finish what was asked for and close the database; a second time does nothing."""

@@ -198,8 +198,20 @@ class SqliteDialect:
             raise
         return [str(line) for (line,) in found if line != "ok"]
 
+    def risks(self, connection: Connection) -> Sequence[str]:  # noqa: ARG002 (we choose them)
+        return ()
+
     def exists(self) -> bool:
         return self.path.exists()
+
+    def is_in_use(self) -> bool:
+        return False  # the data folder's lock tells
+
+    def version(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def size_bytes(self, connection: Connection) -> int:  # noqa: ARG002 (asks the folder)
+        return self.path.stat().st_size
 
     def core_engine(self) -> Engine:
         engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool)
