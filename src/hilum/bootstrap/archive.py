@@ -160,6 +160,7 @@ def _committer(
     return Committer(
         index,
         keeper=keeper,
+        fed=index.fed.ring,
         batch_instances=ingest.batch_instances,
         batch_bytes=ingest.batch_bytes,
         queue_instances=ingest.queue_instances,

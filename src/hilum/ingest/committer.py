@@ -7,7 +7,7 @@ and a busy archive commits many at once (docs/decisions/0008-group-commit.md).
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -30,7 +30,8 @@ class Committer:
     """The one writer of instances of this process; open it with `async with`.
 
     Leaving the context commits what was handed in and refuses what comes later. With a `keeper`,
-    that one puts small objects and commits; otherwise `index` does.
+    that one puts small objects and commits; otherwise `index` does. `fed` is called when the keeper
+    has added to the feed, which the index cannot know.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class Committer:
         batch_bytes: int = 32 << 20,
         queue_instances: int = 1024,
         meter: IngestMeter | None = None,
+        fed: Callable[[], None] = lambda: None,
     ) -> None:
         self._index = index
+        self._fed = fed
         self._keeper = keeper
         self._batch_instances = batch_instances
         self._batch_bytes = batch_bytes
@@ -145,7 +148,9 @@ class Committer:
 
     async def _decide(self, batch: Sequence[Keeping]) -> Sequence[Committed]:
         if self._keeper is not None:
-            return await self._keeper.keep(batch)
+            committed = await self._keeper.keep(batch)
+            self._fed()
+            return committed
         return await self._index.commit([each.kept for each in batch])
 
     async def _isolate(self, batch: Sequence[_Item], error: Exception) -> None:
