@@ -7,8 +7,6 @@ again from stored objects.
 import hashlib
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,17 +67,18 @@ def _examine(
     meter: IngestMeter,
     memo: Memo | None,
 ) -> Examined:
-    with _timed(meter, Stage.READ):
-        header = read_header(source, limits=limits, wanted=WANTED_TAGS, memo=memo)
-    with _timed(meter, Stage.VALIDATE):
-        verdict = validate(header, policy)
+    began = time.perf_counter()
+    header = read_header(source, limits=limits, wanted=WANTED_TAGS, memo=memo)
+    began = _stage_ended(meter, Stage.READ, began)
+    verdict = validate(header, policy)
+    began = _stage_ended(meter, Stage.VALIDATE, began)
     if verdict.is_refused or verdict.uids is None or verdict.sop_class_uid is None:
         return Examined(verdict, None)
-    with _timed(meter, Stage.DESCRIBE):
-        frames = _packed_frame_table(source, header)
-        description = describe(header, verdict.uids, verdict.sop_class_uid, frames)
-    with _timed(meter, Stage.DIGEST):
-        head, dataset = digests(content, header.dataset_offset)
+    frames = _packed_frame_table(source, header)
+    description = describe(header, verdict.uids, verdict.sop_class_uid, frames)
+    began = _stage_ended(meter, Stage.DESCRIBE, began)
+    head, dataset = digests(content, header.dataset_offset)
+    _stage_ended(meter, Stage.DIGEST, began)
     return Examined(verdict, description, head, dataset)
 
 
@@ -108,10 +107,7 @@ def _digest_file(content: Spooled, dataset_offset: int) -> tuple[bytes, bytes]:
     return head.digest(), dataset.digest()
 
 
-@contextmanager
-def _timed(meter: IngestMeter, stage: Stage) -> Iterator[None]:
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        meter.stage(stage, time.perf_counter() - began)
+def _stage_ended(meter: IngestMeter, stage: Stage, began: float) -> float:
+    ended = time.perf_counter()
+    meter.stage(stage, ended - began)
+    return ended

@@ -34,6 +34,9 @@ class PrometheusIngestMeter:
             buckets=_SECONDS,
             registry=registry,
         )
+        # Looking a label up costs as much as a small stage takes.
+        self._of_stage = {stage: self._stages.labels(stage.value) for stage in Stage}
+        self._of_outcome: dict[tuple[Door, Disposition], tuple[Counter, Counter]] = {}
         self._batch = Histogram(
             "hilum_committer_batch_instances",
             "Instances committed in one transaction.",
@@ -59,13 +62,18 @@ class PrometheusIngestMeter:
         )
 
     def stage(self, stage: Stage, seconds: float) -> None:
-        self._stages.labels(stage.value).observe(seconds)
+        self._of_stage[stage].observe(seconds)
         if stage is Stage.WRITE:
             self._uploads.wrote(seconds)
 
     def outcome(self, door: Door, disposition: Disposition, size_bytes: int) -> None:
-        self._outcomes.labels(door.value, disposition.value).inc()
-        self._bytes.labels(door.value).inc(size_bytes)
+        counters = self._of_outcome.get((door, disposition))
+        if counters is None:
+            instances = self._outcomes.labels(door.value, disposition.value)
+            counters = instances, self._bytes.labels(door.value)
+            self._of_outcome[door, disposition] = counters
+        counters[0].inc()
+        counters[1].inc(size_bytes)
         self._uploads.ended(disposition)
 
     def limit_hit(self, limit: str) -> None:
