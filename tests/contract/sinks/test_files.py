@@ -17,6 +17,10 @@ def _ids(path: Path) -> list[str]:
     return [orjson.loads(line)["event_id"] for line in path.read_bytes().splitlines()]
 
 
+def _old_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("events.*Z.jsonl"))
+
+
 def _sink(path: Path, **options: int) -> JsonLinesSink:
     return JsonLinesSink("lines", JsonLinesOptions(path, **options))
 
@@ -55,7 +59,7 @@ async def test_a_full_file_is_renamed_and_old_ones_go(tmp_path: Path) -> None:
         await sink.send([an_event(number)])
     await sink.close()
 
-    old = sorted(tmp_path.glob("events.*Z.jsonl"))
+    old = _old_files(tmp_path)
 
     assert len(old) == 2
     kept = [name for file in old for name in _ids(file)] + (_ids(path) if path.exists() else [])
@@ -69,7 +73,7 @@ async def test_every_renamed_file_is_kept_by_default(tmp_path: Path) -> None:
         await sink.send([an_event(number)])
     await sink.close()
 
-    files = sorted(tmp_path.glob("events.*.jsonl"))
+    files = _old_files(tmp_path)
 
     assert [_ids(file) for file in files] == [[an_event(n).event_id] for n in range(1, 11)]
 

@@ -17,7 +17,9 @@ from hilum.bootstrap.serving import serve
 from hilum.domain.errors import LimitExceeded
 from hilum.foundation.bell import Bell
 from hilum.outbound.events.route import wish_of
+from hilum.ports.announcing import IngestionFailure
 from hilum.settings import load_settings
+from tests.event_schemas import MESSAGES, problems, schema_of
 from tests.instances import STUDY, a_dataset, part10
 from tests.integration.http.conftest import Gateway, Start
 
@@ -321,3 +323,41 @@ async def test_a_listener_that_takes_nothing_is_cut(start: Start) -> None:
         await response(scope, receive, send)  # type: ignore[arg-type]
     assert time.monotonic() - began < 2
     assert streams.open == 0
+
+
+async def test_everything_that_is_told_is_as_documented(start: Start) -> None:
+    gateway = await start(delivery__stable__quiet_seconds=0.2, delivery__poll_seconds=0.1)
+    async with listening(gateway) as listener:
+        await store(gateway)
+        heard = await listener.take(3)
+        await gateway.client.delete(f"/dicom-web/studies/{STUDY}")
+        await gateway.serving.archive.index.delivery.ingestion_failed(
+            IngestionFailure(
+                source="ward-3",
+                source_id="a-b-c",
+                reason="Storage write failure",
+                stage="store",
+                error_class="archive-full",
+                message="There is no space.",
+                attempt=2,
+                correlation_id="correlation",
+                findings=["one", "two"],
+            )
+        )
+        heard += await listener.take(2)
+
+    assert {each.type for each in heard} == {
+        CREATED,
+        "hilum.instance.deleted.v1",
+        "hilum.study.stable.v1",
+        "dicom.metadata.v1",
+        "dicom.metadata.dlq",
+    }
+    for each in heard:
+        message = next(
+            message
+            for name, message in MESSAGES.items()
+            if message["name"] == each.type and not name.endswith("NotTold")
+        )
+        assert problems(message, each.data) == []
+        assert set(each.data) == set(schema_of(message)["properties"])
