@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from hilum.settings.middleware_names import from_middleware
 from hilum.settings.model import Settings
 from hilum.settings.names import (
     CONFIG_VARIABLE,
@@ -76,6 +77,7 @@ def load(
     sources: dict[str, str] = {}
     problems: list[str] = []
     layers = (
+        from_middleware(environment, problems),
         _from_file(file, problems),
         _from_environment(environment, problems),
         _from_command_line(cli_overrides or {}, problems),
