@@ -1,7 +1,9 @@
 """STOW-RS: instances per second, on Hilum, Orthanc and the bare server in turn."""
 
 import argparse
+import os
 import statistics
+import time
 from collections.abc import Iterator
 
 from bench import systems
@@ -15,6 +17,9 @@ _WORKLOADS = (
     ("STOW 2,000 x 33 KB, 20 a request, 4 connections", 2_000, ROWS_33_KB, 20),
 )
 
+_PAUSE_SECONDS = 2.0
+"""For every system to have started whatever it starts."""
+
 
 def run(options: argparse.Namespace) -> Iterator[Row]:
     """Yield a row a workload: the median of `options.rounds` rounds, fresh UIDs in each."""
@@ -26,6 +31,8 @@ def run(options: argparse.Namespace) -> Iterator[Row]:
                 with start(options.folder) as system:
                     # A first request that is not counted: imports, connections, first files.
                     stow(system, stow_bodies(make_study(per_request, rows), per_request), 1)
+                    os.sync()
+                    time.sleep(_PAUSE_SECONDS)
                     rates[system.name].append(count / stow(system, bodies, connections=4))
         yield Row(
             name,
