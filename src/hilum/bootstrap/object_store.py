@@ -73,7 +73,7 @@ def _remote() -> "type[Remote]":
     try:
         from hilum.bootstrap.remote_objects import Remote  # noqa: PLC0415 - only when chosen
     except ModuleNotFoundError as error:
-        if error.name != "obstore":
+        if (error.name or "").partition(".")[0] != "obstore":
             raise
         message = (
             "storage.url needs the extra `objects`, which is not installed:"
