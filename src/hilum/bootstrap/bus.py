@@ -31,6 +31,11 @@ async def open_bus(settings: Settings) -> AsyncIterator[OpenBus]:
         yield bus
 
 
+def bus_checks(bus: OpenBus) -> list[Check]:
+    """What `/ready` asks of the bus: nothing where it is the process itself."""
+    return [] if isinstance(bus, MemoryBus) else [bus]
+
+
 def bus_options(settings: Settings) -> BusOptions:
     bus = settings.bus
     return BusOptions(

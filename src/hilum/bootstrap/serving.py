@@ -9,6 +9,7 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
+from hilum.bootstrap.bus import OpenBus, bus_checks, open_bus
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, operating
 from hilum.bootstrap.events import make_streams
 from hilum.bootstrap.gauges import observe_disk
@@ -40,13 +41,14 @@ class Serving:
     http: HttpServer
     dimse: DimseServer | None
     events: EventStreams
+    bus: OpenBus
 
 
 @asynccontextmanager
 async def serve(settings: Settings) -> AsyncIterator[Serving]:
     """Open the archive and all doors; leaving closes the doors first and finishes what came in.
 
-    Raises `DataFolderInUse`, `CannotListen`, `ArchiveFault`.
+    Raises `DataFolderInUse`, `CannotListen`, `ArchiveFault`, `BusUnavailable`.
     """
     clock = SystemClock()
     metrics = Metrics(__version__, storage_kind(settings))
@@ -55,6 +57,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest)
         )
         observe_disk(metrics, archive, settings)
+        bus = await stack.enter_async_context(open_bus(settings))
         delivery = await stack.enter_async_context(
             make_delivery(settings, archive, clock, metrics.delivery)
         )
@@ -64,7 +67,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
         orthanc = await stack.enter_async_context(
             orthanc_door(settings, archive, archive.index.delivery, metrics.ingestion, clock)
         )
-        checks: list[Check] = [DeliveryCheck(delivery)]
+        checks: list[Check] = [DeliveryCheck(delivery), *bus_checks(bus)]
         if orthanc is not None:
             checks.append(OrthancCheck(orthanc))
         desk = Desk(
@@ -91,7 +94,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             )
         )
         stack.callback(streams.close)
-        yield Serving(archive, http, dimse, streams)
+        yield Serving(archive, http, dimse, streams, bus)
 
 
 def _dimse(settings: Settings, archive: Archive, metrics: Metrics) -> DimseServer:
