@@ -44,6 +44,7 @@ class Front(BaseHTTPRequestHandler):
             return
         headers = self._translated()
         if headers is None:
+            self.close_connection = True  # its body is still on the way
             self._say(501, b"only generation 0 is known here")
             return
         length = int(self.headers.get("content-length") or 0)
@@ -125,6 +126,8 @@ class Front(BaseHTTPRequestHandler):
     def _say(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
