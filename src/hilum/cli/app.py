@@ -13,6 +13,7 @@ from hilum.cli import (
     importing,
     keys,
     migrate,
+    orthanc,
     rebuild,
     serve,
 )
@@ -58,5 +59,6 @@ app.command(name="rebuild")(rebuild.rebuild)
 app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="keys")
+app.add_typer(orthanc.app, name="orthanc")
 feed.app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(feed.app, name="feed")

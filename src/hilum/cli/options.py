@@ -1,5 +1,6 @@
 """Options that several commands share, and the settings they make."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,25 +39,50 @@ Config = Annotated[
         show_default=False,
     ),
 ]
+
+
+class Role(StrEnum):
+    """What of the product a process serves."""
+
+    ALL = "all"
+    MIDDLEWARE = "middleware"
+
+
+RoleName = Annotated[
+    Role | None,
+    typer.Option(
+        "--role",
+        help="`middleware`: fetch from Orthanc, without DIMSE; ORTHANC_URL, "
+        "KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, STORAGE_PATH and the like are taken from the "
+        "environment (docs/operations/orthanc.md)  [default: all]",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
-def loaded(data: Path | None, config: Path | None, **overrides: object) -> "Loaded":
+def loaded(
+    data: Path | None, config: Path | None, *, middleware: bool = False, **overrides: object
+) -> "Loaded":
     """Settings of all sources, the command line first; names of `overrides` have `__` for a dot.
+
+    `middleware`: take the Orthanc middleware's environment names as well.
 
     Raises `SettingsRejected`.
     """
     from hilum.settings import load
 
     given = {name.replace("__", "."): value for name, value in overrides.items()}
-    return load({"data_dir": data, **given}, config)
+    return load({"data_dir": data, **given}, config, middleware=middleware)
 
 
-def settings(data: Path | None, config: Path | None, **overrides: object) -> "Settings":
+def settings(
+    data: Path | None, config: Path | None, *, middleware: bool = False, **overrides: object
+) -> "Settings":
     """As `loaded`; from now on warnings and errors are logged to standard error."""
     from hilum.bootstrap.logs import begin_logging
 
-    found = loaded(data, config, **overrides).settings
+    found = loaded(data, config, middleware=middleware, **overrides).settings
     begin_logging(found, at_least="warning")
     return found

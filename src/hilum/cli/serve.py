@@ -62,6 +62,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    role: options.RoleName = None,
     insecure: Annotated[
         bool,
         typer.Option(
@@ -90,6 +91,7 @@ def serve(
     settings = options.loaded(
         data,
         config,
+        middleware=role is options.Role.MIDDLEWARE,
         http__host=host,
         http__port=port,
         dimse__host=dimse_host,

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from hilum.settings.middleware import middleware_aliases
 from hilum.settings.middleware_names import from_middleware
 from hilum.settings.model import Settings
 from hilum.settings.names import (
@@ -63,8 +64,10 @@ def load(
     cli_overrides: Mapping[str, object] | None = None,
     config_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    *,
+    middleware: bool = False,
 ) -> Loaded:
-    """Read all sources.
+    """Read all sources; with `middleware` all names of the Orthanc middleware, which count least.
 
     `cli_overrides` is by dotted name (`{"http.port": 9000}`); None values count as not given.
     `config_file` comes before `HILUM_CONFIG`, and that before `./hilum.toml` when it exists.
@@ -77,6 +80,7 @@ def load(
     sources: dict[str, str] = {}
     problems: list[str] = []
     layers = (
+        middleware_aliases(environment, problems) if middleware else iter(()),
         from_middleware(environment, problems),
         _from_file(file, problems),
         _from_environment(environment, problems),
