@@ -3,13 +3,13 @@
 A PostgreSQL test gets a database copied from one that was migrated once.
 """
 
-import atexit
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, LiteralString, cast
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import psycopg
 
+from hilum.adapters.database import postgresql
 from hilum.adapters.database.connections import Dialect
 from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.schema import migrate
@@ -102,11 +103,18 @@ def postgres_database(template: str = "template1") -> Iterator[str]:
 
 @cache
 def _template() -> str:
-    """A migrated database, made once by each process of tests."""
-    name = f"hilum_template_{uuid4().hex}"
-    _execute(server(), f'CREATE DATABASE "{name}"')
-    atexit.register(_execute, server(), f'DROP DATABASE IF EXISTS "{name}"')
-    migrate(url_of(name))
+    """A migrated database, made once for as long as nothing changes that makes it."""
+    made_by = sorted(Path(postgresql.__file__).parent.rglob("*.py"))
+    digest = sha256(b"".join(path.read_bytes() for path in made_by)).hexdigest()[:16]
+    name, fresh = f"hilum_template_{digest}", f"hilum_{uuid4().hex}"
+    if _execute(server(), "SELECT 1 FROM pg_database WHERE datname = %s", name):
+        return name
+    _execute(server(), f'CREATE DATABASE "{fresh}"')
+    migrate(url_of(fresh))
+    try:
+        _execute(server(), f'ALTER DATABASE "{fresh}" RENAME TO "{name}"')
+    except psycopg.errors.DuplicateDatabase:  # another process of tests was quicker
+        _execute(server(), f'DROP DATABASE "{fresh}" WITH (FORCE)')
     return name
 
 
