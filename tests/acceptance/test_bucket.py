@@ -4,7 +4,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import requests
@@ -14,6 +17,7 @@ from bench.instances import ROWS_33_KB, Instance, make_study
 from tests.acceptance.crash import ROUNDS, crash_rounds
 from tests.acceptance.test_crash_over_http import _send
 from tests.buckets import Bucket, an_s3_bucket
+from tests.contract.index.engines import engine_of
 from tests.engines import own
 from tests.served import ServedHilum
 
@@ -149,6 +153,62 @@ def test_an_outage_of_the_store_costs_nothing_acknowledged_and_heals_by_itself(
             assert secret not in server.log_text
 
 
+@pytest.mark.timeout(240)
+def test_two_servers_share_one_bucket_and_one_database(bucket: Bucket, tmp_path: Path) -> None:
+    with engine_of("postgres", tmp_path) as database, ExitStack() as stack:
+        shared = {**bucket.settings(), **_PATIENCE, "HILUM_DATABASE__URL": database.url}
+        one, other = (_served(tmp_path / name, shared, stack) for name in ("one", "other"))
+        told = _Told()
+        stop = threading.Event()
+        senders = [
+            threading.Thread(target=told.send, args=(server, stop)) for server in (one, other) * 2
+        ]
+        for sender in senders:
+            sender.start()
+        told.wait_for_more(40)
+        other.kill()
+        told.wait_for_more(20)
+        other.start()
+        told.wait_for_more(20)
+        stop.set()
+        for sender in senders:
+            sender.join()
+        same = make_study(3, ROWS_33_KB)
+        answers = [_in_thread(_stow, server, same) for server in (one, other) * 3]
+        assert {answer().status_code for answer in answers} == {200}
+
+        told.kept.update({each.sop_instance: each for each in same})
+        told.sent.update(told.kept)
+        for asked in (one, other):
+            visible = _visible(asked)
+            assert set(told.kept) <= visible
+            for sop_instance in sorted(visible)[::3]:
+                sent = told.sent[sop_instance]
+                assert _given(asked, sent) == sent.part10
+        study = same[0].study
+        assert requests.delete(f"{other.url}/dicom-web/studies/{study}", timeout=30).ok
+        assert requests.get(f"{one.url}/dicom-web/studies/{study}", timeout=30).status_code == 404
+        report = json.loads(one.run("fsck", "--deep", "--json").stdout)
+        assert report["clean"], report["found"]
+
+
+def _served(folder: Path, environment: dict[str, str], stack: ExitStack) -> ServedHilum:
+    folder.mkdir()
+    server = ServedHilum(folder, **environment)
+    stack.callback(server.close)
+    return server.start()
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _in_thread(call: Callable[..., _Answer], *arguments: object) -> Callable[[], _Answer]:
+    pool = ThreadPoolExecutor(1)
+    running = pool.submit(call, *arguments)
+    pool.shutdown(wait=False)
+    return running.result
+
+
 class _Told:
     """What was sent, and what the server said of it."""
 
@@ -162,7 +222,11 @@ class _Told:
         while not stop.is_set():
             instances = make_study(1, ROWS_33_KB)
             self.sent.update({one.sop_instance: one for one in instances})
-            answer = _stow(server, instances)
+            try:
+                answer = _stow(server, instances)
+            except requests.ConnectionError:
+                time.sleep(0.05)  # the server was killed
+                continue
             if answer.status_code == 200:
                 self.kept.update({one.sop_instance: one for one in instances})
             else:
