@@ -101,3 +101,11 @@ async def until(true: Callable[[], bool], seconds: float = 40.0) -> None:
     while not true():
         assert time.monotonic() < end, "did not happen in time"
         await asyncio.sleep(0.02)
+
+
+async def eventually(true: Callable[[], Awaitable[object]], seconds: float = 40.0) -> None:
+    """As `until`, for what has to be asked for."""
+    end = time.monotonic() + seconds
+    while not await true():
+        assert time.monotonic() < end, "did not happen in time"
+        await asyncio.sleep(0.05)

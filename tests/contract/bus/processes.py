@@ -59,9 +59,14 @@ class Stage:
     members: list[Member] = field(default_factory=list)
 
     def member(self, mode: str, group: str = "g", **orders: object) -> Member:
-        told = self.broker.told()
-        told |= {"log": str(self.log), "group": group, "mode": mode} | orders
-        member = Member("tests.contract.bus.worker", told)
+        return self._begun("worker", {"group": group, "mode": mode} | orders)
+
+    def publisher(self, messages: int, keys: int) -> Member:
+        return self._begun("publisher", {"messages": messages, "keys": keys})
+
+    def _begun(self, role: str, orders: dict[str, object]) -> Member:
+        told = self.broker.told() | {"log": str(self.log)} | orders
+        member = Member(f"tests.contract.bus.{role}", told)
         self.members.append(member)
         member.start()
         return member

@@ -11,10 +11,14 @@ import json
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hilum.adapters.bus.options import BusOptions
+from hilum.domain.errors import BusUnavailable
 from hilum.ports.bus import Message
 from tests.contract.bus.brokers import make_bus
 
@@ -65,5 +69,16 @@ async def work(told: dict[str, object]) -> None:
     log.add("left")
 
 
+def supervised(role: Callable[[dict[str, object]], Coroutine[Any, Any, None]]) -> None:
+    """Run a role, and start it again when its engine was not there at its start."""
+    while True:
+        try:
+            asyncio.run(role(json.loads(sys.argv[1])))
+        except BusUnavailable:
+            time.sleep(0.2)
+        else:
+            return
+
+
 if __name__ == "__main__":
-    asyncio.run(work(json.loads(sys.argv[1])))
+    supervised(work)

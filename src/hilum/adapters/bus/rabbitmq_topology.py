@@ -15,7 +15,7 @@ from hilum.adapters.bus.options import BusOptions
 from hilum.adapters.bus.rabbitmq_link import Arguments, RabbitLink
 from hilum.domain.errors import BusUnavailable
 
-_CURRENT: Final = re.compile(r"current is the value '(\d+)'")
+_CURRENT: Final = re.compile(r"current is (?:the value )?'(\d+)'")
 _EFFECTIVELY_NEVER: Final = 1_000_000_000
 _MARK_SECONDS: Final = 7 * 86_400
 
