@@ -117,7 +117,8 @@ def planned(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Planned]
 @pytest.mark.parametrize("level", list(Level))
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_walks_no_table(engine: Engine, effort: Effort, level: Level, name: str) -> None:
-    query = Query(level, SEARCHES[name], limit=5)
+    conditions: Any = SEARCHES[name]
+    query = Query(level, conditions, limit=5)
     made = Planned(engine)
     with closing(made.connection):
         searcher = Searcher(made.dialect, 1000, effort)
