@@ -29,7 +29,7 @@ Programs of others that tests, benchmarks and developers talk to, on loopback.
 NAME is one of: {", ".join(["dcmtk", *ENGINES])}, or all.
 
 Every command may be repeated, also by several callers at once. Exit codes: 0 done (status: all
-installed), 1 something is missing or failed, 2 wrong usage. DIR is $HILUM_SERVICES_DIR, or
+installed), 1 something is missing or failed, 2 wrong usage. DIR is $SERVICES_OF_HILUM, or
 hilum-services-UID in the folder for temporary files. Downloads and builds are kept in
 ${{XDG_CACHE_HOME:-~/.cache}}/hilum-services.
 """

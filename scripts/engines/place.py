@@ -128,7 +128,8 @@ def free_port() -> int:
 
 def default_folder() -> Path:
     """What `--dir` is when it is not given."""
-    told = os.environ.get("HILUM_SERVICES_DIR")
+    # Hilum takes every HILUM_* for a setting, so the older name cannot be exported beside it.
+    told = os.environ.get("SERVICES_OF_HILUM") or os.environ.get("HILUM_SERVICES_DIR")
     return Path(told or Path(tempfile.gettempdir()) / f"hilum-services-{os.getuid()}").absolute()
 
 

@@ -81,7 +81,8 @@ def test_hilum_takes_all_engines_at_once() -> None:
 
     assert settings.storage.url == "s3://hilum"
     assert settings.bus.url.get_secret_value() == "kafka://kafka:9092", "the last file counts"
-    assert list(settings.sinks) == ["kafka"]
+    assert list(settings.sinks) == [each.sink for each in settings.delivery.subscriptions]
+    assert list(settings.sinks) == ["kafka"], "a sink that nobody feeds tells nothing"
     assert list(settings.orthanc.sources) == ["orthanc"]
     assert settings.dimse.allowed_calling_ae_titles == ("ORTHANC", "STORESCU")
 

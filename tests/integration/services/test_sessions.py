@@ -29,7 +29,7 @@ def run(
     return subprocess.run(
         [*command, "--rootdir", str(folder), *options, str(folder / "test_some.py")],
         cwd=ROOT,
-        env={**os.environ, "HILUM_SERVICES_DIR": str(folder / "services"), **environment},
+        env={**os.environ, "SERVICES_OF_HILUM": str(folder / "services"), **environment},
         capture_output=True,
         text=True,
         timeout=120,
