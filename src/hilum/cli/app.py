@@ -15,6 +15,7 @@ from hilum.cli import (
     migrate,
     orthanc,
     rebuild,
+    reconcile,
     serve,
 )
 from hilum.cli.console import say
@@ -55,6 +56,7 @@ app.command(name="export")(exporting.export)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="fsck")(fsck.fsck)
+app.command(name="reconcile")(reconcile.reconcile)
 app.command(name="rebuild")(rebuild.rebuild)
 app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")

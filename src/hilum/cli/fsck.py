@@ -56,15 +56,16 @@ def fsck(
         hilum fsck --repair
     """
     settings = options.settings(data, config)
-    report = asyncio.run(_fsck(settings, deep=deep, repair=repair, quiet=quiet or as_json))
+    report = asyncio.run(run_fsck(settings, deep=deep, repair=repair, quiet=quiet or as_json))
     if as_json:
-        print_json(_document(report))
+        print_json(report_document(report))
     else:
-        _tell(report, repair=repair)
+        tell_report(report, repair=repair)
     end(Ending.OK if report.is_clean else Ending.PROBLEMS)
 
 
-async def _fsck(settings: "Settings", *, deep: bool, repair: bool, quiet: bool) -> "FsckReport":
+async def run_fsck(settings: "Settings", *, deep: bool, repair: bool, quiet: bool) -> "FsckReport":
+    """Check, and repair when asked to; with a bar when somebody looks."""
     from hilum.bootstrap.maintenance import open_engines
     from hilum.catalogue.fsck import Fsck
     from hilum.catalogue.repair import RepairArchive
@@ -103,7 +104,8 @@ def _lost_and_found(settings: "Settings") -> Path:
     return settings.data_dir / "lost+found"
 
 
-def _document(report: "FsckReport") -> dict[str, Any]:
+def report_document(report: "FsckReport") -> dict[str, Any]:
+    """The report as JSON shows it."""
     return {
         "clean": report.is_clean,
         "versions": report.versions,
@@ -124,7 +126,8 @@ def _document(report: "FsckReport") -> dict[str, Any]:
     }
 
 
-def _tell(report: "FsckReport", *, repair: bool) -> None:
+def tell_report(report: "FsckReport", *, repair: bool) -> None:
+    """The report as a person reads it."""
     if report.found:
         print_table(
             "Found",

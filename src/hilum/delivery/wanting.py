@@ -21,7 +21,10 @@ class Wanting:
     a receiver can do without one too many but not without one.
     """
 
-    def __init__(self, wanted: EventFilter, store: DeliveryStore) -> None:
+    def __init__(
+        self, wanted: EventFilter, store: DeliveryStore, *, when_unknown: bool = True
+    ) -> None:
+        """`when_unknown`: whether what has no modality or source any more is wanted."""
         self._types = {
             kind: tuple(each for each in types_of(kind) if wanted.wants_type(each))
             for kind in FeedKind
@@ -30,6 +33,7 @@ class Wanting:
         self._modalities = frozenset(wanted.modalities)
         self._sources = frozenset(wanted.sources)
         self._store = store
+        self._when_unknown = when_unknown
 
     async def of(self, page: Sequence[FeedEntry]) -> Sequence[Wanted]:
         """Keep what is wanted of a page, in its order."""
@@ -55,7 +59,7 @@ class Wanting:
 
     def _wants_origin(self, origin: tuple[str, str, str] | None) -> bool:
         if origin is None:
-            return True
+            return self._when_unknown
         door, peer, modality = origin
         return (not self._modalities or modality in self._modalities) and (
             not self._sources or door in self._sources or peer in self._sources

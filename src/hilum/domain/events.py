@@ -34,3 +34,13 @@ class Rejected:
     """A word for grouping, such as `message-too-large` or `http-400`."""
     message: str
     """What to do about it; no patient data."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """An event as the far side has it, without its body."""
+
+    event_id: str
+    type: str
+    key: str
+    sequence: int

@@ -1,9 +1,9 @@
 """Where events are told: brokers, hooks, files."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Protocol, runtime_checkable
 
-from hilum.domain.events import Event, Rejected
+from hilum.domain.events import Event, Rejected, ToldEvent
 
 
 class EventSink(Protocol):
@@ -23,3 +23,15 @@ class EventSink(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class RemembersEvents(Protocol):
+    """A sink whose far side can be read back, so that `hilum reconcile` can compare."""
+
+    def told(self, types: Collection[str]) -> AsyncIterator[ToldEvent]:
+        """Yield what the far side has of these types until now, those of one key in its order.
+
+        Needs no `open`. Raises `SinkUnavailable`.
+        """
+        ...

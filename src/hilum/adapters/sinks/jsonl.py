@@ -13,10 +13,11 @@ import asyncio
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +25,12 @@ import orjson
 import structlog
 
 from hilum.domain.errors import SinkUnavailable
-from hilum.domain.events import Event, Rejected
+from hilum.domain.events import Event, Rejected, ToldEvent
 
 log = structlog.get_logger()
 
 _STEP_BYTES: Final = 64 << 10
+_LINES_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,22 @@ class JsonLinesSink:
     async def close(self) -> None:
         async with self._turn:
             await asyncio.to_thread(self._guarded, self._closed)
+
+    async def told(self, types: Collection[str]) -> AsyncIterator[ToldEvent]:
+        """See `RemembersEvents`; files that were removed are not there."""
+        path = self._options.path
+        files = [*sorted(path.parent.glob(f"{path.stem}.*Z{path.suffix}")), path]
+        lines = (line for file in files if file.exists() for line in _whole_lines(file))
+        try:
+            while some := await asyncio.to_thread(lambda: list(islice(lines, _LINES_AT_ONCE))):
+                for told in map(orjson.loads, some):
+                    if told["type"] in types:
+                        yield ToldEvent(
+                            told["event_id"], told["type"], told["key"], told["sequence"]
+                        )
+        except (OSError, orjson.JSONDecodeError, KeyError) as error:
+            message = f"{self._where}: {path} cannot be read back: {type(error).__name__}."
+            raise SinkUnavailable(message) from error
 
     def _guarded(self, work: Callable[[], object]) -> None:
         with self._busy:
@@ -163,6 +181,11 @@ def _line(event: Event) -> bytes:
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from (line for line in file if line.endswith(b"\n"))
 
 
 def _lock(file: int, path: Path) -> None:

@@ -12,7 +12,7 @@ IDEMPOTENT_WRITE on the cluster for brokers before 3.0.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -30,8 +30,9 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from hilum.adapters.sinks.headers import headers_of, too_large
 from hilum.adapters.sinks.kafka_producer import KafkaOptions, started, stopped
+from hilum.adapters.sinks.kafka_reading import told_events
 from hilum.domain.errors import SinkUnavailable
-from hilum.domain.events import Event, Rejected
+from hilum.domain.events import Event, Rejected, ToldEvent
 
 log = structlog.get_logger()
 
@@ -78,6 +79,10 @@ class KafkaSink:
             with suppress(SinkUnavailable):
                 await self._land()
             await self._discard()
+
+    def told(self, types: Collection[str]) -> AsyncIterator[ToldEvent]:
+        """See `RemembersEvents`; what the topics' retention has removed is not there."""
+        return told_events(self._where, self._options, types)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:

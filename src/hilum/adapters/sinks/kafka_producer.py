@@ -46,7 +46,7 @@ async def started(options: KafkaOptions) -> AIOKafkaProducer:
         max_batch_size=options.batch_bytes,
         request_timeout_ms=int(options.acknowledge_seconds * 1000),
         retry_backoff_ms=_RETRY_MILLISECONDS,
-        **_security(options),
+        **security(options),
     )
     try:
         async with asyncio.timeout(options.connect_seconds):
@@ -69,7 +69,7 @@ async def stopped(producer: AIOKafkaProducer) -> None:
             await producer.stop()
 
 
-def _security(options: KafkaOptions) -> dict[str, object]:
+def security(options: KafkaOptions) -> dict[str, object]:
     transport = "SSL" if options.tls else "PLAINTEXT"
     context = options.tls.context() if options.tls else None
     if not options.user:

@@ -1,0 +1,76 @@
+"""What the topics of a Kafka sink hold, read back to compare it with the feed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from typing import Any, Final
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from hilum.adapters.sinks.kafka_producer import KafkaOptions, security
+from hilum.domain.errors import SinkUnavailable
+from hilum.domain.events import ToldEvent
+
+_POLL_MILLISECONDS: Final = 1000
+
+
+async def told_events(
+    where: str, options: KafkaOptions, types: Collection[str]
+) -> AsyncIterator[ToldEvent]:
+    """Read each topic of these types from its beginning to where it ends now.
+
+    The user needs READ and DESCRIBE on the topics. Raises `SinkUnavailable`.
+    """
+    topics = {options.topics.of(each) for each in types}
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(options.servers),
+        client_id="hilum-reconcile",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **security(options),
+    )
+    try:
+        async with asyncio.timeout(options.connect_seconds):
+            await consumer.start()
+        ends = await _ends(consumer, topics)
+        consumer.assign(list(ends))
+        await consumer.seek_to_beginning()
+        left = {each for each, end in ends.items() if await consumer.position(each) < end}
+        while left:
+            found = await consumer.getmany(*left, timeout_ms=_POLL_MILLISECONDS)
+            for records in found.values():
+                for record in records:
+                    event = _event(record)
+                    if event is not None and event.type in types:
+                        yield event
+            left = {each for each in left if await consumer.position(each) < ends[each]}
+    except (KafkaError, OSError) as error:
+        message = f"{where} cannot be read back ({type(error).__name__})."
+        raise SinkUnavailable(message) from None
+    finally:
+        await consumer.stop()
+
+
+async def _ends(consumer: AIOKafkaConsumer, topics: set[str]) -> dict[TopicPartition, int]:
+    held = topics & set(await consumer.topics())
+    partitions = [
+        TopicPartition(topic, number)
+        for topic in sorted(held)
+        for number in consumer.partitions_for_topic(topic) or ()
+    ]
+    return dict(await consumer.end_offsets(partitions)) if partitions else {}
+
+
+def _event(record: Any) -> ToldEvent | None:  # noqa: ANN401 (a record of an untyped library)
+    """The event in a record; None when somebody else wrote it."""
+    headers = dict(record.headers)
+    try:
+        return ToldEvent(
+            headers["event_id"].decode(),
+            headers["event_type"].decode(),
+            (record.key or b"").decode(),
+            int(orjson.loads(record.value)["sequence"]),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
