@@ -33,9 +33,11 @@ from hilum.foundation.clock import SystemClock
 from hilum.ingest.committer import Committer
 from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
+from hilum.ingest.traced import Receive, TracedMeter, traced_ingest
 from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
+from hilum.ports.tracing import Tracing
 from hilum.settings import Settings
 
 _AZURE_MAXIMUM_RESULTS: Final = 200
@@ -52,6 +54,8 @@ class Archive:
     intents: FileIntents
     committer: Committer
     ingest: Ingest
+    receive: Receive
+    """`ingest` as doors call it: with spans, when traces are collected."""
     search: Search
     retrieve: Retrieve
     delete: Delete
@@ -72,7 +76,11 @@ def demand_index_of_objects(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_archive(
-    settings: Settings, *, hold: Hold = Hold.SHARED, meter: IngestMeter | None = None
+    settings: Settings,
+    *,
+    hold: Hold = Hold.SHARED,
+    meter: IngestMeter | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Archive]:
     """Open the archive in `settings.data_dir`, making or migrating it first.
 
@@ -85,6 +93,8 @@ async def open_archive(
     url = index_url(settings)
     hold = folder_hold(settings, hold)
     meter = meter or NoIngestMeter()
+    if tracing is not None:
+        meter = TracedMeter(meter, tracing)
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
         await asyncio.to_thread(demand_index_of_objects, settings)
@@ -122,6 +132,7 @@ async def open_archive(
             intents=intents,
             committer=committer,
             ingest=ingest,
+            receive=ingest if tracing is None else traced_ingest(ingest, tracing),
             search=Search(index, index, settings.retrieve.page_metadata_bytes),
             retrieve=Retrieve(index, objects, conversion, options.retrieve_limits(settings)),
             delete=Delete(index, freeing.due),

@@ -12,6 +12,7 @@ from hilum.bootstrap.sinks import make_sink
 from hilum.delivery.operating import Operating
 from hilum.delivery.options import Declared, RelayOptions, StableOptions
 from hilum.delivery.service import Delivery, DeliveryOptions, Engines
+from hilum.delivery.traced import TracedSink
 from hilum.domain.delivery import EventFilter
 from hilum.domain.identifiers import ObjectKey, PartitionKey
 from hilum.foundation.clock import Clock
@@ -19,12 +20,17 @@ from hilum.ports.delivery import Quiet
 from hilum.ports.delivery_telemetry import DeliveryMeter
 from hilum.ports.readiness import NotReady
 from hilum.ports.sinks import EventSink
+from hilum.ports.tracing import Tracing
 from hilum.settings import Settings, SettingsRejected
 from hilum.settings.delivery import SubscriptionSettings
 
 
 def make_delivery(
-    settings: Settings, archive: Archive, clock: Clock, meter: DeliveryMeter
+    settings: Settings,
+    archive: Archive,
+    clock: Clock,
+    meter: DeliveryMeter,
+    tracing: Tracing | None = None,
 ) -> Delivery:
     """What follows the feed of `archive`; open it with `async with`.
 
@@ -35,7 +41,7 @@ def make_delivery(
     holder = f"{socket.gethostname()}:{os.getpid()}"
     return Delivery(
         engines,
-        declared(settings),
+        declared(settings, tracing),
         delivery_options(settings, shared=_is_shared(settings)),
         holder=holder,
         clock=clock,
@@ -54,7 +60,9 @@ def _is_shared(settings: Settings) -> bool:
     return bool(getattr(settings.database, "url", ""))
 
 
-def declared(settings: Settings) -> list[tuple[Declared, EventSink]]:
+def declared(
+    settings: Settings, tracing: Tracing | None = None
+) -> list[tuple[Declared, EventSink]]:
     """Each subscription of the settings, with a sink of its own."""
     problems = [
         f"delivery.subscriptions.{each.name}: there is no sink {each.sink!r}; name one of `sinks`."
@@ -64,9 +72,13 @@ def declared(settings: Settings) -> list[tuple[Declared, EventSink]]:
     if problems:
         raise SettingsRejected(problems)
     return [
-        (_declared(each), make_sink(each.sink, settings))
+        (_declared(each), _traced(each.sink, make_sink(each.sink, settings), tracing))
         for each in settings.delivery.subscriptions
     ]
+
+
+def _traced(name: str, sink: EventSink, tracing: Tracing | None) -> EventSink:
+    return sink if tracing is None else TracedSink(name, sink, tracing)
 
 
 def _declared(each: SubscriptionSettings) -> Declared:

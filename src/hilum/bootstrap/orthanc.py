@@ -46,7 +46,7 @@ def orthanc_door(
         )
         raise ArchiveUnavailable(message) from error
     parts = DoorParts(
-        ingest=archive.ingest,
+        ingest=archive.receive,
         spool=archive.spool,
         work=archive.index.arrivals,
         cursors=archive.index.arrivals,

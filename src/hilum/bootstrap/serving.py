@@ -16,6 +16,7 @@ from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
 from hilum.bootstrap.orthanc import OrthancCheck, orthanc_calls, orthanc_door
+from hilum.bootstrap.tracing import open_tracing
 from hilum.delivery.operating import Operating
 from hilum.desk.readiness import IndexCheck, Readiness
 from hilum.desk.status import Desk, DoorAddress
@@ -25,9 +26,11 @@ from hilum.inbound.dimse.store import CStoreDoor
 from hilum.inbound.orthanc.webhook import Calls
 from hilum.outbound.events.streams import EventStreams
 from hilum.ports.readiness import Check
+from hilum.ports.tracing import Tracing
 from hilum.servers.dimse import DimseServer
-from hilum.servers.http import HttpServices, create_app
+from hilum.servers.http import POLLED, HttpServices, create_app
 from hilum.servers.http_server import HttpServer
+from hilum.servers.http_tracing import TracedApp
 from hilum.settings import Settings
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD
@@ -53,13 +56,14 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
     clock = SystemClock()
     metrics = Metrics(__version__, storage_kind(settings))
     async with AsyncExitStack() as stack:
+        tracing = await stack.enter_async_context(open_tracing(settings))
         archive = await stack.enter_async_context(
-            open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest)
+            open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest, tracing=tracing)
         )
         observe_disk(metrics, archive, settings)
         bus = await stack.enter_async_context(open_bus(settings))
         delivery = await stack.enter_async_context(
-            make_delivery(settings, archive, clock, metrics.delivery)
+            make_delivery(settings, archive, clock, metrics.delivery, tracing)
         )
         dimse = None
         if settings.dimse.port:
@@ -87,10 +91,10 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
                 archive,
                 desk,
                 metrics,
-                clock,
                 calls,
                 streams,
                 operating(archive, delivery),
+                tracing,
             )
         )
         stack.callback(streams.close)
@@ -99,7 +103,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
 
 def _dimse(settings: Settings, archive: Archive, metrics: Metrics) -> DimseServer:
     door = CStoreDoor(
-        archive.ingest,
+        archive.receive,
         settings.dimse.validation_profile,
         options.dimse_on_conflict(settings),
     )
@@ -111,17 +115,17 @@ def _http(
     archive: Archive,
     desk: Desk,
     metrics: Metrics,
-    clock: SystemClock,
     calls: Calls | None,
     streams: EventStreams,
     subscriptions: Operating,
+    tracing: Tracing | None,
 ) -> HttpServer:
     http = settings.http
     services = HttpServices(
-        access=make_access(settings, archive.index.keys, clock, metrics.access),
+        access=make_access(settings, archive.index.keys, desk.clock, metrics.access),
         desk=desk,
         metrics=metrics,
-        ingest=archive.ingest,
+        ingest=archive.receive,
         spool=archive.spool,
         search=archive.search,
         retrieve=archive.retrieve,
@@ -143,7 +147,10 @@ def _http(
         hosts=options.host_rule(settings),
         open_metrics=settings.telemetry.open_metrics,
     )
-    return HttpServer(create_app(services), options.http_options(settings), metrics.http)
+    app = create_app(services)
+    if tracing is not None:
+        app = TracedApp(app, tracing, untraced=POLLED)
+    return HttpServer(app, options.http_options(settings), metrics.http)
 
 
 def _readiness(

@@ -6,6 +6,7 @@ it. Whatever fails on the way, the object goes unless the index refers to it.
 """
 
 import asyncio
+import contextvars
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -186,7 +187,8 @@ class Ingest:
         if isinstance(content, InMemory) and content.size_bytes <= self._limits.inline_bytes:
             return self._examine_now(content, policy)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._examine_now, content, policy)
+        within = contextvars.copy_context().run
+        return await loop.run_in_executor(self._threads, within, self._examine_now, content, policy)
 
     def _examine_now(self, content: Content, policy: StorePolicy) -> Examined:
         return examine(content, policy, self._header_limits, self._meter, self._memo)

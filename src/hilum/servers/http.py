@@ -46,7 +46,7 @@ from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES, Surface
 
 _AZURE: Final = (AZURE_V1, AZURE_V2)
 _VERSIONS: Final = [(b"api-supported-versions", b"v1, v2")]
-_POLLED: Final = frozenset({"/health", "/health/check", "/ready", "/metrics"})
+POLLED: Final = frozenset({"/health", "/health/check", "/ready", "/metrics"})
 _DESCRIPTION: Final = """
 A DICOM imaging gateway: studies come in by any door, are kept once, and leave by any door.
 
@@ -180,6 +180,6 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         meter=services.meter,
         surfaces=SURFACES,
         partitioned=_AZURE,
-        quiet=_POLLED,
+        quiet=POLLED,
     )
     return Edge(dispatch, meter=services.meter, options=options)

@@ -124,3 +124,25 @@ class TelemetrySettings(Section):
     """How long an answer of `/ready` is reused, so that polling it costs nothing."""
     readiness_seconds: Seconds = 5.0
     """A component that does not answer its check within this time is not ready."""
+    otlp_endpoint: str = ""
+    """Collector of OpenTelemetry traces (OTLP over HTTP), such as `http://127.0.0.1:4318`. None: no
+    traces. Spans hold routes, stages, codes and correlation ids, never patient data."""
+    otlp_headers_file: Path | None = None
+    """A file with headers for the collector, `name: value` a line."""
+    otlp_seconds: Seconds = 5.0
+    """Longest wait for the collector. While it is away spans are dropped."""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Part of the traces that is collected; a caller that sends `traceparent` decides for its
+    own."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            message = "should be http:// or https:// and a host"
+            raise ValueError(message)
+        if parts.password is not None:
+            message = "should hold no password; use otlp_headers_file"
+            raise ValueError(message)
+        return value
