@@ -6,7 +6,7 @@ Published with acks=all by an idempotent producer; a group's offset is committed
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -46,6 +46,7 @@ class KafkaBus:
         self._clients = KafkaClients(url, options)
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, int] = {}
+        self._flying: dict[tuple[str, str], asyncio.Future[Any]] = {}
         self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -69,20 +70,39 @@ class KafkaBus:
         name = self._name(demand_word("topic", topic))
         producer, partitions = await self._ready_for(name)
         try:
-            # A batch that is not acknowledged in time stays with the producer, which sends it
-            # until it succeeds: nothing overtakes it.
             async with asyncio.timeout(self._options.request_seconds):
-                await producer.send_and_wait(
-                    name,
-                    message.body,
-                    key=message.key.encode(),
-                    partition=partition_of(message.key, partitions),
-                    headers=headers_of(message),
-                )
+                await asyncio.shield(await self._sent(producer, name, message, partitions))
         except (KafkaError, OSError) as error:
             if isinstance(error, _PRODUCER_ENDED):
                 await self._end_producer(producer)
             raise self._clients.unavailable(error) from None
+
+    async def _sent(
+        self, producer: AIOKafkaProducer, topic: str, message: Message, partitions: int
+    ) -> asyncio.Future[Any]:
+        """What is done when the message is durable.
+
+        One that is not acknowledged in time stays with the producer, which sends it until it
+        succeeds, so that nothing overtakes it; publishing it again then waits for the same.
+        """
+        which = (topic, message.message_id)
+        if which in self._flying:
+            return self._flying[which]
+        flying: asyncio.Future[Any] = await producer.send(
+            topic,
+            message.body,
+            key=message.key.encode(),
+            partition=partition_of(message.key, partitions),
+            headers=headers_of(message),
+        )
+        self._flying[which] = flying
+        flying.add_done_callback(lambda done: self._landed(which, done))
+        return flying
+
+    def _landed(self, which: tuple[str, str], done: asyncio.Future[Any]) -> None:
+        self._flying.pop(which, None)
+        if not done.cancelled():
+            done.exception()  # nobody may be waiting any more
 
     async def _ready_for(self, topic: str) -> tuple[AIOKafkaProducer, int]:
         async with self._turn:

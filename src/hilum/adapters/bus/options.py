@@ -1,5 +1,6 @@
 """What every engine of the bus is told, and names made of it."""
 
+import os
 import re
 import zlib
 from dataclasses import dataclass
@@ -65,9 +66,15 @@ def hosts_in(parts: SplitResult) -> str:
 
 def unavailable(url: str, error: BaseException) -> BusUnavailable:
     """The error for an engine that does not answer; a library's text might quote the password."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else ""
-    reason = reason or ("no answer in time" if isinstance(error, TimeoutError) else "")
-    return BusUnavailable(
-        f"The bus at {address_in(url)} is not available ({reason or type(error).__name__});"
-        " see setting bus.url."
-    )
+    reason = _reason(error)
+    where = f"The bus at {address_in(url)} is not available"
+    return BusUnavailable(f"{where} ({reason}); see setting bus.url.")
+
+
+def _reason(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno)
+        cause = cause.__cause__ or cause.__context__
+    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

@@ -78,9 +78,11 @@ class RedisClient:
         except ResponseError as error:
             if str(error).startswith(_LOST):
                 raise PartitionLost from None
-            raise self._unavailable(error) from None
+            raise self.unavailable(error) from None
         except (RedisError, OSError, asyncio.IncompleteReadError) as error:
-            raise self._unavailable(error) from None
+            raise self.unavailable(error) from None
 
-    def _unavailable(self, error: BaseException) -> BusUnavailable:
+    def unavailable(self, error: BaseException) -> BusUnavailable:
+        if isinstance(error, BusUnavailable):
+            return error
         return unavailable(self._url, error)

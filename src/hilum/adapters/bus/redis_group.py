@@ -1,5 +1,6 @@
 """A consumer group on the streams of a topic, and the parts of it that this process leases."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from hilum.domain.errors import BusUnavailable
 from hilum.ports.bus import Message
 
 _NEW: Final = ">"
+_FRUITLESS_SECONDS: Final = 0.1
 
 
 class RedisGroup:
@@ -38,18 +40,20 @@ class RedisGroup:
 
     async def members(self, owned: Iterable[int]) -> int:
         try:
-            members = await self.redis.run(
-                self.redis.heartbeat,
-                [self.keys.members(self.work.group)],
-                [self.token, self.lease],
-            )
-            for partition in owned:
-                if share := self.shares.get(partition):
-                    await share.renew()
-        except BusUnavailable:
+            # An answer that comes after the lease has ended is of no use.
+            async with asyncio.timeout(self.work.options.lease_seconds / 3):
+                return await self._renewed(owned)
+        except (BusUnavailable, TimeoutError) as error:
             for share in self.shares.values():
                 share.expire()
-            raise
+            raise self.redis.unavailable(error) from None
+
+    async def _renewed(self, owned: Iterable[int]) -> int:
+        names = [self.keys.members(self.work.group)]
+        members = await self.redis.run(self.redis.heartbeat, names, [self.token, self.lease])
+        for partition in owned:
+            if share := self.shares.get(partition):
+                await share.renew()
         return int(members)
 
     async def take(self, partition: int) -> "RedisShare | None":
@@ -92,13 +96,18 @@ class RedisShare:
         self._trimmed_at = 0.0
 
     async def feed(self) -> None:
+        woken = False
         while True:
             room = await self.lanes.room()
             entries = await self._read(room)
             for entry_id, fields in entries:
                 await self._put(entry_id, fields)
             if not entries and self._again == _NEW:
-                await self._wait()
+                if woken:  # by something that the group was given by other hands
+                    await asyncio.sleep(_FRUITLESS_SECONDS)
+                woken = await self._wait()
+            else:
+                woken = False
 
     async def renew(self) -> None:
         now = time.monotonic()
@@ -137,11 +146,11 @@ class RedisShare:
         else:
             self.lanes.put(RedisDelivery(self, entry_id, message_of(fields)))
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> bool:
         """Return when there is something new, or it is time to look whether the part is ours."""
         block = int(BLOCK_SECONDS * 1000)
         words = ("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", self.stream, self._given)
-        await self.group.redis.command(*words)
+        return bool(await self.group.redis.command(*words))
 
     async def _trim(self, now: float) -> None:
         options = self.group.work.options
