@@ -25,6 +25,8 @@ _HEADERS = {
     "Accept": "application/dicom+json",
     "Content-Type": f'multipart/related; type="application/dicom"; boundary={BOUNDARY}',
 }
+_ROWS_OF_A_LARGE_ONE = 2600
+"""Squared, of two bytes: more than one part."""
 _PATIENCE = {
     "HILUM_STORAGE__REMOTE__RETRY_SECONDS": "2",
     "HILUM_STORAGE__REMOTE__REQUEST_SECONDS": "10",
@@ -53,8 +55,12 @@ def test_what_is_stored_is_found_given_back_converted_exported_and_deleted(
     server: ServedHilum, tmp_path: Path
 ) -> None:
     instances = make_study(6, ROWS_33_KB)
+    (large,) = make_study(1, _ROWS_OF_A_LARGE_ONE)
     server.start()
 
+    assert _stow(server, [large]).status_code == 200
+    assert _given(server, large) == large.part10
+    assert requests.delete(f"{server.url}/dicom-web/studies/{large.study}", timeout=30).ok
     assert _stow(server, instances).status_code == 200
     again = _stow(server, instances)
     assert again.status_code == 200
@@ -68,6 +74,7 @@ def test_what_is_stored_is_found_given_back_converted_exported_and_deleted(
     assert not (server.data / "objects").exists()
     ran = server.run("export", study, "-o", str(tmp_path / "out"))
     assert ran.returncode == 0, ran.stderr
+    _until(lambda: json.loads(server.run("fsck", "--json").stdout)["objects"] == 6)
     ran = server.run("fsck", "--deep", "--json")
     assert json.loads(ran.stdout)["objects"] == 6, ran.stderr
     assert ran.returncode == 0
@@ -75,6 +82,7 @@ def test_what_is_stored_is_found_given_back_converted_exported_and_deleted(
     _until(lambda: json.loads(server.run("fsck", "--json").stdout)["objects"] == 0)
 
 
+@pytest.mark.slow
 def test_a_lost_index_is_made_from_the_bucket(server: ServedHilum, tmp_path: Path) -> None:
     instances = make_study(5, ROWS_33_KB)
     server.start()
@@ -114,7 +122,8 @@ def test_a_crash_of_hilum_loses_nothing_acknowledged_and_leaves_nothing_in_the_b
     crash_rounds(server, _send, lambda retrieved, sent: retrieved == sent)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_an_outage_of_the_store_costs_nothing_acknowledged_and_heals_by_itself(
     tmp_path: Path,
 ) -> None:
@@ -153,7 +162,8 @@ def test_an_outage_of_the_store_costs_nothing_acknowledged_and_heals_by_itself(
             assert secret not in server.log_text
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_two_servers_share_one_bucket_and_one_database(bucket: Bucket, tmp_path: Path) -> None:
     with engine_of("postgres", tmp_path) as database, ExitStack() as stack:
         shared = {**bucket.settings(), **_PATIENCE, "HILUM_DATABASE__URL": database.url}
