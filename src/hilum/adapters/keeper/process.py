@@ -185,11 +185,14 @@ class KeeperProcess:
     async def _put_here(self, each: Keeping) -> ArchiveFault | None:
         if each.data is None:
             return None
+        began = time.perf_counter()
         try:
             await self._objects.put_once(each.kept.object_key, InMemory(each.data))
         except ArchiveFault as fault:
             fault.engine = "objects"
             return fault
+        finally:
+            self._meter.stage(Stage.WRITE, time.perf_counter() - began)
         return None
 
     def _running(self) -> tuple[_Child, Memory] | None:
