@@ -98,6 +98,7 @@ def orthanc_options(settings: Settings) -> "OrthancOptions":
         begun_seconds=orthanc.begun_seconds,
         existing_studies=orthanc.existing_studies,
         resync_after_outage=orthanc.resync_after_outage,
+        resync_seconds=orthanc.resync_seconds,
         studies_per_page=orthanc.studies_per_page,
         memory_instance_bytes=orthanc.memory_instance_bytes,
         memory_bytes=orthanc.memory_bytes,

@@ -106,7 +106,7 @@ class OrthancSettings(Section):
     unstable_seconds: Seconds = 5.0
     """A study to which Orthanc still expects instances is looked at again after this time, if
     Orthanc does not say earlier that it is stable."""
-    begun_seconds: Seconds = 300.0
+    begun_seconds: Seconds = 120.0
     """A study of which Orthanc only ever said that it is new is looked at after this time. Orthanc
     forgets to say that a study is stable when it restarts too early. Should exceed its
     `StableAge`."""
@@ -115,6 +115,9 @@ class OrthancSettings(Section):
     resync_after_outage: bool = True
     """Go through all studies of an Orthanc that is back after an outage: it may have restarted.
     Those that did not change are told by their last update and not fetched."""
+    resync_seconds: Seconds = 86_400.0
+    """Time after which all studies are gone through in any case, as after an outage: what an
+    Orthanc never told, for whatever reason, is found at the latest then."""
     studies_per_page: Annotated[int, Field(ge=4, le=10_000)] = 200
     """Studies asked for at a time when all are gone through."""
     memory_instance_bytes: ByteCount = 1 << 20

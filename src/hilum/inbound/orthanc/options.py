@@ -57,13 +57,15 @@ class OrthancOptions:
     """How often a process looks for studies that others noted, or that became due."""
     unstable_seconds: float = 5.0
     """Wait before a study to which Orthanc still expects instances is looked at again."""
-    begun_seconds: float = 300.0
+    begun_seconds: float = 120.0
     """A study of which Orthanc only ever said that it began is looked at after this time: its word
     that the study is stable is lost when it restarts too early."""
     existing_studies: bool = True
     """At the first contact, take over what the source holds already."""
     resync_after_outage: bool = True
     """Go through all studies when the source is back: it may have restarted (see above)."""
+    resync_seconds: float = 86_400.0
+    """Go through all studies so often in any case."""
     studies_per_page: int = 200
     """Of a resync."""
     memory_instance_bytes: int = 1 << 20

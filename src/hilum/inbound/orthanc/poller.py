@@ -45,10 +45,15 @@ class Poller:
     _renew_at: float = 0.0
     _outages: int = -1
     """As many as the gate had counted when the source's database was last found to be the same."""
+    _resync_at: float = 0.0
     _error: str = field(default="", init=False)
+
+    def _plan_resync(self) -> None:
+        self._resync_at = self.clock.monotonic() + self.options.resync_seconds
 
     async def run(self) -> None:
         """Follow the source until cancelled; whatever fails is told and tried again."""
+        self._plan_resync()
         while True:
             try:
                 pause = await self._turn()
@@ -101,6 +106,9 @@ class Poller:
             self._outages = self.gate.outages
             if again and cursor.resync_after is None:
                 return await self._save(replace(cursor, resync_after=0, resync_force=False))
+        if self.clock.monotonic() >= self._resync_at and cursor.resync_after is None:
+            self._plan_resync()
+            return await self._save(replace(cursor, resync_after=0, resync_force=False))
         page = await self.client.changes(cursor.sequence, self.source.changes_per_page)
         if page.last < cursor.sequence:
             return await self._begin_anew(cursor)

@@ -155,6 +155,18 @@ async def test_a_study_that_only_began_is_looked_at_later(tmp_path: Path) -> Non
         await until(lambda: all_kept(house, 1))
 
 
+async def test_what_was_never_told_is_found_by_going_through_all_in_time(tmp_path: Path) -> None:
+    async with (
+        scripted_orthanc() as peer,
+        a_house(tmp_path, peer.url, resync_seconds=0.5) as house,
+    ):
+        await until(lambda: _polled(peer))
+        fill(peer, 1)
+        peer.changes.clear()
+
+        await until(lambda: all_kept(house, 1))
+
+
 async def test_an_operator_can_have_everything_fetched_again(tmp_path: Path) -> None:
     async with (
         scripted_orthanc() as peer,
