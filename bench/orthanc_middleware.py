@@ -158,8 +158,7 @@ async def _send(orthanc: str, studies: Sequence[str], instances: int, rate: floa
                     SOPInstanceUID=f"{study}.1.{number + 1}",
                     PatientID=study[-12:],
                 )
-                answer = await client.post("/instances", content=data)
-                answer.raise_for_status()
+                await _post(client, data)
 
         sending: list[asyncio.Task[None]] = []
         for number, study in enumerate(studies):
@@ -167,6 +166,18 @@ async def _send(orthanc: str, studies: Sequence[str], instances: int, rate: floa
             sending.append(asyncio.create_task(store(study)))
         await asyncio.gather(*sending)
     return time.perf_counter() - began
+
+
+async def _post(client: httpx.AsyncClient, data: bytes) -> None:
+    """Store an instance; again when Orthanc closed a connection that rested for a second."""
+    for attempts_left in (2, 1, 0):
+        try:
+            (await client.post("/instances", content=data)).raise_for_status()
+        except httpx.TransportError:
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 async def _stored(port: int) -> list[str]:

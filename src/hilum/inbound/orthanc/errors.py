@@ -1,6 +1,6 @@
 """What can go wrong between us and an Orthanc."""
 
-from hilum.domain.errors import EngineUnavailable, HilumError, NotHeld
+from hilum.domain.errors import EngineUnavailable, NotHeld
 
 
 class SourceUnavailable(EngineUnavailable):
@@ -10,7 +10,7 @@ class SourceUnavailable(EngineUnavailable):
     title = "The source cannot be reached"
 
 
-class SourceFailed(HilumError):
+class SourceFailed(EngineUnavailable):
     """The source answers, and not with what was asked for; another attempt may do better."""
 
     code = "source-failed"
