@@ -82,8 +82,8 @@ def _migrated() -> bytes:
 
 
 def server() -> str:
-    """URL of the server's own database; `HILUM_TEST_POSTGRES` names another server."""
-    return os.environ.get("HILUM_TEST_POSTGRES") or address("postgres")
+    """URL of the server's own database; `TEST_POSTGRES_URL` names another server."""
+    return os.environ.get("TEST_POSTGRES_URL") or address("postgres")
 
 
 def url_of(name: str) -> str:
