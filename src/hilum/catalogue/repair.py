@@ -22,7 +22,7 @@ _REMEDIES: Final = {
     Damage.OBJECT_MISSING: "restore the object from a copy, or delete the instance",
     Damage.OBJECT_SIZE: "restore the object from a copy, or delete the instance",
     Damage.OBJECT_BYTES: "restore the object from a copy, or delete the instance",
-    Damage.OBJECT_UNREADABLE: "see the kernel's log: the disk reports an error",
+    Damage.OBJECT_UNREADABLE: "see the text: the disk (kernel's log) or the object store fails",
     Damage.OBJECT_DOOMED: "stop the server at once and run `hilum rebuild`",
     Damage.ANNOUNCED_TWICE: "harmless to followers that are idempotent; `hilum rebuild` mends it",
     Damage.ANNOUNCED_GONE: "`hilum rebuild` writes the feed anew",

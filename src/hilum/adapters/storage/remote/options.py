@@ -69,13 +69,13 @@ class RemoteLimits:
     largest_backoff_seconds: float = 3.0
     operation_seconds: float = 90.0
     bytes_per_second: int = 256 << 10
-    uploads: int = 16
+    uploads: int = 32
     downloads: int = 32
     chunk_bytes: int = 4 << 20
     chunks_ahead: int = 1
     part_bytes: int = 8 << 20
     parts_at_once: int = 4
-    large_uploads: int = 2
+    large_uploads: int = 4
     abandoned_seconds: float = 86_400.0
     verify: Literal["size", "bytes"] = "size"
     put_once: Literal["auto", "conditional", "check"] = "auto"
