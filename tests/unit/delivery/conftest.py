@@ -1,9 +1,10 @@
 """One archive for each test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.unit.delivery.world import World, a_world
 
@@ -12,3 +13,10 @@ from tests.unit.delivery.world import World, a_world
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with a_world(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Drawing tracebacks for nobody takes longer than the tests."""
+    with capture_logs():
+        yield

@@ -1,11 +1,12 @@
 """What the topics of a Kafka sink hold, read back to compare it with the feed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from hilum.adapters.sinks.kafka_producer import KafkaOptions, security
@@ -23,7 +24,39 @@ async def told_events(
     The user needs READ and DESCRIBE on the topics. Raises `SinkUnavailable`.
     """
     topics = {options.topics.of(each) for each in types}
+    try:
+        held = await _held(options, topics)
+        if not held:
+            return
+        async with _consuming(options, held) as consumer:
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            left = {each for each, end in ends.items() if await consumer.position(each) < end}
+            while left:
+                found = await consumer.getmany(*left, timeout_ms=_POLL_MILLISECONDS)
+                for records in found.values():
+                    for record in records:
+                        event = _event(record)
+                        if event is not None and event.type in types:
+                            yield event
+                left = {each for each in left if await consumer.position(each) < ends[each]}
+    except (KafkaError, OSError) as error:
+        message = f"{where} cannot be read back ({type(error).__name__})."
+        raise SinkUnavailable(message) from None
+
+
+async def _held(options: KafkaOptions, topics: set[str]) -> list[str]:
+    """Those that are there; naming the others to a broker may make them."""
+    async with _consuming(options) as consumer:
+        return sorted(topics & set(await consumer.topics()))
+
+
+@asynccontextmanager
+async def _consuming(
+    options: KafkaOptions, topics: Sequence[str] = ()
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all partitions of these topics, at their beginning, in no group."""
     consumer = AIOKafkaConsumer(
+        *topics,
         bootstrap_servers=list(options.servers),
         client_id="hilum-reconcile",
         enable_auto_commit=False,
@@ -33,33 +66,9 @@ async def told_events(
     try:
         async with asyncio.timeout(options.connect_seconds):
             await consumer.start()
-        ends = await _ends(consumer, topics)
-        consumer.assign(list(ends))
-        await consumer.seek_to_beginning()
-        left = {each for each, end in ends.items() if await consumer.position(each) < end}
-        while left:
-            found = await consumer.getmany(*left, timeout_ms=_POLL_MILLISECONDS)
-            for records in found.values():
-                for record in records:
-                    event = _event(record)
-                    if event is not None and event.type in types:
-                        yield event
-            left = {each for each in left if await consumer.position(each) < ends[each]}
-    except (KafkaError, OSError) as error:
-        message = f"{where} cannot be read back ({type(error).__name__})."
-        raise SinkUnavailable(message) from None
+        yield consumer
     finally:
         await consumer.stop()
-
-
-async def _ends(consumer: AIOKafkaConsumer, topics: set[str]) -> dict[TopicPartition, int]:
-    held = topics & set(await consumer.topics())
-    partitions = [
-        TopicPartition(topic, number)
-        for topic in sorted(held)
-        for number in consumer.partitions_for_topic(topic) or ()
-    ]
-    return dict(await consumer.end_offsets(partitions)) if partitions else {}
 
 
 def _event(record: Any) -> ToldEvent | None:  # noqa: ANN401 (a record of an untyped library)
