@@ -1,6 +1,8 @@
 """What single brokers do beyond what all sinks promise."""
 
+import asyncio
 import logging
+import time
 from typing import Any
 
 import aio_pika
@@ -186,3 +188,23 @@ async def test_no_secret_is_in_an_error_or_a_log(
     assert "tell-nobody" not in repr(sink.__dict__ if hasattr(sink, "__dict__") else sink)
     assert "tell-nobody" not in str(logs)
     assert "tell-nobody" not in caplog.text
+
+
+async def test_kafka_replaces_a_producer_that_is_stuck_though_the_broker_answers() -> None:
+    far = FarKafka(address("kafka"))
+    await far.begin()
+    events = [keyed(each) for each in events_of_studies(20, studies=2)]
+    sink: Any = sink_of({**far.table(), "acknowledge_seconds": 0.2})
+    await sink.open()
+    stuck = sink._producer
+    sink._flying = {asyncio.get_running_loop().create_future(): events[:10]}
+    sink._flying_since = time.monotonic() - 3600
+
+    with capture_logs() as logs, pytest.raises(SinkUnavailable, match="does not acknowledge"):
+        await sink.send(events)
+
+    assert list(await sink.send(events)) == []
+    assert sink._producer is not stuck
+    assert [each["event"] for each in logs] == ["sink_producer_replaced"]
+    await sink.close()
+    assert len(await far.told(20)) == 20
