@@ -170,6 +170,7 @@ def test_an_instance_orthanc_lost_is_told_and_the_rest_announced_as_partial(
     for path in (empty_orthanc.own.place.data / "storage").rglob("*"):
         if path.is_file() and b"1.2.12.1.1" in path.read_bytes():
             path.write_bytes(b"damaged" * 100)
+    empty_orthanc.restart()  # it keeps what it served or received last in memory
     with hilum:
         wait_for(lambda: settled(hilum, 1))
 
