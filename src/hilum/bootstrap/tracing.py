@@ -29,7 +29,7 @@ async def open_tracing(settings: Settings) -> AsyncIterator[Tracing | None]:
         _address(telemetry.otlp_endpoint),
         _headers(settings),
         version=__version__,
-        ratio=telemetry.trace_ratio,
+        ratio=telemetry.trace_percent / 100,
         seconds=telemetry.otlp_seconds,
     )
     try:

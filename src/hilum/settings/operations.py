@@ -131,7 +131,7 @@ class TelemetrySettings(Section):
     """A file with headers for the collector, `name: value` a line."""
     otlp_seconds: Seconds = 5.0
     """Longest wait for the collector. While it is away spans are dropped."""
-    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    trace_percent: Annotated[int, Field(ge=0, le=100)] = 100
     """Part of the traces that is collected; a caller that sends `traceparent` decides for its
     own."""
 

@@ -265,7 +265,7 @@ async def test_a_shutdown_does_not_wait_for_listeners(tmp_path: Path) -> None:
                 leaving = asyncio.create_task(stack.aclose())
                 assert await ending is None
             await leaving
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 12  # of http.shutdown_seconds = 30
 
 
 async def test_listening_needs_the_scope_read(start: Start) -> None:
