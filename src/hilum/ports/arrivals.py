@@ -55,7 +55,6 @@ class ArrivalWork(Protocol):
         """
         ...
 
-
     async def abandon(self, worker: str | None) -> None:
         """End the leases of `worker`, and its right to follow sources; of None: everybody's.
 
