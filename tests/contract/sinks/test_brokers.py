@@ -154,7 +154,7 @@ async def test_redis_that_keeps_no_file_is_told_of() -> None:
 
 async def test_redis_waits_for_replicas_that_were_asked_for() -> None:
     far = FarRedisStream(address("redis"))
-    sink = sink_of({**far.table(), "replicas": 1, "acknowledge_seconds": 0.3})
+    sink = sink_of({**far.table(), "replicas": 1, "acknowledge_seconds": 2.0})
 
     with pytest.raises(SinkUnavailable, match="0 of 1 replicas"):
         await sink.send([keyed(an_event(1))])
