@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hilum.adapters.storage.layout import place
 from hilum.bootstrap.archive import Archive
+from hilum.bootstrap.index_place import on_server
 from hilum.bootstrap.sinks import make_sink
 from hilum.delivery.operating import Operating
 from hilum.delivery.options import Declared, RelayOptions, StableOptions
@@ -42,7 +43,7 @@ def make_delivery(
     return Delivery(
         engines,
         declared(settings, tracing),
-        delivery_options(settings, shared=_is_shared(settings)),
+        delivery_options(settings, shared=on_server(settings)),
         holder=holder,
         clock=clock,
         meter=meter,
@@ -53,11 +54,6 @@ def operating(archive: Archive, delivery: Delivery) -> Operating:
     """Commands to the followers of this process, obeyed at once."""
     index = archive.index
     return Operating(index.delivery, index.arrivals, index.fed, delivery.nudged)
-
-
-def _is_shared(settings: Settings) -> bool:
-    """Whether other processes may serve from the same database; SQLite's file is held by one."""
-    return bool(getattr(settings.database, "url", ""))
 
 
 def declared(

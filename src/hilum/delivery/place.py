@@ -63,17 +63,24 @@ class Place:
         await self.look()
         return self._row.state is SubscriptionState.RUNNING
 
-    async def look(self) -> None:
-        """Raise `TurnEnded` when it is not our turn any more; asks the database when it is time."""
+    async def look(self) -> bool:
+        """Raise `TurnEnded` when it is not our turn any more; asks the database when it is time.
+
+        True when somebody wants a sink that is down to be tried at once.
+        """
         if not self._may_go_on():
             raise TurnEnded
         now = self._clock.monotonic()
         if now - self._looked < self._poll_seconds or self._row is None:
-            return
+            return False
         found = await self._subscriptions.get(self._name)
         self._looked = now
         if found is None or found.epoch != self._row.epoch:
             raise self._ended()
+        if found.state is not self._row.state:
+            await self.save(at_once=True)
+            raise self._ended()
+        return found.next_attempt is None
 
     @property
     def looked(self) -> float:
@@ -90,23 +97,33 @@ class Place:
         now = self._clock.monotonic()
         if self._is_saved or not (at_once or now - self._saved >= self._cursor_seconds):
             return
-        if not await self._subscriptions.save(self.progress()):
+        progress = self.progress(self._cursor)
+        if not await self._subscriptions.save(progress):
             raise self._ended()
-        self.saved()
+        self.saved(progress)
 
-    async def reject(self, letters: Sequence[DeadLetter]) -> None:
-        """File dead letters and save the cursor in one step."""
-        if not await self._subscriptions.reject(self.progress(), letters):
+    async def reject(self, sequence: int, sent: int, letters: Sequence[DeadLetter]) -> None:
+        """File dead letters and move to `sequence` in one step; when that fails, neither."""
+        progress = self.progress(sequence, sent)
+        if not await self._subscriptions.reject(progress, letters):
             raise self._ended()
-        self.saved()
+        self.saved(progress)
 
-    def progress(self) -> Progress:
+    def progress(self, sequence: int, sent: int = 0) -> Progress:
+        """What is to be saved once all up to `sequence` is done with."""
         epoch = -1 if self._row is None else self._row.epoch
-        return Progress(self._name, epoch, self._cursor, self._sent)
+        return Progress(self._name, epoch, sequence, self._sent + sent)
 
-    def saved(self) -> None:
-        """The cursor was saved as `progress` said."""
+    def saved(self, progress: Progress) -> None:
+        """The cursor was moved and saved."""
+        self._cursor = progress.cursor
         self._saved, self._sent, self._is_saved = self._clock.monotonic(), 0, True
+
+    async def give_up(self) -> None:
+        """Save what is not saved, unless somebody else took over, and leave."""
+        if self._row is not None:
+            await self.save(at_once=True)
+        self.leave()
 
     def leave(self) -> None:
         """Forget the row; the next `take` begins a new turn."""

@@ -117,11 +117,11 @@ class Relay:
     async def _turn(self) -> bool:
         """One page; False when there is nothing to do now."""
         meter, name = self._around.meter, self._name
-        if not self._around.holds(name):
-            self._place.leave()
-            meter.running(name, False)
-            return False
         try:
+            if not self._around.holds(name):
+                await self._place.give_up()
+                meter.running(name, False)
+                return False
             running = await self._place.take()
             meter.running(name, running)
             if not running:
@@ -129,7 +129,6 @@ class Relay:
             await self._letters()
             return await self._page()
         except TurnEnded:
-            self._place.leave()
             return False
         except LookupError:
             _log.warning("subscription_removed", subscription=name)
@@ -140,7 +139,6 @@ class Relay:
             return False
         except Exception:  # noqa: BLE001 (a bug must not end the follower)
             _log.exception("delivery_failed", subscription=name)
-            self._place.leave()
             return False
 
     async def _page(self) -> bool:
@@ -202,11 +200,12 @@ class Relay:
             for why in rejected
             if why.event_id in by_id
         ]
-        self._place.moved_to(batch.sequence, len(batch.events) - len(rejected))
+        sent = len(batch.events) - len(rejected)
         if not letters:
+            self._place.moved_to(batch.sequence, sent)
             await self._place.save()
             return
-        await self._place.reject(letters)
+        await self._place.reject(batch.sequence, sent, letters)
         for letter in letters:
             self._around.meter.rejected(self._name, letter.cause)
             _log.warning(

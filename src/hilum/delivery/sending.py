@@ -21,8 +21,8 @@ _log = structlog.get_logger()
 SINK_ERROR: Final = "sink-error"
 _TOLD_AGAIN_SECONDS: Final = 600.0
 
-Look = Callable[[], Awaitable[None]]
-"""Raises `TurnEnded` when it is not our turn any more."""
+Look = Callable[[], Awaitable[bool]]
+"""Raises `TurnEnded` when it is not our turn any more; True: try a sink that is down at once."""
 
 
 class Sending:
@@ -140,8 +140,7 @@ class Sending:
             await self._wait(self._nudged, rung, min(left, self._options.poll_seconds))
             if self._stopping:
                 raise TurnEnded
-            await look()
-            if self._nudged.rung != rung:
+            if await look() or self._nudged.rung != rung:
                 return  # a command: try at once
 
     def _recovered(self) -> None:

@@ -56,14 +56,16 @@ class StableStudies:
 
     async def _turn(self) -> bool:
         """One page, or what is due; False when there is nothing to do now."""
-        if not self._around.holds(STABLE_STUDIES):
-            self._place.leave()
-            return False
         try:
+            if not self._around.holds(STABLE_STUDIES):
+                await self._place.give_up()
+                return False
             if not await self._place.take():
                 return False
             return await self._note() or await self._announce()
-        except (TurnEnded, LookupError):
+        except TurnEnded:
+            return False
+        except LookupError:
             self._place.leave()
             return False
         except HilumError as error:
@@ -71,7 +73,6 @@ class StableStudies:
             return False
         except Exception:  # noqa: BLE001 (a bug must not end the follower)
             _log.exception("delivery_failed", subscription=STABLE_STUDIES)
-            self._place.leave()
             return False
 
     async def _note(self) -> bool:
@@ -80,14 +81,15 @@ class StableStudies:
         if not page:
             await place.save()
             return False
-        place.moved_to(page[-1].sequence)
         if any(entry.kind.of_instance for entry in page):
-            progress = place.progress()
+            progress = place.progress(page[-1].sequence)
             if not await self._around.store.watches.note(page, progress, options.quiet):
                 place.leave()
                 return True
-            place.saved()
+            place.saved(progress)
             self._noted = self._around.clock.monotonic()
+        else:
+            place.moved_to(page[-1].sequence)
         return len(page) == options.page_entries
 
     async def _announce(self) -> bool:

@@ -66,10 +66,12 @@ class Subscriptions(Protocol):
         ...
 
     async def pause(self, name: str) -> bool:
-        """False when there is none of this name."""
+        """Its follower sees it, saves its cursor and rests; False when there is none."""
         ...
 
-    async def resume(self, name: str) -> bool: ...
+    async def resume(self, name: str) -> bool:
+        """Go on; one that waits for its sink forgets its next attempt and tries at once."""
+        ...
 
     async def replay(self, name: str, after: int) -> bool:
         """Put the cursor at `after`, so that everything above is told again."""

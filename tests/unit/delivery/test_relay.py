@@ -255,6 +255,45 @@ async def test_a_database_that_is_away_is_waited_for(world: World) -> None:
         await until(lambda: sink.sequences == [1])
 
 
+async def test_a_dead_letter_is_filed_although_the_database_was_away_just_then(
+    world: World,
+) -> None:
+    sink = ScriptedSink(refusing(2))
+    subscriptions = world.index.delivery.subscriptions
+    real, failures = subscriptions.reject, 0
+
+    async def unreliable(progress: Any, filed: Any) -> bool:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise ArchiveUnavailable("The database is away.")
+        return await real(progress, filed)
+
+    subscriptions.reject = unreliable  # type: ignore[method-assign]
+    await world.keep(1, 2, 3)
+    async with world.delivering(("all", sink, EVERYTHING)):
+
+        async def filed() -> bool:
+            return len(await letters(world)) == 1
+
+        await until_asked(filed)
+        await until(lambda: {1, 2, 3} <= set(sink.sequences))
+    assert (await letters(world))[0].sequence == 2
+
+
+async def test_nothing_is_repeated_without_a_crash(world: World) -> None:
+    sink = ScriptedSink()
+    subscriptions = world.index.delivery.subscriptions
+    for number in range(1, 9):
+        await world.keep(number)
+        async with world.delivering(("all", sink, EVERYTHING)):
+            await until(lambda count=number: len(sink.told) == count)  # type: ignore[misc]
+            if number % 2:
+                await subscriptions.pause("all")
+                await subscriptions.resume("all")
+    assert sink.sequences == list(range(1, 9))
+
+
 # Commands
 
 

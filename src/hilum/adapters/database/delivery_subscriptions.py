@@ -37,8 +37,8 @@ _FAIL: Final = (
     "WHERE name = ?"
 )
 _STATE: Final = (
-    "UPDATE subscription SET state = ?, epoch = epoch + 1, attempts = 0, next_attempt = NULL, "
-    "changed = ? WHERE name = ?"
+    "UPDATE subscription SET state = ?, attempts = 0, next_attempt = NULL, changed = ? "
+    "WHERE name = ?"
 )
 _REPLAY: Final = (
     'UPDATE subscription SET "cursor" = ?, epoch = epoch + 1, attempts = 0, next_attempt = NULL, '
