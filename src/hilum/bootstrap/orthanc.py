@@ -49,6 +49,7 @@ def orthanc_door(
         ingest=archive.receive,
         spool=archive.spool,
         work=archive.index.arrivals,
+        arrivals=archive.index.arrivals,
         cursors=archive.index.arrivals,
         announcements=announcements,
         meter=meter,

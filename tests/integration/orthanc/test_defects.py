@@ -340,5 +340,6 @@ async def test_the_metrics_of_the_contract_are_filled(tmp_path: Path) -> None:
             'dicom_middleware_dlq_messages_total{reason="Metadata parsing failure"} 1.0',
             'dicom_middleware_storage_upload_duration_seconds_count{backend="local"} 1.0',
             'dicom_middleware_storage_upload_total{backend="local",status="success"} 1.0',
+            'hilum_orthanc_waiting_studies{source="',
         ):
             assert line in page

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from hilum.domain.arrivals import SETTLED
 from hilum.domain.errors import HilumError
 from hilum.foundation.clock import Clock
 from hilum.foundation.memory import MemoryBudget
@@ -18,12 +19,14 @@ from hilum.inbound.orthanc.poller import Poller
 from hilum.inbound.orthanc.visiting import Visiting
 from hilum.inbound.orthanc.workers import Workers, new_worker
 from hilum.ports.announcing import Announcements
-from hilum.ports.arrivals import ArrivalWork, SourceCursors
+from hilum.ports.arrivals import ArrivalList, ArrivalWork, SourceCursors
 from hilum.ports.ingestion_telemetry import IngestionMeter
 from hilum.ports.objects import Spool
 
 _GATE_SECONDS = 15.0
 """Longest time between two looks at a source that does not answer."""
+_BACKLOG_SECONDS = 15.0
+"""Between two counts of what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class DoorParts:
     ingest: Ingest
     spool: Spool
     work: ArrivalWork
+    arrivals: ArrivalList
     cursors: SourceCursors
     announcements: Announcements
     meter: IngestionMeter
@@ -85,6 +89,8 @@ class OrthancDoor:
             )
             for source, client in zip(sources, self._clients, strict=True)
         ]
+        self._arrivals = parts.arrivals
+        self._meter = parts.meter
         self._work = parts.work
         self._alone = parts.alone
         self._resources = AsyncExitStack()
@@ -114,7 +120,7 @@ class OrthancDoor:
             await self._work.abandon(None)
         for client in self._clients:
             await self._resources.enter_async_context(client)
-        runs = [self._workers.run(), *(poller.run() for poller in self._pollers)]
+        runs = [self._workers.run(), self._count(), *(poller.run() for poller in self._pollers)]
         self._tasks = [asyncio.create_task(run) for run in runs]
         return self
 
@@ -130,3 +136,14 @@ class OrthancDoor:
         with suppress(HilumError):
             await self._work.abandon(self._worker)
         await self._resources.aclose()
+
+    async def _count(self) -> None:
+        """Tell the meter how much waits, for as long as the door is open."""
+        while True:
+            with suppress(HilumError):
+                counts = await self._arrivals.arrival_counts()
+                for source in self.sources:
+                    states = counts.get(source, {})
+                    waiting = sum(n for state, n in states.items() if state not in SETTLED)
+                    self._meter.backlog(source, waiting)
+            await asyncio.sleep(_BACKLOG_SECONDS)
