@@ -1,5 +1,6 @@
 """SIGKILL during concurrent STOW: nothing acknowledged is lost, nothing is half kept."""
 
+import contextlib
 import http.client
 import threading
 
@@ -26,17 +27,18 @@ def test_a_crash_during_stow_loses_nothing_acknowledged_and_shows_nothing_half_k
 
 
 def _send(server: ServedHilum, told: Told, begun: threading.Event) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    while True:
-        instances = make_study(_PER_REQUEST, ROWS_33_KB)
-        told.sent.update({one.sop_instance: one for one in instances})
-        (body,) = stow_bodies(instances, _PER_REQUEST)
-        begun.set()
-        try:
-            connection.request("POST", "/dicom-web/studies", body, _HEADERS)
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            return
-        assert answer.status == 200
-        told.acknowledged.update(one.sop_instance for one in instances)
+    address = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(address) as connection:
+        while True:
+            instances = make_study(_PER_REQUEST, ROWS_33_KB)
+            told.sent.update({one.sop_instance: one for one in instances})
+            (body,) = stow_bodies(instances, _PER_REQUEST)
+            begun.set()
+            try:
+                connection.request("POST", "/dicom-web/studies", body, _HEADERS)
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException):
+                return
+            assert answer.status == 200
+            told.acknowledged.update(one.sop_instance for one in instances)
