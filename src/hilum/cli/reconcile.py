@@ -86,7 +86,26 @@ def _document(
 
     return {
         "archive": None if report is None else report_document(report),
-        "subscriptions": [asdict(each) for each in compared],
+        "subscriptions": [_fields(each) for each in compared],
+    }
+
+
+def _fields(each: "Reconciled | NotComparable") -> dict[str, Any]:
+    from hilum.delivery.reconciling import Reconciled
+
+    if not isinstance(each, Reconciled):
+        return asdict(each)
+    return {
+        "name": each.name,
+        "agrees": each.agrees,
+        "cursor": each.cursor,
+        "expected": each.expected,
+        "told": each.told,
+        "repeated": each.repeated,
+        "foreign": each.foreign,
+        "dead": each.dead,
+        "counts": dict(each.counts),
+        "gaps": [asdict(gap) for gap in each.gaps],
     }
 
 
