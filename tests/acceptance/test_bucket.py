@@ -234,7 +234,7 @@ class _Told:
             self.sent.update({one.sop_instance: one for one in instances})
             try:
                 answer = _stow(server, instances)
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 time.sleep(0.05)  # the server was killed
                 continue
             if answer.status_code == 200:

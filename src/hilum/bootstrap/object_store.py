@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from hilum.adapters.storage.disk import DiskObjects
+from hilum.adapters.storage.faults import archive_fault
 from hilum.adapters.storage.listing import stored_objects
 from hilum.adapters.telemetry.checks import AnswersPing, PingCheck
 from hilum.domain.errors import ArchiveUnavailable
@@ -37,7 +38,10 @@ def has_objects(settings: Settings) -> bool:
     """True when the chosen store holds an object; blocks. Raises `ArchiveFault`."""
     if settings.storage.url:
         return _remote().holds_any(settings)
-    return next(stored_objects(settings.data_dir / "objects"), None) is not None
+    try:
+        return next(stored_objects(settings.data_dir / "objects"), None) is not None
+    except OSError as error:
+        raise archive_fault(error, "looking for objects") from error
 
 
 def are_shared(settings: Settings) -> bool:

@@ -60,7 +60,9 @@ def test_a_damaged_index_is_found(hilum: Hilum) -> None:
 
 
 def test_objects_without_an_index_are_found(hilum: Hilum) -> None:
-    (hilum.data / "objects" / "1").mkdir(parents=True)
+    series = hilum.data / "objects" / "1" / "ab" / "1.2" / "1.2.3"
+    series.mkdir(parents=True)
+    (series / "1.2.3.4.1.dcm").write_bytes(b"object")
 
     found = checks(hilum)["database"]
 
