@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -10,7 +11,9 @@ from redis.asyncio import Redis
 from hilum.adapters.bus.kafka import KafkaBus
 from hilum.adapters.bus.kafka_group import KafkaMember
 from hilum.adapters.bus.lanes import Work
+from hilum.adapters.bus.redis_client import RedisClient
 from hilum.adapters.bus.redis_scripts import Keys
+from hilum.domain.errors import BusUnavailable
 from tests.contract.bus.brokers import Broker, Recorder, bus_url, eventually, letter, until
 from tests.engines import address
 
@@ -78,6 +81,33 @@ async def test_redis_owns_a_part_by_one_process_at_a_time(redis: Broker) -> None
 
     assert [message.attempt for message in hanging.calls] == [1, 2]
     assert hanging.done == []
+
+
+async def test_redis_loses_nothing_when_an_answer_is_lost(
+    redis: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis gave entries to the group and the connection broke before we heard of them."""
+    lost: list[object] = []
+    run = RedisClient.run
+
+    async def run_and_lose(client: RedisClient, script: Any, keys: Any, args: Any) -> object:
+        answer = await run(client, script, keys, args)
+        if script is client.read and answer and answer[0][1] and len(lost) < 3:
+            lost.append(answer)
+            raise BusUnavailable("The answer was lost.")
+        return answer
+
+    monkeypatch.setattr(RedisClient, "run", run_and_lose)
+    handler = Recorder()
+    async with redis.bus(partitions=1, prefetch=2) as bus:
+        for number in range(30):
+            await bus.publish(redis.topic, letter("k", number))
+        async with bus.subscribe(redis.topic, "g", handler):
+            await until(lambda: len(handler.done) == 30, seconds=15)
+
+    assert len(lost) == 3
+    assert handler.ids() == [f"k-{number}" for number in range(30)]
+    assert {message.attempt for message in handler.calls} == {1}
 
 
 async def test_kafka_drops_what_every_group_handled_and_nothing_else(kafka: Broker) -> None:

@@ -90,8 +90,11 @@ class RedisShare:
         self.counts = keys.attempts(partition, name)
         self._given = given
         """Last id that the group was given: what came later is new."""
-        self._again = "0"
-        """Where reading what the owner before us had in hand goes on; `>` when that is through."""
+        self._last = "0-0"
+        """Id of the entry that was put last: what comes before it is in hand, or done."""
+        self._again = True
+        """The group may have been given entries beyond `_last` that we have not seen: those of the
+        owner before us, or of an answer that was lost. They come before anything new."""
         self._renewed_at = taken_at
         self._trimmed_at = 0.0
 
@@ -102,7 +105,9 @@ class RedisShare:
             entries = await self._read(room)
             for entry_id, fields in entries:
                 await self._put(entry_id, fields)
-            if not entries and self._again == _NEW:
+                self._last = entry_id
+                self._given = max(self._given, entry_id, key=_order)
+            if not entries and not self._again:
                 if woken:  # by something that the group was given by other hands
                     await asyncio.sleep(_FRUITLESS_SECONDS)
                 woken = await self._wait()
@@ -128,17 +133,14 @@ class RedisShare:
         await self.group.redis.run(self.group.redis.release, [self.owner], [self.group.token])
 
     async def _read(self, count: int) -> Sequence[tuple[str, Mapping[bytes, bytes] | None]]:
-        start = self._again
-        redis = self.group.redis
+        again, redis = self._again, self.group.redis
+        start = self._last if again else _NEW
         args: list[str | bytes | int] = [self.group.token, self.group.work.group, count, start]
+        self._again = True  # unless the answer arrives
         found = await redis.run(redis.read, [self.owner, self.stream], args)
         rows = found[0][1] if found else []
-        entries = [(row[0].decode(), _fields(row[1])) for row in rows]
-        if start == _NEW:
-            self._given = entries[-1][0] if entries else self._given
-        else:
-            self._again = entries[-1][0] if entries else _NEW
-        return entries
+        self._again = again and bool(rows)
+        return [(row[0].decode(), _fields(row[1])) for row in rows]
 
     async def _put(self, entry_id: str, fields: Mapping[bytes, bytes] | None) -> None:
         if fields is None:  # somebody deleted it at Redis while it was in hand
@@ -198,6 +200,11 @@ def message_of(fields: Mapping[bytes, bytes]) -> Message:
         body=fields.get(b"body", b""),
         headers=headers,
     )
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _fields(flat: Sequence[bytes] | None) -> Mapping[bytes, bytes] | None:
