@@ -220,7 +220,7 @@ async def test_a_handler_that_does_not_end_is_cut_off_and_its_message_comes_agai
 
 async def test_members_of_a_group_share_its_messages(broker: Broker) -> None:
     async def take_time(_message: Message) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.03)  # more than one member can do at the rate of the publisher
 
     one, other = Recorder(take_time), Recorder(take_time)
     async with (
