@@ -36,12 +36,12 @@ imports: setup
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 fast: setup
-	@$(BIN)/pytest -q -n 2 -m 'not slow' tests/unit tests/contract
+	@$(BIN)/pytest -q -n 2 -m 'not slow and not engine' tests/unit tests/contract
 
 test: setup ## Everything: what `check` does, all tests, crash tests; installs the peers they need
 	@scripts/services install --quiet || { test -z "$$CI" && echo 'peers missing: their tests will say that they were skipped'; }
 	@$(MAKE) --no-print-directory lint types imports
-	@$(BIN)/pytest -n 2 --dist loadgroup $(TESTS)
+	@scripts/test-once-more -n 2 --dist loadgroup $(TESTS)
 	@$(MAKE) --no-print-directory test-interpreters
 
 test-interpreters: setup ## Fast tests on every other Python >= 3.11 found here

@@ -1,11 +1,14 @@
 """Rules for all tests."""
 
 import os
+import re
 from collections.abc import Generator
 
 import pytest
 
 from tests import engines
+
+_ENGINES = {"postgres", "postgresql", "redis", "rabbitmq", "kafka", "s3", "azure", "gcs"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,6 +21,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the engines that this session started, unless another session uses them."""
     if not hasattr(config, "workerinput"):
         engines.release()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what talks to an engine of its own process, by the engine's name in the test's."""
+    for item in items:
+        words = set(re.split(r"[^a-z0-9]+|_", f"{item.path.stem} {item.name}".lower()))
+        if words & _ENGINES:
+            item.add_marker(pytest.mark.engine)
 
 
 @pytest.hookimpl(wrapper=True)
