@@ -106,7 +106,8 @@ def test_a_user_without_rights_is_told(url: str) -> None:
     name = url.rsplit("/", 1)[1]
     run(url, f'CREATE ROLE "{name}" LOGIN')
     try:
-        poor = url.replace(url.split("//")[1].split("@", maxsplit=1)[0], name, 1)
+        scheme, rest = url.split("://")
+        poor = f"{scheme}://{name}@{rest.split('@', maxsplit=1)[1]}"
         with pytest.raises(ArchiveUnavailable, match="right"):
             migrate(poor)
     finally:

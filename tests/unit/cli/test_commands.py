@@ -80,7 +80,7 @@ def test_a_data_folder_that_is_a_file_is_told_in_one_line(hilum: Hilum) -> None:
 
 
 def test_a_bug_is_one_line_and_no_traceback(hilum: Hilum, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
         message = "secret^name"
         raise ZeroDivisionError(message)
 
