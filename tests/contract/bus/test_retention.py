@@ -138,7 +138,7 @@ async def _beginning_after_tidying(
     async def bury(*_: object) -> None:
         raise AssertionError
 
-    work = Work(broker.topic, "quick", handler, 5, asyncio.Semaphore(1), bury, options)
+    work = Work(broker.topic, "quick", handler, 5, 1, bury, options)
     member = KafkaMember(bus._clients, work, name, f"{name}:quick")
     running = asyncio.create_task(member.run())
     await until(lambda: bool(member._parts))

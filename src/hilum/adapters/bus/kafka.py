@@ -5,7 +5,7 @@ Published with acks=all by an idempotent producer; a group's offset is committed
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
@@ -18,13 +18,14 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from hilum.adapters.bus.envelopes import accepted, dead_letter, dead_topic
+from hilum.adapters.bus.envelopes import accepted
 from hilum.adapters.bus.kafka_client import KafkaClients, stopped
 from hilum.adapters.bus.kafka_group import KafkaMember
 from hilum.adapters.bus.kafka_progress import headers_of
 from hilum.adapters.bus.lanes import Work
 from hilum.adapters.bus.options import BusOptions, address_in, demand_word, partition_of
-from hilum.ports.bus import Handler, Message
+from hilum.adapters.bus.subscribing import Subscribing
+from hilum.ports.bus import Message
 
 _PRODUCER_ENDED: Final = (
     InvalidProducerEpoch,
@@ -35,14 +36,14 @@ _PRODUCER_ENDED: Final = (
 )
 
 
-class KafkaBus:
+class KafkaBus(Subscribing):
     """`Bus` over Kafka."""
 
     name = "bus"
 
     def __init__(self, url: str, options: BusOptions) -> None:
+        super().__init__(options)
         self._url = url
-        self._options = options
         self._clients = KafkaClients(url, options)
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, int] = {}
@@ -128,23 +129,6 @@ class KafkaBus:
 
     def _name(self, topic: str) -> str:
         return f"{self._options.name}.{topic}"
-
-    def subscribe(
-        self,
-        topic: str,
-        group: str,
-        handler: Handler,
-        *,
-        concurrency: int = 1,
-        attempts: int = 5,
-    ) -> AbstractAsyncContextManager[None]:
-        async def bury(message: Message, cause: str, attempts: int) -> None:
-            await self.publish(dead_topic(topic), dead_letter(message, group, cause, attempts))
-
-        demand_word("topic", topic)
-        demand_word("group", group)
-        slots = asyncio.Semaphore(concurrency)
-        return self._member(Work(topic, group, handler, attempts, slots, bury, self._options))
 
     @asynccontextmanager
     async def _member(self, work: Work) -> AsyncIterator[None]:

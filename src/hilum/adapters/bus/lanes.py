@@ -63,9 +63,14 @@ class Work:
     group: str
     handler: Handler
     attempts: int
-    slots: asyncio.Semaphore
+    concurrency: int
     bury: Bury
     options: BusOptions
+    slots: asyncio.Semaphore = field(init=False)
+    """As many as keys may be handled at once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slots", asyncio.Semaphore(self.concurrency))
 
     async def failure_of(self, message: Message) -> str:
         """Call the handler; return a word for the cause when it failed, else an empty text."""

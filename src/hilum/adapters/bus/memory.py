@@ -11,11 +11,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from hilum.adapters.bus.envelopes import accepted, dead_letter, dead_topic
+from hilum.adapters.bus.envelopes import accepted
 from hilum.adapters.bus.lanes import Work
 from hilum.adapters.bus.options import BusOptions, demand_word
+from hilum.adapters.bus.subscribing import Subscribing
 from hilum.domain.errors import BusUnavailable
-from hilum.ports.bus import Handler, Message
+from hilum.ports.bus import Message
 
 
 @dataclass(slots=True, eq=False)
@@ -80,13 +81,13 @@ class _Topic:
         return [self.early] if self.early else list(self.groups.values())
 
 
-class MemoryBus:
+class MemoryBus(Subscribing):
     """`Bus` among the tasks of one event loop."""
 
     name = "bus"
 
     def __init__(self, options: BusOptions) -> None:
-        self._options = options
+        super().__init__(options)
         self._topics: dict[str, _Topic] = {}
 
     async def __aenter__(self) -> Self:
@@ -119,28 +120,14 @@ class MemoryBus:
         text = f"Topic {topic} takes no more until a group has caught up (setting {bound})."
         raise BusUnavailable(text)
 
-    def subscribe(
-        self,
-        topic: str,
-        group: str,
-        handler: Handler,
-        *,
-        concurrency: int = 1,
-        attempts: int = 5,
-    ) -> AbstractAsyncContextManager[None]:
-        async def bury(message: Message, cause: str, attempts: int) -> None:
-            await self.publish(dead_topic(topic), dead_letter(message, group, cause, attempts))
-
-        demand_word("group", group)
-        state = self._topics.setdefault(demand_word("topic", topic), _Topic()).group(group)
-        slots = asyncio.Semaphore(concurrency)
-        work = Work(topic, group, handler, attempts, slots, bury, self._options)
-        return _member(state, work, concurrency)
+    def _member(self, work: Work) -> AbstractAsyncContextManager[None]:
+        topic = self._topics.setdefault(work.topic, _Topic())
+        return _taking_part(topic.group(work.group), work)
 
 
 @asynccontextmanager
-async def _member(group: _Group, work: Work, concurrency: int) -> AsyncIterator[None]:
-    workers = [_Worker(group, work) for _ in range(concurrency)]
+async def _taking_part(group: _Group, work: Work) -> AsyncIterator[None]:
+    workers = [_Worker(group, work) for _ in range(work.concurrency)]
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     try:
         yield

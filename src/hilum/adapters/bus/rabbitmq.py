@@ -6,33 +6,34 @@ broker has confirmed it.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final, Self
 
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import DeliveryError, PublishError
 
-from hilum.adapters.bus.envelopes import accepted, dead_letter, dead_topic
+from hilum.adapters.bus.envelopes import accepted
 from hilum.adapters.bus.lanes import Work
 from hilum.adapters.bus.options import BusOptions, address_in, demand_word, partition_of
 from hilum.adapters.bus.rabbitmq_group import RabbitGroup, properties_of
 from hilum.adapters.bus.rabbitmq_link import RabbitLink, backlog_full
 from hilum.adapters.bus.rabbitmq_topology import Names, declare_topic
 from hilum.adapters.bus.sharing import Membership, taking_part
+from hilum.adapters.bus.subscribing import Subscribing
 from hilum.domain.errors import BusUnavailable
-from hilum.ports.bus import Handler, Message
+from hilum.ports.bus import Message
 
 _TRIES: Final = 2
 
 
-class RabbitBus:
+class RabbitBus(Subscribing):
     """`Bus` over RabbitMQ."""
 
     name = "bus"
 
     def __init__(self, url: str, options: BusOptions) -> None:
+        super().__init__(options)
         self._url = url
-        self._options = options
         self._link = RabbitLink(url, options, "publisher")
         self._channel: AbstractChannel | None = None
         self._partitions: dict[str, int] = {}
@@ -85,23 +86,6 @@ class RabbitBus:
             self._partitions.clear()
             self._channel = await self._link.channel()
         return self._channel
-
-    def subscribe(
-        self,
-        topic: str,
-        group: str,
-        handler: Handler,
-        *,
-        concurrency: int = 1,
-        attempts: int = 5,
-    ) -> AbstractAsyncContextManager[None]:
-        async def bury(message: Message, cause: str, attempts: int) -> None:
-            await self.publish(dead_topic(topic), dead_letter(message, group, cause, attempts))
-
-        demand_word("topic", topic)
-        demand_word("group", group)
-        slots = asyncio.Semaphore(concurrency)
-        return self._member(Work(topic, group, handler, attempts, slots, bury, self._options))
 
     @asynccontextmanager
     async def _member(self, work: Work) -> AsyncIterator[None]:

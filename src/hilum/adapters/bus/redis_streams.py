@@ -5,30 +5,30 @@ the lease of the part. Durable is what Redis makes durable (`appendfsync`): see
 docs/decisions/0011-bus.md.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Self
 
-from hilum.adapters.bus.envelopes import accepted, dead_letter, dead_topic
+from hilum.adapters.bus.envelopes import accepted
 from hilum.adapters.bus.lanes import Work
 from hilum.adapters.bus.options import BusOptions, address_in, demand_word, partition_of
 from hilum.adapters.bus.redis_client import RedisClient
 from hilum.adapters.bus.redis_group import RedisGroup, fields_of, partitions_of
 from hilum.adapters.bus.redis_scripts import Keys
 from hilum.adapters.bus.sharing import Membership, taking_part
+from hilum.adapters.bus.subscribing import Subscribing
 from hilum.domain.errors import BusUnavailable
-from hilum.ports.bus import Handler, Message
+from hilum.ports.bus import Message
 
 
-class RedisBus:
+class RedisBus(Subscribing):
     """`Bus` over Redis Streams."""
 
     name = "bus"
 
     def __init__(self, url: str, options: BusOptions) -> None:
+        super().__init__(options)
         self._url = url
-        self._options = options
         self._redis = RedisClient(url, options.request_seconds)
         self._partitions: dict[str, int] = {}
 
@@ -74,24 +74,6 @@ class RedisBus:
             text = f"Only {replicas} replicas of Redis have the message, not {wait[0]}"
             raise BusUnavailable(f"{text} (setting bus.replicas); it may arrive all the same.")
         return bool(entry)
-
-    def subscribe(
-        self,
-        topic: str,
-        group: str,
-        handler: Handler,
-        *,
-        concurrency: int = 1,
-        attempts: int = 5,
-    ) -> AbstractAsyncContextManager[None]:
-        async def bury(message: Message, cause: str, attempts: int) -> None:
-            await self.publish(dead_topic(topic), dead_letter(message, group, cause, attempts))
-
-        demand_word("topic", topic)
-        demand_word("group", group)
-        slots = asyncio.Semaphore(concurrency)
-        work = Work(topic, group, handler, attempts, slots, bury, self._options)
-        return self._member(work)
 
     @asynccontextmanager
     async def _member(self, work: Work) -> AsyncIterator[None]:
