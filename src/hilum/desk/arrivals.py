@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hilum.desk.parameters import whole_number
 from hilum.domain.arrivals import ArrivalRecord, ArrivalState
 from hilum.domain.errors import InvalidQuery, NotHeld
 from hilum.ports.arrivals import ArrivalList
@@ -42,8 +43,8 @@ def arrivals_router(arrivals: ArrivalList) -> APIRouter:
             state=_state(request.query_params.get("state")),
             source=request.query_params.get("source"),
             source_id=request.query_params.get("source_id"),
-            before=_number(request, "before", None, _LARGEST),
-            limit=_number(request, "limit", _DEFAULT_LIMIT, _MAXIMUM_LIMIT) or _DEFAULT_LIMIT,
+            before=whole_number(request, "before", None, 1, _LARGEST),
+            limit=whole_number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT),
         )
         counts = await arrivals.arrival_counts()
         body = {
@@ -103,12 +104,3 @@ def _state(text: str | None) -> ArrivalState | None:
         return ArrivalState(text)
     except ValueError:
         raise InvalidQuery("state", f"give one of {', '.join(ArrivalState)}") from None
-
-
-def _number(request: Request, name: str, default: int | None, most: int) -> int | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= most):
-        raise InvalidQuery(name, f"give a whole number from 1 to {most}")
-    return int(text)

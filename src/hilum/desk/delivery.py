@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.delivery.operating import DeadLetterNotFound, Operating, Standing
+from hilum.desk.parameters import whole_number
 from hilum.domain.delivery import DeadLetter, LetterOrigin, LetterState
 from hilum.domain.errors import InvalidQuery, LimitExceeded, MalformedBody
 from hilum.ports.delivery import LetterQuery
@@ -52,8 +53,8 @@ def subscriptions_router(operating: Operating) -> APIRouter:
         ),
     )
     async def list_letters(request: Request) -> Response:
-        after = _number(request, "after", 0, 0, _LARGEST)
-        limit = _number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
+        after = whole_number(request, "after", 0, 0, _LARGEST)
+        limit = whole_number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
         found = await operating.letters(_query(request.query_params, "query"), after, limit)
         return _answer([letter_fields(each) for each in found])
 
@@ -162,15 +163,6 @@ async def _object(request: Request) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise MalformedBody("The body should be a JSON object.")
     return told
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
-        raise InvalidQuery(name, f"give a whole number from {least} to {most}")
-    return int(text)
 
 
 def standing_fields(standing: Standing) -> dict[str, Any]:

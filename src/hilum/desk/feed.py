@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hilum.domain.errors import InvalidQuery
+from hilum.desk.parameters import whole_number
 from hilum.domain.records import FeedEntry
 from hilum.ports.index import FeedReader
 
@@ -47,8 +47,8 @@ def feed_router(feed: FeedReader) -> APIRouter:
         ),
     )
     async def read_feed(request: Request) -> Response:
-        after = _number(request, "after", 0, 0, _LARGEST)
-        limit = _number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
+        after = whole_number(request, "after", 0, 0, _LARGEST)
+        limit = whole_number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
         entries = [entry_fields(entry) for entry in await feed.feed(after, limit)]
         return Response(
             orjson.dumps(entries),
@@ -57,15 +57,6 @@ def feed_router(feed: FeedReader) -> APIRouter:
         )
 
     return router
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
-        raise InvalidQuery(name, f"give a whole number from {least} to {most}")
-    return int(text)
 
 
 def entry_fields(entry: FeedEntry) -> dict[str, object]:
