@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from hilum.delivery.rendering import DEAD_LETTER, METADATA, METADATA_DLQ
+from hilum.delivery.rendering import DEAD_LETTER, METADATA, METADATA_DLQ, event_of_entry
 from hilum.domain.delivery import DeadLetter, LetterOrigin
 from hilum.domain.events import Event, Rejected
 from hilum.domain.records import FeedEntry
@@ -41,15 +41,7 @@ def unrendered(
     subscription: str, entry: FeedEntry, event_id: str, event_type: str, now: datetime
 ) -> DeadLetter:
     """File an entry of the feed that no event could be made of."""
-    event = Event(
-        event_id=event_id,
-        type=event_type,
-        key=entry.uids.study,
-        sequence=entry.sequence,
-        time=entry.time,
-        correlation_id=entry.correlation_id,
-        body=(entry.payload or "").encode(),
-    )
+    event = event_of_entry(entry, event_id, event_type, (entry.payload or "").encode())
     message = f"No event can be made of the feed's entry {entry.sequence}: its payload is damaged."
     return letter_of(subscription, event, Rejected(event_id, CANNOT_RENDER, message), now)
 

@@ -93,7 +93,7 @@ class Renderer:
             "sop_instance_uid": uids.sop_instance,
             "version": entry.version,
         }
-        return _event(entry, event_id, event_type, body)
+        return event_of_entry(entry, event_id, event_type, orjson.dumps(body))
 
     async def fact(self, entry: FeedEntry, event_type: str) -> Event:
         """Render an entry about a study or a failed ingestion as an event of one of its types.
@@ -114,7 +114,7 @@ class Renderer:
             "feed": self._feed_id,
             "sequence": entry.sequence,
         }
-        return _event(entry, event_id, event_type, body)
+        return event_of_entry(entry, event_id, event_type, orjson.dumps(body))
 
     async def _metadata(self, entry: FeedEntry, payload: dict[str, Any]) -> dict[str, Any]:
         study, partition = entry.uids.study, entry.partition
@@ -201,7 +201,8 @@ def _failure(entry: FeedEntry, payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _event(entry: FeedEntry, event_id: str, event_type: str, body: dict[str, Any]) -> Event:
+def event_of_entry(entry: FeedEntry, event_id: str, event_type: str, body: bytes) -> Event:
+    """What an entry of the feed becomes, with this body."""
     return Event(
         event_id=event_id,
         type=event_type,
@@ -209,7 +210,7 @@ def _event(entry: FeedEntry, event_id: str, event_type: str, body: dict[str, Any
         sequence=entry.sequence,
         time=entry.time,
         correlation_id=entry.correlation_id,
-        body=orjson.dumps(body),
+        body=body,
     )
 
 
