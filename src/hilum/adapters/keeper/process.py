@@ -18,9 +18,9 @@ from typing import Any, Final, Self
 import structlog
 
 from hilum.adapters.keeper.exchange import LENGTH, Memory, TooLarge
-from hilum.adapters.keeper.serving import Answer
+from hilum.adapters.keeper.serving import Answer, with_faults
 from hilum.domain.errors import ArchiveFault, ArchiveUnavailable
-from hilum.domain.instances import Disposition, InMemory
+from hilum.domain.instances import InMemory
 from hilum.domain.records import Committed
 from hilum.ports.index import InstanceWriter
 from hilum.ports.keeping import Keeping
@@ -172,15 +172,12 @@ class KeeperProcess:
         return answer.decisions
 
     async def _keep_here(self, part: Sequence[Keeping]) -> Sequence[Committed]:
-        faults = await asyncio.gather(*map(self._put_here, part))
-        sound = [each.kept for each, fault in zip(part, faults, strict=True) if fault is None]
-        decided = iter(await self._index.commit(sound))
-        return [
-            next(decided)
-            if fault is None
-            else Committed(Disposition.FAILED, each.kept.version, fault)
-            for each, fault in zip(part, faults, strict=True)
-        ]
+        everything = [each.kept for each in part]
+        keys = [kept.object_key for kept in everything]
+        told = zip(keys, await asyncio.gather(*map(self._put_here, part)), strict=True)
+        faults = {key: fault for key, fault in told if fault is not None}
+        sound = [kept for kept in everything if kept.object_key not in faults]
+        return with_faults(everything, faults, await self._index.commit(sound))
 
     async def _put_here(self, each: Keeping) -> ArchiveFault | None:
         if each.data is None:
@@ -189,7 +186,6 @@ class KeeperProcess:
         try:
             await self._objects.put_once(each.kept.object_key, InMemory(each.data))
         except ArchiveFault as fault:
-            fault.engine = "objects"
             return fault
         finally:
             self._meter.stage(Stage.WRITE, time.perf_counter() - began)

@@ -3,7 +3,7 @@
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -70,16 +70,24 @@ def _keep(
     began = time.perf_counter()
     faults = _put(memory, start, batch, objects)
     put_seconds = time.perf_counter() - began
-    decided = iter(rows.commit([kept for kept, _ in batch if kept.object_key not in faults]))
-    return Answer(
-        [
-            Committed(Disposition.FAILED, kept.version, faults[kept.object_key])
-            if kept.object_key in faults
-            else next(decided)
-            for kept, _ in batch
-        ],
-        put_seconds=put_seconds,
-    )
+    everything = [kept for kept, _ in batch]
+    decided = rows.commit([kept for kept in everything if kept.object_key not in faults])
+    return Answer(with_faults(everything, faults, decided), put_seconds=put_seconds)
+
+
+def with_faults(
+    batch: Sequence[Kept], faults: Mapping[ObjectKey, ArchiveFault], decided: Sequence[Committed]
+) -> Sequence[Committed]:
+    """An answer for each item: its object's fault, or else the next decision of the index."""
+    for fault in faults.values():
+        fault.engine = "objects"
+    decisions = iter(decided)
+    return [
+        Committed(Disposition.FAILED, kept.version, faults[kept.object_key])
+        if kept.object_key in faults
+        else next(decisions)
+        for kept in batch
+    ]
 
 
 def _put(
@@ -95,12 +103,7 @@ def _put(
     finally:
         for _, view in puts:
             view.release()
-    found = {}
-    for (key, _), fault in zip(puts, faults, strict=True):
-        if fault is not None:
-            fault.engine = "objects"
-            found[key] = fault
-    return found
+    return {key: fault for (key, _), fault in zip(puts, faults, strict=True) if fault is not None}
 
 
 def configuration(connection: socket.socket, memory: Memory) -> Any:  # noqa: ANN401 - as it was put
