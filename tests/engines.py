@@ -25,7 +25,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -88,7 +88,8 @@ class Own:
     engine: Engine
     place: Place
     address: str = ""
-    _ports: dict[str, int] | None = None
+    _ports: dict[str, int] = field(default_factory=dict)
+    """Empty at first: any free ones, never the usual ones, which several would want at once."""
 
     @property
     def ports(self) -> dict[str, int]:

@@ -109,7 +109,7 @@ def _install(asked: Asked) -> int:
 def _up(asked: Asked) -> int:
     for engine in _engines(asked):
         place = asked.place(engine.name)
-        _, started = engine.up(place, asked.ports if engine.name == "orthanc" else None)
+        _, started = engine.up(place, (asked.ports or None) if engine.name == "orthanc" else None)
         how = "runs" if started else "runs already"
         asked.say(
             f"{engine.title} {how} (process {process.running(place)}, {engine.remarks(place)})."

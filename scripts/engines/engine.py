@@ -85,18 +85,18 @@ class Engine:
                     f"{self.title} is not installed ({', '.join(absent)} missing): "
                     f"run scripts/services install {self.name}"
                 )
-            address = self._start(place, dict(ports or {}))
+            address = self._start(place, ports)
             place.for_tests.touch() if user else place.for_tests.unlink(missing_ok=True)
             place.add_user(user)
             return address, True
 
-    def _start(self, place: Place, ports: dict[str, int]) -> str:
+    def _start(self, place: Place, ports: dict[str, int] | None) -> str:
         # Somebody may have killed it, or been killed while it started: begin with a clean table.
         process.stop(place, self.stop_signal)
         place.ready_file.unlink(missing_ok=True)
         place.create()
         for last in (False, True):
-            place.take_ports(self.port_names, ports or self.wanted_ports())
+            place.take_ports(self.port_names, self.wanted_ports() if ports is None else ports)
             self.prepare(place)
             process.start(place, self.launch(place))
             if self.await_answer(place):

@@ -97,13 +97,17 @@ class FarKafka(_Engine):
     def table(self) -> dict[str, Any]:
         return {**QUICK, "url": f"kafka://{self.address}", "topics": self.topics}
 
-    async def begin(self) -> None:
+    async def begin(self, **configuration: str) -> None:
         """Topics of several partitions, as an operator makes them."""
+        configs = {name.replace("_", "."): value for name, value in configuration.items()}
         admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
         await admin.start()
         try:
             await admin.create_topics(
-                [NewTopic(each, _PARTITIONS, 1) for each in self.topics.values()]
+                [
+                    NewTopic(each, _PARTITIONS, 1, topic_configs=configs)
+                    for each in self.topics.values()
+                ]
             )
         finally:
             await admin.close()

@@ -9,7 +9,6 @@ import aio_pika
 import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -26,23 +25,9 @@ from tests.contract.sinks.test_telling import keyed
 from tests.engines import address
 
 
-async def _limit_topics(far: FarKafka, size: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=far.address)
-    await admin.start()
-    try:
-        resources = [
-            ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(size)})
-            for topic in far.topics.values()
-        ]
-        await admin.alter_configs(resources)
-    finally:
-        await admin.close()
-
-
 async def test_kafka_rejects_what_the_broker_finds_too_large_and_delivers_the_rest() -> None:
     far = FarKafka(address("kafka"))
-    await far.begin()
-    await _limit_topics(far, 20_000)
+    await far.begin(max_message_bytes="20000")
     events = [keyed(each) for each in events_of_studies(400, studies=2)]
     huge = orjson.dumps({"sequence": 0, "text": "x" * 30_000})
     events[200] = keyed(an_event(201, key=events[200].key, body=huge))

@@ -183,6 +183,10 @@ async def test_an_operator_can_have_everything_fetched_again(tmp_path: Path) -> 
         assert len(await house.told(FeedKind.STUDY_STABLE)) == 10
 
 
+async def _failing(house: House) -> bool:
+    return any(cursor.error for cursor in await house.archive.index.arrivals.cursors())
+
+
 async def _fetched(peer: ScriptedOrthanc, number: int) -> bool:
     return peer.asked("/file") >= number
 
@@ -195,6 +199,7 @@ async def test_an_answer_that_is_wrong_moves_no_cursor(tmp_path: Path) -> None:
         peer.script = lambda path: http(200, b"{}") if "/changes" in path else None
         fill(peer, 2)
         await until(lambda: _silent(house))
+        await until(lambda: _failing(house))  # noted after the door fell silent
         assert await sequence(house) == before
         (cursor,) = await house.archive.index.arrivals.cursors()
         assert "does not document" in cursor.error
