@@ -76,7 +76,9 @@ class Kafka(Engine):
         if (place.data / "meta.properties").exists():
             return
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = _java("64m", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", settings)
+        # Joined by "=": an identifier may begin with a dash.
+        named = f"--cluster-id={cluster}"
+        command = _java("64m", "kafka.tools.StorageTool", "format", named, "-c", settings)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServicesError(f"Kafka could not format {place.data}: {done.stderr[-2000:]}")

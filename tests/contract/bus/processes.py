@@ -74,7 +74,9 @@ class Stage:
     def lines(self, event: str | None = None) -> list[Line]:
         if not self.log.exists():
             return []
-        found = [Line(*json.loads(line)) for line in self.log.read_text().splitlines()]
+        # Whoever is killed or is still writing may leave the beginning of a line.
+        whole = [line for line in self.log.read_text().splitlines() if line.endswith("]")]
+        found = [Line(*json.loads(line)) for line in whole]
         return [line for line in found if event in (None, line.event)]
 
     def ids(self, event: str) -> set[str]:

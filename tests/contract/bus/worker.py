@@ -31,7 +31,8 @@ class Log:
 
     def add(self, event: str, message: Message | None = None) -> None:
         told = (message.message_id, message.key, message.attempt) if message else ("", "", 0)
-        line = json.dumps([event, *told, os.getpid()]) + "\n"
+        # Begun on a line of its own, whatever one that was killed has left behind.
+        line = "\n" + json.dumps([event, *told, os.getpid()]) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(handle, line.encode())
         os.close(handle)

@@ -19,12 +19,13 @@ from aiokafka.errors import (
 )
 
 from hilum.adapters.bus.envelopes import accepted
-from hilum.adapters.bus.kafka_client import KafkaClients, stopped
+from hilum.adapters.bus.kafka_client import KafkaClients
 from hilum.adapters.bus.kafka_group import KafkaMember
 from hilum.adapters.bus.kafka_progress import headers_of
 from hilum.adapters.bus.lanes import Work
 from hilum.adapters.bus.options import BusOptions, address_in, demand_word, partition_of
 from hilum.adapters.bus.subscribing import Subscribing
+from hilum.clients.kafka import ended, started
 from hilum.ports.bus import Message
 
 _PRODUCER_ENDED: Final = (
@@ -111,13 +112,8 @@ class KafkaBus(Subscribing):
                 self._partitions[topic] = await self._clients.ensure_topic(topic)
             if self._producer is None:
                 producer = self._clients.producer()
-                try:
-                    with self._clients.telling():
-                        async with asyncio.timeout(self._options.request_seconds):
-                            await producer.start()
-                except BaseException:
-                    await stopped(producer)
-                    raise
+                with self._clients.telling():
+                    await started(producer, self._options.request_seconds)
                 self._producer = producer
             return self._producer, self._partitions[topic]
 
@@ -125,7 +121,7 @@ class KafkaBus(Subscribing):
         async with self._turn:
             if self._producer is not None and which in (None, self._producer):
                 producer, self._producer = self._producer, None
-                await stopped(producer)
+                await ended(producer)
 
     def _name(self, topic: str) -> str:
         return f"{self._options.name}.{topic}"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.structs import OffsetAndMetadata
 
 from hilum.adapters.bus.options import BusOptions, hosts_in, unavailable
+from hilum.clients.kafka import ended, started
 from hilum.domain.errors import BusUnavailable
 
 _PORT: Final = 9092
@@ -21,7 +22,6 @@ _RETRY_MILLISECONDS: Final = 100
 _OVERHEAD_BYTES: Final = 8 << 10
 _LONG_MILLISECONDS: Final = 86_400_000
 _SETTLE_SECONDS: Final = 0.1
-_CLOSE_SECONDS: Final = 5.0
 
 # They tell of every failed request; we tell of outages once, in our own words.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -71,13 +71,8 @@ class KafkaClients:
         async with self._turn:
             if self._admin is None:
                 admin = AIOKafkaAdminClient(**self._arguments)
-                try:
-                    with self.telling():
-                        async with asyncio.timeout(self.options.request_seconds):
-                            await admin.start()
-                except BaseException:
-                    await _ended(admin)
-                    raise
+                with self.telling():
+                    await started(admin, self.options.request_seconds)
                 self._admin = admin
             return self._admin
 
@@ -135,7 +130,7 @@ class KafkaClients:
         async with self._turn:
             admin, self._admin = self._admin, None
             if admin is not None:
-                await _ended(admin)
+                await ended(admin)
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -162,23 +157,6 @@ async def _create(admin: AIOKafkaAdminClient, wanted: NewTopic) -> None:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError and not error.retriable:
             raise error
-
-
-async def _ended(admin: AIOKafkaAdminClient) -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await admin.close()
-
-
-async def stopped(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """End a client, also one whose broker does not answer."""
-    if isinstance(client, AIOKafkaProducer):
-        # `stop` waits without bound for what could not be delivered, and the library has no other
-        # way to give it up.
-        client._message_accumulator.fail_all(KafkaError("given up"))
-    with suppress(Exception):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await client.stop()
 
 
 def _connection(url: str, milliseconds: int) -> dict[str, Any]:

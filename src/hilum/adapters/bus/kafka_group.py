@@ -10,9 +10,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from hilum.adapters.bus.kafka_client import KafkaClients, stopped
+from hilum.adapters.bus.kafka_client import KafkaClients
 from hilum.adapters.bus.kafka_progress import KafkaPart, Notes
 from hilum.adapters.bus.lanes import PartitionLost, Work
+from hilum.clients.kafka import ended, started
 from hilum.domain.errors import BusUnavailable
 
 log = structlog.get_logger()
@@ -67,7 +68,7 @@ class KafkaMember:
         self._noting = asyncio.create_task(self._notes.run())
         consumer.subscribe([self._topic], listener=_Listener(self))
         with self._clients.telling():
-            await consumer.start()
+            await started(consumer)
         self._tell(reachable=True)
         with self._clients.telling():
             await self._poll(consumer)
@@ -103,7 +104,7 @@ class KafkaMember:
             noting.cancel()
             await asyncio.gather(noting, return_exceptions=True)
         if consumer is not None:
-            await stopped(consumer)
+            await ended(consumer)
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Go on where the group is in each of `partitions`."""

@@ -29,8 +29,9 @@ from aiokafka.errors import (
 from aiokafka.partitioner import DefaultPartitioner
 
 from hilum.adapters.sinks.headers import headers_of, too_large
-from hilum.adapters.sinks.kafka_producer import KafkaOptions, started, stopped
+from hilum.adapters.sinks.kafka_producer import KafkaOptions, connected
 from hilum.adapters.sinks.kafka_reading import told_events
+from hilum.clients.kafka import ended
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected, ToldEvent
 
@@ -91,7 +92,7 @@ class KafkaSink:
 
     async def _started(self) -> AIOKafkaProducer:
         try:
-            return await started(self._options)
+            return await connected(self._options)
         except (KafkaError, OSError) as error:
             raise self._unavailable("cannot be reached", error) from None
 
@@ -198,7 +199,7 @@ class KafkaSink:
         producer, self._producer = self._producer, None
         self._flying.clear()
         if producer is not None:
-            await stopped(producer)
+            await ended(producer)
 
     async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int]:
         known = producer.client.cluster.partitions_for_topic(topic)

@@ -1,18 +1,15 @@
-"""The producer of the Kafka sink: how it is set up, started and ended."""
+"""The producer of the Kafka sink: how it is set up."""
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from hilum.adapters.sinks.tls import TlsFiles
 from hilum.adapters.sinks.topics import Topics
+from hilum.clients.kafka import started
 
-_STOP_SECONDS: Final = 5.0
 _RETRY_MILLISECONDS: Final = 100
 
 
@@ -35,7 +32,7 @@ class KafkaOptions:
     """A batch still unacknowledged after this time, though the broker answers, is sent anew."""
 
 
-async def started(options: KafkaOptions) -> AIOKafkaProducer:
+async def connected(options: KafkaOptions) -> AIOKafkaProducer:
     """A producer that is connected. Raises `KafkaError` and `OSError` (`TimeoutError` too)."""
     producer = AIOKafkaProducer(
         bootstrap_servers=list(options.servers),
@@ -48,25 +45,8 @@ async def started(options: KafkaOptions) -> AIOKafkaProducer:
         retry_backoff_ms=_RETRY_MILLISECONDS,
         **security(options),
     )
-    try:
-        async with asyncio.timeout(options.connect_seconds):
-            await producer.start()
-    except BaseException:
-        await stopped(producer)
-        raise
+    await started(producer, options.connect_seconds)
     return producer
-
-
-async def stopped(producer: AIOKafkaProducer) -> None:
-    """End a producer, also one that could never deliver what it holds.
-
-    `stop` waits for that without bound (idempotent batches do not expire), and the library has no
-    other way to give them up.
-    """
-    producer._message_accumulator.fail_all(KafkaError("given up"))
-    with suppress(Exception):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await producer.stop()
 
 
 def security(options: KafkaOptions) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """What the topics of a Kafka sink hold, read back to compare it with the feed."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -10,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from hilum.adapters.sinks.kafka_producer import KafkaOptions, security
+from hilum.clients.kafka import ended, started
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import ToldEvent
 
@@ -63,12 +63,11 @@ async def _consuming(
         auto_offset_reset="earliest",
         **security(options),
     )
+    await started(consumer, options.connect_seconds)
     try:
-        async with asyncio.timeout(options.connect_seconds):
-            await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await ended(consumer)
 
 
 def _event(record: Any) -> ToldEvent | None:  # noqa: ANN401 (a record of an untyped library)
