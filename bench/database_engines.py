@@ -6,6 +6,10 @@ Each process opens a whole archive as `hilum serve` does, without HTTP, whose cl
 of the machine, and stores studies of its own as fast as they are taken. Objects and databases lie
 on the real disk and are flushed. The ways are measured in turn, round after round; what is told is
 the median of each, and the median of the ratios within a round.
+
+On a machine of two cores two processes beside a database have no more room than one has. What two
+add when there is room is told by `--share 0.4`: each process (with its keeper) is held to that
+share of a core by a control group, which takes root.
 """
 
 import argparse
@@ -19,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
@@ -68,7 +73,7 @@ async def work(folder: Path, url: str, count: int, *, keeper: bool) -> None:
 
 
 def measure(
-    folder: Path, url: str, processes: int, count: int, *, keeper: bool
+    folder: Path, url: str, processes: int, count: int, *, keeper: bool, share: float = 0.0
 ) -> tuple[float, float]:
     """Instances a second of all processes together, and microseconds of CPU for each instance."""
     command = [sys.executable, "-m", "bench.database_engines", "--work", url or "sqlite"]
@@ -81,6 +86,7 @@ def measure(
     for each in running:
         assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
+    groups = [_held(each.pid, share) for each in running] if share else []
     for each in running:
         assert each.stdin is not None
         each.stdin.write("\n")
@@ -89,9 +95,27 @@ def measure(
         assert each.stdout is not None
         told.append([float(word) for word in each.stdout.readline().split()])
         each.communicate()
+    for group in groups:
+        group.rmdir()
     cpu = sum(seconds for _, _, seconds in told) / (processes * count)
     seconds = max(end for _, end, _ in told) - min(start for start, _, _ in told)
     return processes * count / seconds, cpu * 1e6
+
+
+def _held(process: int, share: float) -> Path:
+    """Hold a process and its children to a share of one core; the control group, to be removed."""
+    first = Path("/sys/fs/cgroup/cpu")  # of the first version; the second has one tree for all
+    group = (first if first.is_dir() else first.parent) / f"hilum-bench-{process}"
+    group.mkdir()
+    period = 100_000
+    if first.is_dir():
+        (group / "cpu.cfs_quota_us").write_text(f"{share * period:.0f}")
+    else:
+        (group / "cpu.max").write_text(f"{share * period:.0f} {period}")
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    for each in (str(process), *children):
+        (group / "cgroup.procs").write_text(each)
+    return group
 
 
 @contextlib.contextmanager
@@ -109,19 +133,22 @@ def database(server: str) -> Iterator[str]:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def compare(options: argparse.Namespace, server: str) -> None:
+def compare(options: argparse.Namespace, server: str, folder: str) -> None:
     ways = {"SQLite": ("", 1), "PostgreSQL": (server, 1), "PostgreSQL, 2 processes": (server, 2)}
     rates: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(options.rounds):
-        for way, (on, processes) in ways.items():
-            with contextlib.ExitStack() as stack:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder))
-                url = stack.enter_context(database(on)) if on else ""
-                rate, cpu = measure(
-                    Path(folder), url, processes, options.instances, keeper=options.keeper
-                )
-            rates[way].append(rate)
-            print(f"  {way:<24} {rate:7.0f}/s  cpu of ours {cpu:5.0f} us", flush=True)
+    for _, (way, (on, processes)) in product(range(options.rounds), ways.items()):
+        with contextlib.ExitStack() as stack:
+            url = stack.enter_context(database(on)) if on else ""
+            rate, cpu = measure(
+                Path(tempfile.mkdtemp(dir=folder)),
+                url,
+                processes,
+                options.instances,
+                keeper=options.keeper,
+                share=options.share,
+            )
+        rates[way].append(rate)
+        print(f"  {way:<24} {rate:7.0f}/s  cpu of ours {cpu:5.0f} us", flush=True)
     print(f"\n{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for way, found in rates.items():
         print(f"  {way:<24} median {statistics.median(found):7.0f}/s of {len(found)} rounds")
@@ -141,16 +168,19 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=1500, help="of each process")
     parser.add_argument("--folder", type=Path, help="a folder on the disk to be measured")
     parser.add_argument("--keeper", action="store_true", help="with a process for keeping each")
+    parser.add_argument("--share", type=float, default=0.0, help="of a core, for each process")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         url = "" if options.work == "sqlite" else options.work
         uvloop.run(work(options.folder, url, options.instances, keeper=options.keeper))
     elif options.postgres:
-        compare(options, options.postgres)
+        # Removed at the end: ext4 looks past every inode removed lately when it makes a file.
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            compare(options, options.postgres, folder)
     else:
-        with own("postgres") as server:
-            compare(options, server.address)
+        with own("postgres") as server, tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            compare(options, server.address, folder)
 
 
 if __name__ == "__main__":
