@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.contract.bus.brokers import Broker
+from tests.contract.bus.worker import Log
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,7 @@ class Stage:
         return member
 
     def lines(self, event: str | None = None) -> list[Line]:
-        if not self.log.exists():
-            return []
-        # Whoever is killed or is still writing may leave the beginning of a line.
-        whole = [line for line in self.log.read_text().splitlines() if line.endswith("]")]
-        found = [Line(*json.loads(line)) for line in whole]
+        found = [Line(*line) for line in Log(self.log).lines()]
         return [line for line in found if event in (None, line.event)]
 
     def ids(self, event: str) -> set[str]:

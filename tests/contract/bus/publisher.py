@@ -6,7 +6,6 @@ It notes each message that is durable, and begins again behind the last one note
 """
 
 import asyncio
-import json
 from pathlib import Path
 
 from hilum.adapters.bus.options import BusOptions
@@ -18,7 +17,7 @@ from tests.contract.bus.worker import Log, supervised
 async def publish(told: dict[str, object]) -> None:
     options = BusOptions(**told["options"])  # type: ignore[arg-type]
     log = Log(Path(str(told["log"])))
-    begin = _next(log.path)
+    begin = _next(log)
     async with make_bus(str(told["url"]), options) as bus:
         for number in range(begin, int(str(told["messages"]))):
             message = letter(f"k{number % int(str(told['keys']))}", number)
@@ -33,9 +32,8 @@ async def publish(told: dict[str, object]) -> None:
             await asyncio.sleep(0.005)
 
 
-def _next(path: Path) -> int:
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    noted = [message_id for event, message_id, *_ in lines if event == "published"]
+def _next(log: Log) -> int:
+    noted = [message_id for event, message_id, *_ in log.lines() if event == "published"]
     return int(noted[-1].rpartition("-")[2]) + 1 if noted else 0
 
 

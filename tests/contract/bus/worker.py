@@ -37,6 +37,13 @@ class Log:
         os.write(handle, line.encode())
         os.close(handle)
 
+    def lines(self) -> list[list[Any]]:
+        """What was added, but for what was cut off by a kill or is just being written."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.endswith("]")]
+
 
 async def work(told: dict[str, object]) -> None:
     options = BusOptions(**told["options"])  # type: ignore[arg-type]
