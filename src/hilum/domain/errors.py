@@ -101,6 +101,34 @@ class TooManyReaders(LimitExceeded):
     title = "Too many listen already"
 
 
+class PixelsNotDecodable(HilumError):
+    """The stored pixel data is no frame of what the data set describes."""
+
+    code = "pixels-not-decodable"
+    title = "The pixel data cannot be decoded"
+
+
+class NotTranscodable(NotAcceptable):
+    """The pixels cannot be put into the transfer syntax or media type that is wanted."""
+
+    code = "not-transcodable"
+    title = "Not possible in this transfer syntax"
+
+
+class PixelLimitExceeded(LimitExceeded):
+    """Work on a frame would take, or took, more memory or time than is allowed."""
+
+    code = "pixel-limit-exceeded"
+    title = "The image is too large to be worked on"
+
+
+class PixelEngineBusy(HilumError):
+    """More frames wait to be worked on than may; trying again later helps."""
+
+    code = "pixel-engine-busy"
+    title = "Too many images are being worked on"
+
+
 class NotHeld(HilumError):
     """Nothing with these UIDs is held here."""
 
