@@ -41,6 +41,7 @@ from hilum.ingest.admission import Admission
 from hilum.ingest.committer import Committer
 from hilum.ingest.examine import Examined, examine
 from hilum.ingest.healing import damaged_object
+from hilum.ingest.leftovers import Leftovers
 from hilum.ingest.recovery import settle
 from hilum.ingest.versions import VersionBlocks
 from hilum.ports.index import InstanceReader, InstanceWriter
@@ -103,6 +104,7 @@ class Ingest:
         self._admission = Admission(self._limits.instances_in_flight, self._limits.bytes_in_flight)
         self._memo = Memo(self._limits.memo_bytes)
         self._versions = VersionBlocks(index)
+        self._leftovers = Leftovers(intents, index, objects)
         self._threads = ThreadPoolExecutor(self._limits.threads, "hilum-examine")
         self._running: set[asyncio.Task[Outcome]] = set()
         self._closing = asyncio.Event()
@@ -114,6 +116,7 @@ class Ingest:
         """Finish what was admitted, refuse the rest."""
         self.refuse_new()
         await self.drain()
+        await self._leftovers.close()
         self._threads.shutdown()
 
     def refuse_new(self) -> None:
@@ -270,12 +273,13 @@ class Ingest:
     async def _settle(self, key: ObjectKey) -> None:
         """Remove an object unless the index refers to it.
 
-        When index or store cannot do their part the intent stays and the next start settles it.
+        When index or store cannot do their part the intent stays until they can.
         """
         try:
             await settle([key], self._index, self._objects)
         except ArchiveFault as error:
             _log.warning("object_left_for_recovery", error=type(error).__name__)
+            self._leftovers.add(key)
         else:
             self._intents.end(key)
 
