@@ -1,12 +1,9 @@
-"""The archive's own maintenance: opening it to check it, rebuilding its index, migrating."""
+"""The archive's own maintenance: opening it to check it, migrating."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.adapters.database.schema import current, head, is_in_use, migrate
@@ -16,7 +13,6 @@ from hilum.adapters.storage.lock import hold_data_folder, is_held
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
 from hilum.bootstrap.archive import demand_index_of_objects
-from hilum.bootstrap.index_file import IndexFile
 from hilum.bootstrap.index_place import (
     database_path,
     demand_same_objects,
@@ -27,10 +23,8 @@ from hilum.bootstrap.index_place import (
 )
 from hilum.bootstrap.object_store import are_shared, has_objects, make_objects
 from hilum.catalogue.fsck import REPAIR_PREFIX
-from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
 from hilum.desk.redescribing import DescribeObjects
-from hilum.domain.errors import ArchiveUnavailable, HilumError
-from hilum.domain.keys import ApiKey
+from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.domain.origins import Door, Origin
 from hilum.foundation.ids import new_correlation_id
@@ -39,7 +33,7 @@ from hilum.ports.objects import ObjectStore
 from hilum.settings import Settings
 
 if TYPE_CHECKING:
-    from hilum.adapters.database.postgresql_rebuild import IndexSchema
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,98 +91,6 @@ def _is_there(settings: Settings) -> bool:
 def _others_may_be(settings: Settings) -> bool:
     """Whether processes with another data folder use the archive, or could."""
     return is_in_use(index_url(settings)) if on_server(settings) else are_shared(settings)
-
-
-@contextmanager
-def _beside(settings: Settings) -> "Iterator[IndexFile | IndexSchema]":
-    """Where a new index is made before it takes the place of the one in use."""
-    if not on_server(settings):
-        yield IndexFile(database_path(settings.data_dir))
-        return
-    from hilum.adapters.database.postgresql_rebuild import IndexSchema  # noqa: PLC0415
-
-    with IndexSchema(index_url(settings)) as schema:
-        yield schema
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """What a rebuild did."""
-
-    report: RebuildReport
-    keys: int
-    """API keys taken over from the index before."""
-    former_index: Path | str | None
-    """Where the index before is now, a file or a schema; None when there was none."""
-    former_index_problem: str | None
-    """Why nothing could be taken over from it; then deleted instances whose space was not freed
-    are back, and API keys are gone."""
-
-
-async def rebuild_archive(
-    settings: Settings, progress: Callable[[int, int], None] = lambda _done, _of: None
-) -> Rebuilt:
-    """Make the index again from the objects, beside the one in use, and put it in its place.
-
-    Until the last step, which is one rename, the archive stays as it was. Raises
-    `DataFolderInUse` while anybody else uses the archive, and `ArchiveFault`.
-    """
-    folder = settings.data_dir
-    if not are_shared(settings) and not (folder / "objects").is_dir():
-        message = f"There are no objects in {folder} to make an index from: check --data."
-        raise ArchiveUnavailable(message)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(hold_data_folder(folder, Hold.EXCLUSIVE))
-        file = stack.enter_context(_beside(settings))
-        objects = await stack.enter_async_context(make_objects(settings))
-        spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
-        former = await _take_over(file, objects)
-        await asyncio.to_thread(file.clear_fresh)
-        await asyncio.to_thread(migrate, file.fresh_url)
-        async with SqlIndex(file.fresh_url, hold=None) as index:
-            await demand_same_objects(settings, index)
-            for key in former.keys:
-                await index.keys.add(key)
-            if former.version:
-                await index.reserve_versions(former.version)
-            await index.maintenance.start_feed_above(
-                former.sequence if former.sequence is not None else _above_any_sequence()
-            )
-            origin = Origin(Door.REBUILD, new_correlation_id())
-            describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
-            report = await Rebuild(objects, index, describe, folder, progress=progress)()
-        kept = await asyncio.to_thread(file.swap)
-        return Rebuilt(report, len(former.keys), kept, former.problem)
-
-
-@dataclass(frozen=True, slots=True)
-class _Former:
-    keys: tuple[ApiKey, ...] = ()
-    version: int = 0
-    sequence: int | None = None
-    """Last of its feed; None when it cannot be read."""
-    problem: str | None = None
-
-
-async def _take_over(file: "IndexFile | IndexSchema", objects: ObjectStore) -> _Former:
-    """Free what the index before had given up, and read from it what no object knows."""
-    if not await asyncio.to_thread(file.exists):
-        return _Former(problem="there was none")
-    try:
-        await asyncio.to_thread(migrate, file.url, alone=True)
-        async with SqlIndex(file.url, hold=None) as index:
-            await free_everything_due(index, objects, lambda: datetime.max.replace(tzinfo=UTC))
-            keys = await index.keys.list()
-            version = (await index.reserve_versions(1))[0]
-            sequence = await index.maintenance.last_sequence()
-            return _Former(tuple(keys), version, sequence)
-    except HilumError as error:
-        return _Former(problem=str(error))
-
-
-def _above_any_sequence() -> int:
-    """A number that no feed has reached: none grew by an entry in every microsecond since 1970."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from hilum.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from hilum.bootstrap.maintenance import Rebuilt
+    from hilum.bootstrap.rebuilding import Rebuilt
     from hilum.settings import Settings
 
 _SHOWN = 50
@@ -35,10 +35,14 @@ def rebuild(
     new index is made beside the old one and takes its place in one step at the end; the old one
     is kept as `index.sqlite.before-rebuild`.
 
-    The feed starts anew, under another id (`X-Feed-Id`), and announces every instance as created.
-    Its numbers go on above those of the old one, so that whoever follows it misses nothing; what
-    was deleted before is not told again. API keys are taken over when the old index can still be
-    read.
+    What no object tells is taken over from the old index as far as that can be read, and what
+    cannot is named: API keys, subscriptions, dead letters, revisions of stable studies, what was
+    fetched from Orthanc, where each instance came from.
+
+    The feed starts anew, under another id (`X-Feed-Id`), and announces every instance as created
+    and every study as stable again. Its numbers go on above those of the old one. Subscriptions
+    begin at its start, so that nothing is lost and much is told twice; deletions and failures
+    that one of them was not told yet are in it, older ones are not.
 
     Examples:
 
@@ -57,22 +61,34 @@ def rebuild(
             )
         say(
             f"{counted(report.committed, 'instance version')} of "
-            f"{counted(report.objects, 'object')} put into a new index, "
-            f"{counted(rebuilt.keys, 'API key')} taken over."
+            f"{counted(report.objects, 'object')} put into a new index."
         )
+        if rebuilt.carried:
+            said = ", ".join(f"{number} {what}" for what, number in rebuilt.carried.items())
+            say(f"Taken over from the index before: {said}.")
+        if rebuilt.carried.get("subscriptions"):
+            note("Subscriptions begin at the start of the new feed: everything is told again.")
         if rebuilt.former_index is not None:
             note(f"The index before is {rebuilt.former_index}; delete it when all is well.")
-    if rebuilt.former_index is not None and rebuilt.former_index_problem is not None:
-        complain(
-            f"nothing could be taken over from the index before ({rebuilt.former_index_problem}) "
-            "API keys must be made again, and instances that were deleted shortly before may be "
-            "back."
-        )
+    _complain_of_losses(rebuilt)
     end(Ending.PROBLEMS if report.not_put_back else Ending.OK)
 
 
+def _complain_of_losses(rebuilt: "Rebuilt") -> None:
+    if rebuilt.former_index_problem is None:
+        for what, why in rebuilt.lost.items():
+            complain(f"{what} could not be taken over, or not all of them: {why}")
+        return
+    lost = "; ".join(rebuilt.lost)
+    complain(
+        f"nothing could be taken over from the index before ({rebuilt.former_index_problem}). "
+        f"Lost: {lost}. API keys must be made again, subscriptions that were paused run, and "
+        "instances that were deleted shortly before may be back."
+    )
+
+
 async def _rebuild(settings: "Settings", *, quiet: bool) -> "Rebuilt":
-    from hilum.bootstrap.maintenance import rebuild_archive
+    from hilum.bootstrap.rebuilding import rebuild_archive
 
     with count_progress(quiet=quiet) as progress:
         task = progress.add_task("Rebuilding", total=None)
@@ -90,7 +106,8 @@ def _document(rebuilt: "Rebuilt") -> dict[str, Any]:
         "duplicates": report.duplicates,
         "notPutBack": report.not_put_back,
         "reasons": [{"object": key, "reason": reason} for key, reason in report.reasons],
-        "keys": rebuilt.keys,
+        "carried": dict(rebuilt.carried),
+        "lost": dict(rebuilt.lost),
         "formerIndex": rebuilt.former_index,
         "formerIndexProblem": rebuilt.former_index_problem,
     }

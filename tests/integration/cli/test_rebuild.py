@@ -83,6 +83,50 @@ def test_keys_and_version_numbers_are_taken_over(filled: Hilum, media: Path) -> 
     assert filled.sql("SELECT value FROM counter WHERE name = 'version'")[0][0] >= counter
 
 
+def test_what_no_object_tells_is_taken_over_and_said(filled: Hilum) -> None:
+    doors = filled.sql("SELECT version, door, created FROM instance_version ORDER BY version")
+    filled.sql(
+        "INSERT INTO subscription VALUES ('ward', 'hook', '{}', 'paused', 'x', 21, 3, 21, 0, 0, "
+        "NULL, NULL, 0, 0)"
+    )
+
+    ran = filled("rebuild", "--json")
+
+    carried = ran.json["carried"]
+    assert (carried["subscriptions"], carried["origins of instances"], ran.json["lost"]) == (
+        1,
+        21,
+        {},
+    )
+    assert filled.sql('SELECT state, "cursor" FROM subscription') == [("paused", 0)]
+    assert (
+        filled.sql("SELECT version, door, created FROM instance_version ORDER BY version") == doors
+    )
+    assert filled("fsck", "--json").json["clean"]
+
+
+def test_a_part_that_is_damaged_is_lost_alone_and_named(filled: Hilum) -> None:
+    made = filled("keys", "create", "viewer", "-s", "read", "--json").json
+    filled.sql("DROP TABLE study_watch")  # as good as a page that cannot be read
+
+    ran = filled("rebuild")
+
+    assert ran.code == 0
+    assert "revisions of stable studies could not be taken over" in ran.err
+    assert [key["id"] for key in filled("keys", "list", "--json").json] == [made["id"]]
+    assert filled.sql("SELECT value > 100000000 FROM counter WHERE name = 'revision'") == [(1,)]
+
+
+def test_revisions_that_nobody_can_read_are_exceeded(filled: Hilum) -> None:
+    lose_the_index(filled)
+
+    ran = filled("rebuild", "--json")
+
+    assert "revisions of stable studies" in ran.json["lost"]
+    assert filled.sql("SELECT value > 100000000 FROM counter WHERE name = 'revision'") == [(1,)]
+    assert filled("fsck", "--json").json["clean"]
+
+
 @pytest.mark.parametrize("readable", [True, False])
 def test_who_followed_the_feed_is_told_everything_again(filled: Hilum, readable: bool) -> None:
     last = filled.sql("SELECT max(sequence) FROM feed")[0][0]

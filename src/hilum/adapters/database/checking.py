@@ -76,7 +76,7 @@ LOW_COUNTERS: Final = (
     "WHEN 'version' THEN (SELECT coalesce(max(version), 0) FROM instance_version) "
     "WHEN 'study' THEN (SELECT coalesce(max(key), 0) FROM study) "
     "WHEN 'series' THEN (SELECT coalesce(max(key), 0) FROM series) "
-    "ELSE (SELECT coalesce(max(key), 0) FROM instance) END"
+    "WHEN 'instance' THEN (SELECT coalesce(max(key), 0) FROM instance) ELSE c.value END"
 )
 _MISSING_DESCRIPTION: Final = (
     "SELECT i.key FROM instance i WHERE NOT EXISTS "
@@ -87,10 +87,12 @@ _MISSING_VERSION: Final = (
     "WHERE v.version = i.version AND v.instance_key = i.key)"
 )
 _MISSING_FEED: Final = (
-    "SELECT version FROM instance EXCEPT SELECT version FROM feed WHERE kind <> 'deleted'"
+    "SELECT version FROM instance EXCEPT "
+    "SELECT version FROM feed WHERE kind IN ('created', 'updated')"
 )
 _REPEATED_FEED: Final = (
-    "SELECT version FROM feed WHERE kind <> 'deleted' GROUP BY version HAVING count(*) > 1"
+    "SELECT version FROM feed WHERE kind IN ('created', 'updated') "
+    "GROUP BY version HAVING count(*) > 1"
 )
 
 

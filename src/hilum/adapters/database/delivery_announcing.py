@@ -10,10 +10,10 @@ from typing import Any, Final
 import orjson
 
 from hilum.adapters.database.connections import Connection
-from hilum.adapters.database.delivery_tables import study_watch
+from hilum.adapters.database.delivery_tables import REVISION_FLOOR
 from hilum.adapters.database.merging import PATIENT_ID, first_text
 from hilum.adapters.database.modalities import SEPARATOR
-from hilum.adapters.database.statements import insert_into
+from hilum.adapters.database.statements import quoted
 from hilum.adapters.database.times import from_microseconds
 from hilum.domain.identifiers import DEFAULT_PARTITION
 from hilum.domain.records import FeedKind
@@ -26,8 +26,11 @@ WATCH: Final = (
     "source", "correlation_id", "newest_sequence", "revision", "announced_version",
     "announced_count", "announced", "failed_instances",
 )  # fmt: skip
+_FIRST_REVISION: Final = f"coalesce((SELECT value FROM counter WHERE name = '{REVISION_FLOOR}'), 0)"
 LOCK_WATCH: Final = (
-    insert_into(study_watch, WATCH) + " ON CONFLICT (partition_key, study_instance_uid) "
+    f"INSERT INTO study_watch ({quoted(WATCH)}) VALUES "
+    f"({', '.join(_FIRST_REVISION if name == 'revision' else '?' for name in WATCH)}) "
+    "ON CONFLICT (partition_key, study_instance_uid) "
     "DO UPDATE SET newest_sequence = study_watch.newest_sequence"
 )
 _READ_WATCH: Final = (
@@ -132,7 +135,7 @@ def lock_watch(
     connection: Connection, study: tuple[int, str], correlation_id: str, now: int
 ) -> None:
     """Have a row in `study_watch` for the study, and have it to ourselves until the commit."""
-    row = (*study, now, None, "quiet", None, "", correlation_id, 0, 0, 0, 0, None, 0)
+    row = (*study, now, None, "quiet", None, "", correlation_id, 0, 0, 0, None, 0)
     connection.execute(LOCK_WATCH, row)
 
 

@@ -4,6 +4,8 @@ They lie in the database of the feed, so that what is decided about an entry com
 that has passed it. Times are microseconds, as in `tables`.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -19,6 +21,9 @@ from sqlalchemy import (
 from hilum.adapters.database.tables import metadata
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")
+
+REVISION_FLOOR: Final = "revision"
+"""In `counter`: studies announced for the first time get revisions above this; no row means 0."""
 
 subscription = Table(
     "subscription",

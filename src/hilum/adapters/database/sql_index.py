@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from hilum.adapters.database.arrivals import SqlArrivals
+from hilum.adapters.database.carrying import SqlCarrying
 from hilum.adapters.database.committing import commit_batch
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.counters import raise_to
@@ -19,8 +20,10 @@ from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader
 from hilum.adapters.database.maintaining import SqlMaintenance
 from hilum.adapters.database.places import claim_place
 from hilum.adapters.database.reading import (
+    read_described,
     read_feed,
     read_feed_id,
+    read_frames,
     read_instances,
     read_metadata,
     read_metadata_of,
@@ -41,10 +44,12 @@ from hilum.domain.records import (
     Committed,
     DueDeletion,
     FeedEntry,
+    FramesRecord,
     InstanceRecord,
     MetadataRecord,
     NewestStudy,
     ScopeSummary,
+    VersionedMetadata,
 )
 from hilum.foundation.bell import Bell
 
@@ -93,6 +98,8 @@ class SqlIndex:
         """What sources offered, and how far each was read."""
         self.maintenance = SqlMaintenance(self._dialect, self._maintenance, self._writer, now)
         """What checking, mending and rebuilding ask."""
+        self.carrying = SqlCarrying(self._dialect, self._maintenance, self._writer)
+        """What a rebuild takes over from one index into another."""
         self.fed = Bell()
         """Rung when a commit of this process added to the feed."""
         self.delivery = SqlDelivery(self._lookups, self._writer, now, self.fed.ring)
@@ -192,6 +199,14 @@ class SqlIndex:
         return await self._look_up(
             lambda connection: read_referenced(connection, self._dialect, keys)
         )
+
+    # FrameReader
+
+    async def frames(self, scope: Scope) -> FramesRecord | None:
+        return await self._look_up(lambda connection: read_frames(connection, scope))
+
+    async def described(self, scope: Scope) -> VersionedMetadata | None:
+        return await self._look_up(lambda connection: read_described(connection, scope))
 
     # SearchIndex
 

@@ -1,0 +1,217 @@
+"""What a new index takes over from another of the same engine."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from hilum.adapters.database.carrying import NOT_CARRIED, PARTS, REVISIONS
+from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.database.tables import metadata
+from hilum.domain.arrivals import ArrivalState, Seen, SourceCursor, Told
+from hilum.domain.delivery import DeadLetter, EventFilter, LetterOrigin, SubscriptionState
+from hilum.domain.identifiers import DEFAULT_PARTITION, Scope
+from hilum.domain.origins import Door, Origin
+from hilum.domain.records import FeedKind
+from hilum.ports.announcing import IngestionFailure, StableBecause, StableStudy
+from hilum.ports.delivery import LetterQuery, Progress
+from tests.contract.index.engines import ENGINES, engine_of
+from tests.contract.index.kept import ORIGIN, a_kept, uids
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+STUDY = uids().study
+
+
+@pytest.fixture(params=ENGINES)
+async def indexes(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[SqlIndex, SqlIndex]]:
+    """The former one and the fresh one."""
+    async with AsyncExitStack() as stack:
+        opened = []
+        for name in ("former", "fresh"):
+            (tmp_path / name).mkdir()
+            engine = stack.enter_context(engine_of(request.param, tmp_path / name))
+            opened.append(await stack.enter_async_context(engine.open()))
+        yield opened[0], opened[1]
+        assert await opened[1].maintenance.check_integrity() == []
+
+
+async def carry(former: SqlIndex, fresh: SqlIndex) -> dict[str, int]:
+    await fresh.maintenance.start_feed_above(await former.maintenance.last_sequence())
+    return {part.name: await fresh.carrying.take(part, former.carrying) for part in PARTS}
+
+
+def stable() -> StableStudy:
+    return StableStudy(DEFAULT_PARTITION, STUDY, StableBecause.SOURCE, "corr")
+
+
+async def revisions(index: SqlIndex) -> list[int]:
+    return [
+        orjson.loads(entry.payload or "")["revision"]
+        for entry in await index.feed(0, 100)
+        if entry.kind is FeedKind.STUDY_STABLE
+    ]
+
+
+def test_of_every_table_it_is_known_whether_objects_tell_it() -> None:
+    carried = {table.name for part in PARTS for table in part.tables}
+
+    assert carried - {"feed"} | set(NOT_CARRIED) == set(metadata.tables) - {"feed"}
+    assert not carried & set(NOT_CARRIED)
+
+
+async def test_a_subscription_keeps_its_state_and_begins_at_the_start_of_the_new_feed(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    wanted = EventFilter(types=("hilum.study.*",))
+    await former.commit([a_kept(uids())])
+    await former.delivery.subscriptions.declare("ward", "hook", wanted, from_now=False)
+    taken = await former.delivery.subscriptions.take("ward")
+    await former.delivery.subscriptions.save(Progress("ward", taken.epoch, 1, 1))
+    await former.delivery.subscriptions.fail("ward", "refused", 3, NOW)
+    await former.delivery.subscriptions.pause("ward")
+
+    await carry(former, fresh)
+
+    found = await fresh.delivery.subscriptions.get("ward")
+    assert found is not None
+    assert (found.cursor, found.feed_id) == (0, await fresh.feed_id())
+    assert (found.state, found.sent, found.filter) == (SubscriptionState.PAUSED, 1, wanted)
+    assert found.epoch > taken.epoch, "who held the former row is out"
+    assert (found.attempts, found.last_error) == (0, None)
+
+
+async def test_what_a_subscription_was_not_told_and_no_object_tells_is_in_the_new_feed(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    await former.commit([a_kept(uids(instance=1), version=1), a_kept(uids(2), version=2)])
+    await former.delete(Scope(STUDY), ORIGIN)  # entry 3, which everybody was told
+    await former.delete(Scope(uids(2).study), ORIGIN)  # entry 4
+    await former.delivery.ingestion_failed(
+        IngestionFailure("main", "a", "Storage write failure", "store", "full", "Full.", 1, "corr")
+    )
+    for name, cursor in (("ahead", 5), ("behind", 3)):
+        await former.delivery.subscriptions.declare(name, "hook", EventFilter(), from_now=False)
+        await former.delivery.subscriptions.replay(name, cursor)
+
+    await carry(former, fresh)
+    await fresh.commit([a_kept(uids(3), version=9)])
+
+    told = [(each.sequence, each.kind) for each in await fresh.feed(0, 10)]
+    assert told[:2] == [(4, FeedKind.DELETED), (5, FeedKind.INGESTION_FAILED)]
+    assert [kind for _, kind in told[2:]] == [FeedKind.CREATED]
+    assert told[2][0] > 5
+
+
+async def test_a_study_that_was_announced_gets_its_next_revision(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    for instance in (1, 2, 3):
+        await former.commit([a_kept(uids(instance=instance), version=instance)])
+        assert await former.delivery.study_stable(stable())
+
+    await carry(former, fresh)
+    await fresh.commit([a_kept(uids(instance=number), version=number) for number in (1, 2, 3)])
+
+    assert await fresh.delivery.study_stable(stable()), "the new feed has not announced it yet"
+    assert await revisions(fresh) == [4]
+
+
+async def test_revisions_that_nobody_knows_any_more_are_exceeded(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    await former.carrying.raise_revision_floor(1000)
+    await former.carrying.raise_revision_floor(10)
+
+    await fresh.carrying.raise_revision_floor(await former.carrying.revision_floor())
+    await fresh.commit([a_kept(uids())])
+    await fresh.delivery.study_stable(stable())
+
+    assert await revisions(fresh) == [1001]
+    assert await fresh.carrying.take(REVISIONS, former.carrying) == 0
+
+
+async def test_dead_letters_keep_their_numbers_and_new_ones_get_others(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    declared = await former.delivery.subscriptions.declare(
+        "ward", "hook", EventFilter(), from_now=False
+    )
+    letter = DeadLetter(
+        0, LetterOrigin.SUBSCRIPTION, "ward", 1, "event-1", "hilum.instance.created.v1", STUDY,
+        "corr", "http-422", "Refused.", 1, NOW, NOW, headers={"a": "b"}, body=b"{}",
+    )  # fmt: skip
+    progress = Progress("ward", declared.epoch, 1)
+    await former.delivery.subscriptions.reject(progress, [letter])
+
+    assert (await carry(former, fresh))["dead letters"] == 1
+
+    query = LetterQuery(LetterOrigin.SUBSCRIPTION)
+    before = (await former.delivery.letters.list(query, 0, 10))[0]
+    (after,) = await fresh.delivery.letters.list(query, 0, 10)
+    assert after == before
+    assert await fresh.delivery.letters.get(after.key) == await former.delivery.letters.get(
+        before.key
+    )
+    await fresh.delivery.ingestion_failed(
+        IngestionFailure("main", "a", "Storage write failure", "store", "full", "Full.", 1, "corr")
+    )
+    keys = [each.key for each in await fresh.delivery.letters.list(LetterQuery(), 0, 10)]
+    assert keys == sorted({before.key, *keys})
+    assert len(keys) == 2
+
+
+async def test_sources_are_read_on_from_where_they_were_and_nobody_holds_an_arrival(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    await former.arrivals.note([Seen("main", "a", "corr", Told.WEBHOOK)])
+    await former.arrivals.claim("worker", ["main"], 1, datetime.now(UTC) + HOUR)
+    await former.arrivals.follow("main", "worker", datetime.now(UTC) + HOUR)
+    cursor = SourceCursor("main", 42, "mark", None, False, None, "")
+    assert await former.arrivals.advance(cursor, "worker")
+
+    await carry(former, fresh)
+
+    until = datetime.now(UTC) + HOUR
+    followed = await fresh.arrivals.follow("main", "another", until)
+    assert followed is not None
+    assert (followed.sequence, followed.mark) == (42, "mark")
+    (claimed,) = await fresh.arrivals.claim("another", ["main"], 1, until)
+    assert (claimed.source_id, claimed.correlation_id) == ("a", "corr")
+    (noted,) = await fresh.arrivals.note([Seen("main", "b", "corr", Told.WEBHOOK)])
+    assert noted is not None
+    assert noted.key > claimed.key
+    assert noted.state is ArrivalState.WAITING
+
+
+async def test_instances_say_again_where_they_came_from(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    stow = Origin(Door.STOW, "corr-7", "10.0.0.7", "somebody")
+    await former.commit([a_kept(uids(), version=7, origin=stow)])
+    rebuilt = Origin(Door.REBUILD, "corr-8")
+    await fresh.commit(
+        [
+            a_kept(uids(), version=7, origin=rebuilt),
+            a_kept(uids(instance=2), version=8, origin=rebuilt),
+        ]
+    )
+
+    assert await fresh.carrying.take_origins(former.carrying) == 1
+
+    (before,) = await former.maintenance.versions(0, 10)
+    found, unknown = await fresh.maintenance.versions(0, 10)
+    assert (found.origin, found.created) == (stow, before.created)
+    assert unknown.origin == rebuilt
