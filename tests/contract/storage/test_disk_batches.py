@@ -75,6 +75,18 @@ def test_what_was_put_is_what_was_given(
     assert left == [".exclusive"]
 
 
+def test_what_a_trial_killed_in_the_middle_left_goes_with_the_next(
+    store: DiskObjects, tmp_path: Path
+) -> None:
+    assert store is not None
+    left = tmp_path / "incoming" / ".keeper-1"
+    left.touch()
+
+    _opened(tmp_path, PosixSystem()).close()
+
+    assert not left.exists()
+
+
 async def test_the_same_bytes_again_are_no_error_and_others_are_refused(
     batches: DiskBatches, store: DiskObjects, tmp_path: Path
 ) -> None:

@@ -3,17 +3,20 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hilum.adapters.keeper.exchange import LENGTH, Memory
 from hilum.adapters.keeper.process import KeeperProcess
+from hilum.adapters.keeper.serving import serve
 from hilum.adapters.storage.process_folder import ProcessFolder, abandoned
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.domain.errors import ArchiveUnavailable
@@ -22,11 +25,13 @@ from hilum.domain.instances import (
     Arrival,
     Disposition,
     InMemory,
+    Kept,
     OnConflict,
     Outcome,
     StorePolicy,
 )
 from hilum.domain.origins import Door, Origin
+from hilum.domain.records import Committed
 from hilum.settings import Settings
 from tests.instances import an_instance, new_sop_instance_uid
 
@@ -213,6 +218,66 @@ async def test_a_signal_to_the_group_does_not_end_the_keeper(tmp_path: Path) -> 
 
         assert outcome.disposition is Disposition.CREATED
         assert _pid(archive) == pid
+
+
+async def test_modules_in_the_working_folder_are_not_those_of_the_keeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "select.py").write_text("raise SystemExit('not the module that was meant')\n")
+    monkeypatch.chdir(tmp_path)
+    async with _an_archive(tmp_path / "data") as archive:
+        (outcome,) = await _keep(archive, [an_instance()])
+
+        assert outcome.disposition is Disposition.CREATED
+
+
+async def test_leaving_does_not_wait_for_a_keeper_that_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper = tmp_path / "python"
+    sleeper.write_text("#!/bin/sh\nexec sleep 600\n")
+    sleeper.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", os.fspath(sleeper))
+    async with asyncio.timeout(10):
+        async with open_archive(_settings(tmp_path / "data")) as archive:
+            (outcome,) = await _keep(archive, [an_instance()])
+            assert _keeper(archive)._starting is not None
+
+    assert outcome.disposition is Disposition.CREATED
+
+
+class _Leaving:
+    """Rows that are to be written when the serving process dies."""
+
+    def __init__(self, ours: socket.socket, *, when: str) -> None:
+        self._ours = ours
+        self._when = when
+
+    def commit(self, _batch: Sequence[Kept]) -> Sequence[Committed]:
+        if self._when == "commit":
+            self._ours.close()
+        return []
+
+    def rest(self) -> None:
+        """Called in the pause after the first answer, which is left unread."""
+        self._ours.close()
+
+
+@pytest.mark.parametrize("when", ["commit", "rest"])
+def test_a_keeper_whose_owner_died_ends_without_a_word(when: str) -> None:
+    ours, theirs = socket.socketpair()
+    memory = Memory.fresh(1 << 20)
+    with closing(memory), theirs:
+        ours.sendall(LENGTH.pack(memory.put([])))
+
+        serve(theirs, memory, _NoObjects(), _Leaving(ours, when=when))
+
+        assert ours.fileno() == -1
+
+
+class _NoObjects:
+    def put(self, objects: Sequence[object]) -> Sequence[None]:
+        return [None for _ in objects]
 
 
 _HELPER = """

@@ -73,11 +73,23 @@ def receive(connection: socket.socket) -> int | None:
     """Wait for a signal; None when the other side has gone."""
     got = b""
     while len(got) < LENGTH.size:
-        more = connection.recv(LENGTH.size - len(got))
+        try:
+            more = connection.recv(LENGTH.size - len(got))
+        except ConnectionError:
+            return None
         if not more:
             return None
         got += more
     return int(LENGTH.unpack(got)[0])
+
+
+def send(connection: socket.socket, length: int) -> bool:
+    """Give a signal; False when the other side has gone."""
+    try:
+        connection.sendall(LENGTH.pack(length))
+    except ConnectionError:
+        return False
+    return True
 
 
 def _anonymous() -> int:

@@ -8,16 +8,14 @@ waits to get it back. With the calls of writing in another process the event loo
 import asyncio
 import contextlib
 import math
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Self
 
 import structlog
 
-from hilum.adapters.keeper.exchange import LENGTH, Memory, TooLarge
+from hilum.adapters.keeper.child import Child, Ended, spawn
+from hilum.adapters.keeper.exchange import Memory, TooLarge
 from hilum.adapters.keeper.serving import Answer, with_faults
 from hilum.domain.errors import ArchiveFault, ArchiveUnavailable
 from hilum.domain.instances import InMemory
@@ -30,47 +28,9 @@ from hilum.ports.telemetry import IngestMeter, Stage
 _log = structlog.get_logger("hilum.keeper")
 
 _START_SECONDS: Final = 60.0
-_END_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 5.0
 """Before a keeper that could not be started is tried again."""
 _PAUSE_AFTER_END_SECONDS: Final = 1.0
-
-
-class _Ended(Exception):
-    """The keeper ended; what became of its last batch is not known here."""
-
-
-class _Child:
-    """A running keeper."""
-
-    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
-        self.process = process
-        self.connection = connection
-
-    async def ask(self, length: int) -> int:
-        """Signal and wait for the signal back. Raises `_Ended`."""
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.sock_sendall(self.connection, LENGTH.pack(length))
-            got = b""
-            while len(got) < LENGTH.size:
-                more = await loop.sock_recv(self.connection, LENGTH.size - len(got))
-                if not more:
-                    raise _Ended
-                got += more
-        except OSError as error:
-            raise _Ended from error
-        return int(LENGTH.unpack(got)[0])
-
-    async def end(self) -> int | None:
-        """Let it finish; returns its exit code, None when it had to be killed."""
-        self.connection.close()
-        try:
-            return await asyncio.to_thread(self.process.wait, _END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            await asyncio.to_thread(self.process.wait)
-            return None
 
 
 class KeeperProcess:
@@ -102,7 +62,7 @@ class KeeperProcess:
         self._meter = meter
         self._turn = asyncio.Lock()
         self._memory: Memory | None = None
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._starting: asyncio.Task[None] | None = None
         self._not_before = 0.0
 
@@ -114,6 +74,7 @@ class KeeperProcess:
         self._not_before = math.inf
         async with self._turn:
             if self._starting is not None:
+                self._starting.cancel()
                 await asyncio.wait([self._starting])
             if self._child is not None:
                 await self._child.end()
@@ -191,7 +152,7 @@ class KeeperProcess:
             self._meter.stage(Stage.WRITE, time.perf_counter() - began)
         return None
 
-    def _running(self) -> tuple[_Child, Memory] | None:
+    def _running(self) -> tuple[Child, Memory] | None:
         """The keeper; None while it does not run, and then it is being started."""
         if self._child is not None and self._memory is not None:
             return self._child, self._memory
@@ -205,40 +166,24 @@ class KeeperProcess:
         try:
             if self._memory is None:
                 self._memory = Memory.fresh(self._memory_bytes)
-            child = self._spawn(self._memory)
+            child = spawn(self._module, self._memory)
             async with asyncio.timeout(_START_SECONDS):
                 await child.ask(self._memory.put(self._configuration))
-        except (OSError, _Ended) as error:  # a timeout is an OSError, too
-            if child is not None:
-                await child.end()
+        except (OSError, Ended) as error:  # a timeout is an OSError, too
             _log.warning("keeper_not_started", error=type(error).__name__)
         else:
-            self._child = child
+            self._child, child = child, None
         finally:
+            if child is not None:
+                await child.give_up()
             self._starting = None
-
-    def _spawn(self, memory: Memory) -> _Child:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        arguments = (str(theirs.fileno()), str(memory.fd), str(memory.size))
-        try:
-            with theirs:
-                process = subprocess.Popen(  # noqa: S603 - our own module
-                    [sys.executable, "-m", self._module, *arguments],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), memory.fd),
-                )
-        except OSError:
-            ours.close()
-            raise
-        return _Child(process, ours)
 
     @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
         """Bury a keeper that ends meanwhile, or that nobody waits for any more."""
         try:
             yield
-        except _Ended as error:
+        except Ended as error:
             await self._bury()
             message = "The archive's keeper process ended; send the instance again."
             raise ArchiveUnavailable(message) from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from hilum.adapters.keeper.exchange import LENGTH, Memory, receive
+from hilum.adapters.keeper.exchange import Memory, receive, send
 from hilum.domain.errors import ArchiveFault, HilumError
 from hilum.domain.identifiers import ObjectKey
 from hilum.domain.instances import Disposition, Kept
@@ -39,7 +39,7 @@ class Rows(Protocol):
 
 
 def serve(connection: socket.socket, memory: Memory, objects: Objects, rows: Rows) -> None:
-    """Keep batches until the other side closes its end."""
+    """Keep batches until the other side closes its end or dies."""
     while True:
         if not select.select((connection,), (), (), _IDLE_SECONDS)[0]:
             rows.rest()
@@ -47,7 +47,8 @@ def serve(connection: socket.socket, memory: Memory, objects: Objects, rows: Row
         if length is None:
             return
         answer = _answer(memory, length, objects, rows)
-        connection.sendall(LENGTH.pack(memory.put(answer)))
+        if not send(connection, memory.put(answer)):
+            return
 
 
 def _answer(memory: Memory, length: int, objects: Objects, rows: Rows) -> Answer:
@@ -113,5 +114,5 @@ def configuration(connection: socket.socket, memory: Memory) -> Any:  # noqa: AN
 
 
 def report_ready(connection: socket.socket) -> None:
-    """Answer the first message."""
-    connection.sendall(LENGTH.pack(0))
+    """Answer the first message. Nobody may be there to hear it: `serve` finds out."""
+    send(connection, 0)

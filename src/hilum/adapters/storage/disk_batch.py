@@ -6,6 +6,7 @@ the folders are flushed.
 """
 
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ _OPEN_FILES: Final = 128
 """Of one batch; a process may often open 1,024."""
 
 _ACTION: Final = "keeping an object"
+_PROBE: Final = ".keeper-"
 
 
 class _Put:
@@ -117,9 +119,12 @@ class DiskBatches:
 
     def _demand_nameless(self, root: Path) -> None:
         """Make a file without a name, name it and remove it again."""
+        incoming = root / "incoming"
+        for left in incoming.glob(f"{_PROBE}*"):  # by one that was killed in between
+            left.unlink(missing_ok=True)
         fd = self._system.create_nameless(self._objects)
-        folder = os.open(root / "incoming", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        name = f".keeper-{os.getpid()}"
+        folder = os.open(incoming, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        name = f"{_PROBE}{secrets.token_hex(8)}"
         try:
             self._system.link_nameless(fd, name, folder)
             with suppress(OSError):
