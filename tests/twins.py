@@ -18,9 +18,11 @@ from hilum.domain.records import (
     Committed,
     FeedEntry,
     FeedKind,
+    FramesRecord,
     InstanceRecord,
     MetadataRecord,
     ScopeSummary,
+    VersionedMetadata,
 )
 from hilum.ports.objects import StoredObject
 
@@ -129,7 +131,7 @@ _Identity = tuple[PartitionKey, InstanceUIDs]
 
 @dataclass
 class MemoryIndex:
-    """InstanceWriter, InstanceReader and FeedReader in lists."""
+    """InstanceWriter, InstanceReader, FrameReader and FeedReader in lists."""
 
     fault: HilumError | None = None
     poison: Callable[[Kept], Exception | None] = lambda _: None
@@ -230,6 +232,19 @@ class MemoryIndex:
         self._raise_fault()
         rows = [row for row in self.rows.values() if row.key in keys]
         return _within(limit_bytes, [_metadata_record(row) for row in rows])
+
+    async def frames(self, scope: Scope) -> FramesRecord | None:
+        self._raise_fault()
+        for row in self._rows(scope):
+            digest, table = row.kept.dataset_sha256, row.kept.description.frame_table
+            return FramesRecord(_instance_record(row), digest, table)
+        return None
+
+    async def described(self, scope: Scope) -> VersionedMetadata | None:
+        self._raise_fault()
+        for row in self._rows(scope):
+            return VersionedMetadata(row.version, row.kept.description.metadata)
+        return None
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
         await open_gate()

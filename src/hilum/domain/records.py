@@ -43,6 +43,25 @@ class MetadataRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FramesRecord:
+    """The live version of an instance, and where its frames lie in its bytes."""
+
+    instance: InstanceRecord
+    dataset_sha256: bytes
+    """Digest of the data set: names its content, and cannot be written inside it."""
+    frame_table: bytes
+    """`hilum.dicom.frames.FrameTable.pack()`; empty when there is no pixel data."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedMetadata:
+    """Stored metadata of the live version of an instance, and which version that is."""
+
+    version: Version
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeSummary:
     """Enough to make an ETag and to decide on transcoding before anything is read."""
 

@@ -18,10 +18,12 @@ from hilum.domain.records import (
     Committed,
     DueDeletion,
     FeedEntry,
+    FramesRecord,
     InstanceRecord,
     MetadataRecord,
     NewestStudy,
     ScopeSummary,
+    VersionedMetadata,
 )
 
 
@@ -81,6 +83,18 @@ class InstanceReader(Protocol):
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
         """Which of these object keys are the live or a former version of an instance."""
+        ...
+
+
+class FrameReader(Protocol):
+    """Questions about the pixel data of one instance."""
+
+    async def frames(self, scope: Scope) -> FramesRecord | None:
+        """Where the frames of the one instance of `scope` lie, or None when it is not held."""
+        ...
+
+    async def described(self, scope: Scope) -> VersionedMetadata | None:
+        """Metadata of the one instance of `scope`, or None when it is not held."""
         ...
 
 

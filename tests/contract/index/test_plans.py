@@ -12,7 +12,9 @@ from hilum.adapters.database.committing import commit_batch
 from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, read_due
 from hilum.adapters.database.reading import (
+    read_described,
     read_feed,
+    read_frames,
     read_instances,
     read_metadata,
     read_metadata_of,
@@ -195,6 +197,8 @@ def test_questions_by_uid_walk_no_table(planned: Planned, level: Level) -> None:
     def ask(connection: Any) -> None:
         read_summary(connection, here)
         read_instances(connection, here, 0, 10)
+        read_frames(connection, scope(uids(3), Level.INSTANCE))
+        read_described(connection, scope(uids(3), Level.INSTANCE))
         read_metadata(connection, here, 0, 10)
         read_metadata_of(connection, [1, 2, 3])
         read_referenced(connection, planned.dialect, [key])

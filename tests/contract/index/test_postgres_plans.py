@@ -14,7 +14,9 @@ from hilum.adapters.database.connections import Deadline
 from hilum.adapters.database.counting import read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, read_due
 from hilum.adapters.database.reading import (
+    read_described,
     read_feed,
+    read_frames,
     read_instances,
     read_metadata_of,
     read_referenced,
@@ -167,6 +169,8 @@ def test_questions_by_uid_walk_no_table(planned: Planned, level: Level) -> None:
     def ask(connection: Any) -> None:
         read_summary(connection, here)
         read_instances(connection, here, 0, 10)
+        read_frames(connection, scope(uids(3), Level.INSTANCE))
+        read_described(connection, scope(uids(3), Level.INSTANCE))
         read_metadata_of(connection, [1, 2, 3])
         read_referenced(connection, planned.dialect, [key])
         read_feed(connection, 10, 10)

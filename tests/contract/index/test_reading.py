@@ -1,4 +1,4 @@
-"""`InstanceReader`: questions by UID."""
+"""`InstanceReader` and `FrameReader`: questions by UID."""
 
 import pytest
 
@@ -6,7 +6,12 @@ from hilum.adapters.database.sql_index import SqlIndex
 from hilum.domain.identifiers import ObjectKey, PartitionKey, Scope, StudyInstanceUID
 from hilum.domain.instances import OnConflict
 from hilum.domain.levels import Level
-from hilum.domain.records import InstanceRecord, ScopeSummary
+from hilum.domain.records import (
+    FramesRecord,
+    InstanceRecord,
+    ScopeSummary,
+    VersionedMetadata,
+)
 from tests.contract.index.kept import CT, EXPLICIT, ORIGIN, a_kept, scope, uids
 
 
@@ -78,6 +83,30 @@ async def test_metadata_comes_back_as_it_was_given(index: SqlIndex) -> None:
 
     assert record.metadata == kept.description.metadata
     assert tuple(record.invalid_tags) == (0x00100010, 0xFFFFFFFF)
+
+
+async def test_the_frames_of_an_instance_are_those_of_its_live_version(index: SqlIndex) -> None:
+    former = a_kept(version=3)
+    kept = a_kept(version=9, size_bytes=77, content="newer", on_conflict=OnConflict.NEW_VERSION)
+    here = scope(uids(), Level.INSTANCE)
+
+    for each in (former, kept):
+        await index.commit([each, a_kept(uids(instance=2)), a_kept(uids(series=2))])
+        (held,) = await index.instances(here, 0, 10)
+        digest, described = each.dataset_sha256, each.description
+
+        assert await index.frames(here) == FramesRecord(held, digest, b"frames")
+        assert await index.described(here) == VersionedMetadata(each.version, described.metadata)
+
+
+async def test_an_instance_that_is_not_held_has_no_frames(index: SqlIndex) -> None:
+    await index.commit([a_kept()])
+
+    for here in (uids(5, 5, 5), uids(1, 1, 2), uids(1, 2, 1)):
+        assert await index.frames(scope(here, Level.INSTANCE)) is None
+        assert await index.described(scope(here, Level.INSTANCE)) is None
+    await index.delete(scope(uids(), Level.INSTANCE), ORIGIN)
+    assert await index.frames(scope(uids(), Level.INSTANCE)) is None
 
 
 async def test_metadata_of_row_keys_leaves_unknown_keys_out(index: SqlIndex) -> None:

@@ -18,9 +18,11 @@ from hilum.domain.instances import Metadata
 from hilum.domain.records import (
     FeedEntry,
     FeedKind,
+    FramesRecord,
     InstanceRecord,
     MetadataRecord,
     ScopeSummary,
+    VersionedMetadata,
 )
 
 _METADATA: Final = "d.instance_key, d.deflated, d.crc32, d.size_bytes, d.invalid_tags"
@@ -47,15 +49,18 @@ def _walks(select: str, join: str = "", tail: str = "") -> tuple[str, str, str]:
 
 
 _KEYS: Final = _walks("i.key")
-_INSTANCES: Final = _walks(
+_INSTANCE: Final = (
     'i.key, e."SeriesInstanceUID", i."SOPInstanceUID", i."SOPClassUID", v.transfer_syntax_uid, '
-    "i.version, v.object_key, v.size_bytes, v.dataset_offset",
-    "CROSS JOIN instance_version v ON v.version = i.version",
-    _PAGE,
+    "i.version, v.object_key, v.size_bytes, v.dataset_offset"
 )
-_DESCRIPTIONS: Final = _walks(
-    _METADATA, "CROSS JOIN description d ON d.instance_key = i.key", _PAGE
-)
+_VERSION: Final = "CROSS JOIN instance_version v ON v.version = i.version"
+_DESCRIPTION: Final = "CROSS JOIN description d ON d.instance_key = i.key"
+_INSTANCES: Final = _walks(_INSTANCE, _VERSION, _PAGE)
+_FRAMES: Final = _walks(
+    f"v.dataset_sha256, d.frame_table, {_INSTANCE}", f"{_VERSION} {_DESCRIPTION}"
+)[2]
+_DESCRIBED: Final = _walks("i.version, d.deflated, d.crc32, d.size_bytes", _DESCRIPTION)[2]
+_DESCRIPTIONS: Final = _walks(_METADATA, _DESCRIPTION, _PAGE)
 _REFERENCED: Final = _walks(
     "1", "CROSS JOIN instance_version v ON v.instance_key = i.key", " AND v.object_key = ?"
 )[2]
@@ -89,8 +94,21 @@ def read_instances(
 ) -> list[InstanceRecord]:
     depth, parameters = place(scope)
     rows = connection.execute(_INSTANCES[depth], [*parameters, after, limit]).fetchall()
-    study = scope.study
-    return [InstanceRecord(row[0], InstanceUIDs(study, row[1], row[2]), *row[3:]) for row in rows]
+    return [_instance(row, scope) for row in rows]
+
+
+def _instance(row: Sequence[Any], scope: Scope) -> InstanceRecord:
+    return InstanceRecord(row[0], InstanceUIDs(scope.study, row[1], row[2]), *row[3:])
+
+
+def read_frames(connection: Connection, scope: Scope) -> FramesRecord | None:
+    row = connection.execute(_FRAMES, place(scope)[1]).fetchone()
+    return None if row is None else FramesRecord(_instance(row[2:], scope), row[0], row[1])
+
+
+def read_described(connection: Connection, scope: Scope) -> VersionedMetadata | None:
+    row = connection.execute(_DESCRIBED, place(scope)[1]).fetchone()
+    return None if row is None else VersionedMetadata(row[0], Metadata(*row[1:]))
 
 
 def read_metadata(
