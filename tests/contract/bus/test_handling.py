@@ -199,6 +199,24 @@ async def test_leaving_finishes_the_handler_that_runs(broker: Broker) -> None:
     assert [message.attempt for message in heir.calls] == [1, 1]
 
 
+async def test_leaving_begins_nothing_that_waited_for_its_turn(broker: Broker) -> None:
+    async def take_time(_message: Message) -> None:
+        await asyncio.sleep(0.2)
+
+    handler = Recorder(take_time)
+    async with broker.bus() as bus:
+        for number in range(24):
+            await bus.publish(broker.topic, letter(f"k{number % 6}", number))
+        async with bus.subscribe(broker.topic, "g", handler, concurrency=2):
+            # Each key has been handled once by then, and the next of each waits.
+            await until(lambda: len(handler.done) >= 8)
+            begun = len(handler.calls)
+
+    # Of the keys that had their turn some may have been on the way to the handler; no others.
+    assert len(handler.calls) <= begun + 2
+    assert len(handler.done) == len(handler.calls)
+
+
 async def test_a_handler_that_does_not_end_is_cut_off_and_its_message_comes_again(
     broker: Broker,
 ) -> None:

@@ -170,6 +170,7 @@ class Lanes:
             while lane.waiting and not self._closing:
                 if not await self._handled(lane, lane.waiting[0]):
                     return
+                lane.busy = False
                 lane.waiting.popleft()
                 self.in_hand -= 1
                 self._changed.set()
