@@ -40,6 +40,32 @@ def test_a_url_that_names_no_engine_is_refused_when_settings_are_read(url: str) 
     assert SECRET not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://someone:{SECRET}@127.0.0.1:port/0",
+        f"redis://someone:{SECRET}@127.0.0.1:1/zero",
+        f"redis://someone:{SECRET}@127.0.0.1:1/0?unheard-of=1",
+        f"redis://someone:{SECRET}@one:1,two:2/0",
+        f"amqp://someone:{SECRET}@127.0.0.1:99999/",
+        f"kafka://someone:{SECRET}@127.0.0.1:port",
+        f"kafka://someone:{SECRET}@one:1,two:0",
+        f"kafka://someone:{SECRET}@127.0.0.1:1?mechanism=unheard-of",
+        f"redis://:{SECRET}/more@127.0.0.1:1/0",
+        f"amqp://someone:{SECRET}/more@127.0.0.1:1/",
+        f"kafka://someone:{SECRET}/more@127.0.0.1:1",
+    ],
+)
+async def test_a_url_that_its_engine_cannot_go_by_is_one_clear_line(url: str) -> None:
+    settings = load_settings({"bus.url": url}, environment={})
+
+    with pytest.raises(BusUnavailable, match=r"^bus\.url .* cannot be used: [^\n]+\.$") as told:
+        async with open_bus(settings):
+            pass
+
+    assert SECRET not in str(told.value)
+
+
 def test_the_embedded_bus_loads_no_library_of_a_broker() -> None:
     program = (
         "import sys, asyncio\n"

@@ -13,11 +13,18 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.structs import OffsetAndMetadata
 
-from hilum.adapters.bus.options import BusOptions, hosts_in, unavailable
+from hilum.adapters.bus.options import (
+    BusOptions,
+    demand_servers,
+    hosts_in,
+    unavailable,
+    unusable,
+)
 from hilum.clients.kafka import ended, started
 from hilum.domain.errors import BusUnavailable
 
 _PORT: Final = 9092
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _RETRY_MILLISECONDS: Final = 100
 _OVERHEAD_BYTES: Final = 8 << 10
 _LONG_MILLISECONDS: Final = 86_400_000
@@ -160,7 +167,11 @@ async def _create(admin: AIOKafkaAdminClient, wanted: NewTopic) -> None:
 
 
 def _connection(url: str, milliseconds: int) -> dict[str, Any]:
+    demand_servers(url, several=True)
     parts = urlsplit(url)
+    mechanism = parse_qs(parts.query).get("mechanism", ["SCRAM-SHA-512"])[0]
+    if mechanism not in _MECHANISMS:
+        raise unusable(url, f"its mechanism is none of {', '.join(_MECHANISMS)}")
     secure = parts.scheme == "kafkas"
     arguments: dict[str, Any] = {
         "bootstrap_servers": [
@@ -177,7 +188,7 @@ def _connection(url: str, milliseconds: int) -> dict[str, Any]:
         user, _, password = parts.netloc.rpartition("@")[0].partition(":")
         arguments |= {
             "security_protocol": f"SASL_{arguments['security_protocol']}",
-            "sasl_mechanism": parse_qs(parts.query).get("mechanism", ["SCRAM-SHA-512"])[0],
+            "sasl_mechanism": mechanism,
             "sasl_plain_username": unquote(user),
             "sasl_plain_password": unquote(password),
         }

@@ -9,6 +9,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from hilum.domain.errors import BusUnavailable, InvalidRequest
 
+_LARGEST_PORT: Final = 65_535
+_SERVER: Final = re.compile(
+    r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
@@ -62,6 +66,26 @@ def address_in(url: str) -> str:
 
 def hosts_in(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
+
+
+def unusable(url: str, why: str) -> BusUnavailable:
+    """The error for a URL by which nothing can be reached, whatever runs where it points."""
+    scheme = url.partition(":")[0]
+    return BusUnavailable(f"bus.url ({scheme}://...) cannot be used: {why}.")
+
+
+def demand_servers(url: str, *, several: bool = False) -> None:
+    """Raise `BusUnavailable` unless `url` names a host, or `several`, each with a port or none.
+
+    What is wrong is not quoted: a password with a `/` in it ends up where the port is looked for.
+    """
+    servers = hosts_in(urlsplit(url)).split(",")
+    ports = [match["port"] for each in servers if (match := _SERVER.fullmatch(each))]
+    good = len(ports) == len(servers) and all(0 < int(port or 1) <= _LARGEST_PORT for port in ports)
+    if not good or (len(servers) > 1 and not several):
+        many = "[,host:port]" if several else ""
+        text = f"it should name host:port{many}, with a port from 1 to 65535; / @ : in a password"
+        raise unusable(url, f"{text} are written %2F %40 %3A")
 
 
 def unavailable(url: str, error: BaseException) -> BusUnavailable:

@@ -11,7 +11,7 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPError, ChannelPreconditionFailed
 from yarl import URL
 
-from hilum.adapters.bus.options import BusOptions, unavailable
+from hilum.adapters.bus.options import BusOptions, demand_servers, unavailable
 from hilum.domain.errors import BusUnavailable
 
 _CLOSE_SECONDS: Final = 2.0
@@ -26,6 +26,7 @@ class RabbitLink:
     """One connection, as long as it lasts."""
 
     def __init__(self, url: str, options: BusOptions, purpose: str) -> None:
+        demand_servers(url)
         self.url = url
         self.seconds = options.request_seconds
         heartbeat = max(1, int(options.lease_seconds / 2))

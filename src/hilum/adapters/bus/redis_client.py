@@ -1,9 +1,11 @@
 """Redis as the bus speaks to it: scripts by name, and one kind of error."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -13,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from hilum.adapters.bus import redis_scripts
 from hilum.adapters.bus.lanes import PartitionLost
-from hilum.adapters.bus.options import unavailable
+from hilum.adapters.bus.options import demand_servers, unavailable, unusable
 from hilum.domain.errors import BusUnavailable
 
 BLOCK_SECONDS: Final = 2.0
@@ -27,13 +29,7 @@ class RedisClient:
     def __init__(self, url: str, request_seconds: float) -> None:
         self._url = url
         # A command that was sent again could count or publish twice: who asked decides on that.
-        self._redis: Redis = Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=request_seconds + BLOCK_SECONDS,
-            socket_connect_timeout=request_seconds,
-            client_name="hilum-bus",
-        )
+        self._redis = _client(url, request_seconds)
         script = self._redis.register_script
         self.publish: AsyncScript = script(redis_scripts.PUBLISH)
         self.take: AsyncScript = script(redis_scripts.TAKE)
@@ -86,3 +82,22 @@ class RedisClient:
         if isinstance(error, BusUnavailable):
             return error
         return unavailable(self._url, error)
+
+
+def _client(url: str, request_seconds: float) -> Redis:
+    """A client that is not connected. Raises `BusUnavailable` for a URL that it cannot go by."""
+    demand_servers(url)
+    if not re.fullmatch("/?[0-9]{0,4}", urlsplit(url).path):  # the library would take 0
+        raise unusable(url, "it should end with the number of a database, as in host:port/0")
+    try:
+        client = Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=request_seconds + BLOCK_SECONDS,
+            socket_connect_timeout=request_seconds,
+            client_name="hilum-bus",
+        )
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call] # looks at the parameters
+    except (TypeError, ValueError):
+        raise unusable(url, "a parameter behind the ? is unknown, or has no such value") from None
+    return client
