@@ -12,9 +12,11 @@ from hilum.domain.errors import HilumError
 from hilum.foundation.clock import Clock
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.orthanc.client import OrthancClient
+from hilum.inbound.orthanc.failures import Failures
 from hilum.inbound.orthanc.fetching import Fetching, Ingest
 from hilum.inbound.orthanc.gate import SourceGate
 from hilum.inbound.orthanc.options import OrthancOptions, OrthancSource
+from hilum.inbound.orthanc.patience import Patience
 from hilum.inbound.orthanc.poller import Poller
 from hilum.inbound.orthanc.visiting import Visiting
 from hilum.inbound.orthanc.workers import Workers, new_worker
@@ -70,8 +72,9 @@ class OrthancDoor:
                 Fetching(client, source, options, parts.ingest, parts.spool, memory),
                 parts.announcements,
                 self._gates[source.name],
+                Failures(source.name, parts.announcements, parts.meter),
+                Patience(options, parts.clock),
                 parts.meter,
-                parts.clock,
             )
             for source, client in zip(sources, self._clients, strict=True)
         }

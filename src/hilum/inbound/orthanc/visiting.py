@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -12,26 +11,24 @@ import structlog
 from hilum.domain.arrivals import ArrivalState, Claimed, Settlement
 from hilum.domain.errors import ArchiveFault, HilumError
 from hilum.domain.identifiers import DEFAULT_PARTITION, StudyInstanceUID, parse_uid
-from hilum.foundation.clock import Clock
 from hilum.inbound.orthanc.answers import SeriesFacts, StudyFacts
 from hilum.inbound.orthanc.client import OrthancClient
 from hilum.inbound.orthanc.errors import SourceUnavailable, UnknownAtSource
+from hilum.inbound.orthanc.failures import Failures, summary
 from hilum.inbound.orthanc.fetching import Fetching
 from hilum.inbound.orthanc.gate import SourceGate
 from hilum.inbound.orthanc.options import OrthancOptions, OrthancSource
+from hilum.inbound.orthanc.patience import Patience
 from hilum.inbound.orthanc.tally import Failure, Tally, failure_of_error
 from hilum.ports.announcing import (
     Announcements,
     ExpectedStudy,
-    IngestionFailure,
     StableBecause,
     StableStudy,
 )
 from hilum.ports.ingestion_telemetry import IngestionMeter
 
 _log = structlog.get_logger(__name__)
-
-_FINDINGS_TOLD: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,9 @@ class Visiting:
     fetching: Fetching
     announcements: Announcements
     gate: SourceGate
+    failures: Failures
+    patience: Patience
     meter: IngestionMeter
-    clock: Clock
 
     async def visit(self, claimed: Claimed) -> Settlement:
         """Bring in what the source has of the study. Raises nothing that is foreseen."""
@@ -68,7 +66,7 @@ class Visiting:
             study = await self.client.study(claimed.source_id)
             self.gate.back()
             if not study.stable:
-                return self._wait_until_stable(claimed)
+                return self.patience.until_stable(claimed)
             uid = StudyInstanceUID(parse_uid(study.study_instance_uid, "StudyInstanceUID"))
         except UnknownAtSource as error:
             self.gate.back()
@@ -99,7 +97,7 @@ class Visiting:
         tally = await self.fetching.fetch(uid, series.new, claimed.correlation_id)
         parts = {one.source_id: one.digest for one in series.all if _is_held(one, tally)}
         if tally.failed:
-            self._count(tally)
+            self.failures.count(tally)
         if tally.ours or (tally.passing and claimed.attempts < self.options.attempts):
             return await self._try_again(claimed, uid, series, tally, parts)
         return await self._announce(claimed, study, uid, series, tally, parts)
@@ -128,7 +126,7 @@ class Visiting:
     ) -> Settlement:
         """The study is held as far as it can be: tell what is and what is not."""
         kept = series.instances - tally.failed
-        await self._tell_failures(claimed, uid, tally)
+        await self.failures.tell(claimed, uid, tally)
         if kept:
             told = await self.announcements.study_stable(
                 StableStudy(
@@ -156,7 +154,7 @@ class Visiting:
         return Settlement(
             state,
             attempts=0,
-            error=_summary(tally),
+            error=summary(tally),
             study=uid,
             instances=series.instances,
             kept=kept,
@@ -177,13 +175,13 @@ class Visiting:
         """Some instances failed for what may pass; those that never will are told at the end."""
         reported, attempts = claimed.reported, claimed.attempts
         if attempts >= self.options.attempts:  # the archive fails: told, and never given up
-            await self._tell_failures(claimed, uid, tally)
+            await self.failures.tell(claimed, uid, tally)
             reported, attempts = tally.digest, 0
         return Settlement(
             ArrivalState.WAITING,
             attempts=attempts,
-            due=self._later(claimed.attempts),
-            error=_summary(tally),
+            due=self.patience.later(claimed.attempts),
+            error=summary(tally),
             study=uid,
             instances=series.instances,
             kept=series.instances - tally.failed,
@@ -199,16 +197,16 @@ class Visiting:
         if not failure.ours and (exhausted or not failure.passing):
             return await self._give_up(claimed, ArrivalState.FAILED, failure)
         self.meter.failed(failure.reason)
-        return self._waiting(claimed, str(error), 0 if exhausted else claimed.attempts)
+        return self.patience.after(claimed, str(error), 0 if exhausted else claimed.attempts)
 
     async def _give_up(self, claimed: Claimed, state: ArrivalState, failure: Failure) -> Settlement:
         tally = Tally()
         tally.fail(failure)
-        self._count(tally)
+        self.failures.count(tally)
         try:
-            await self._tell_failures(claimed, claimed.study, tally)
+            await self.failures.tell(claimed, claimed.study, tally)
         except ArchiveFault as fault:
-            return self._waiting(claimed, str(fault), claimed.attempts - 1)
+            return self.patience.after(claimed, str(fault), claimed.attempts - 1)
         return Settlement(state, attempts=0, error=failure.message, reported=tally.digest)
 
     async def _give_up_crashing(self, claimed: Claimed) -> Settlement:
@@ -221,76 +219,10 @@ class Visiting:
         )
         return await self._give_up(claimed, ArrivalState.FAILED, failure)
 
-    async def _tell_failures(
-        self, claimed: Claimed, study: StudyInstanceUID | None, tally: Tally
-    ) -> None:
-        """Write one dead letter for the study, unless these very failures were told before."""
-        if not tally.failures or tally.digest == claimed.reported:
-            return
-        first = tally.failures[0]
-        findings = [_finding(one) for one in tally.failures[:_FINDINGS_TOLD]]
-        if tally.failed > len(findings):
-            findings.append(f"and {tally.failed - len(findings)} more instances")
-        message = first.message
-        if tally.failed > 1:
-            message = f"{tally.failed} instances could not be kept; the first: {first.message}"
-        await self.announcements.ingestion_failed(
-            IngestionFailure(
-                source=self.source.name,
-                source_id=claimed.source_id,
-                reason=first.reason,
-                stage=first.stage,
-                error_class=first.error_class,
-                message=message,
-                attempt=claimed.attempts,
-                correlation_id=claimed.correlation_id,
-                study=study,
-                findings=findings,
-            )
-        )
-        self.meter.dead_lettered(first.reason)
-        _log.warning(
-            "orthanc_study_dead_lettered",
-            source=self.source.name,
-            source_id=claimed.source_id,
-            reason=first.reason,
-            stage=first.stage,
-            failed=tally.failed,
-        )
-
-    def _count(self, tally: Tally) -> None:
-        for reason in {one.reason for one in tally.failures}:
-            self.meter.failed(reason)
-
-    def _wait_until_stable(self, claimed: Claimed) -> Settlement:
-        return Settlement(
-            ArrivalState.WAITING,
-            attempts=claimed.attempts - 1,
-            due=self.clock.now() + timedelta(seconds=self.options.unstable_seconds),
-            error="The source still expects instances of this study.",
-            parts=claimed.parts,
-            reported=claimed.reported,
-        )
-
     def _source_is_gone(self, claimed: Claimed, error: SourceUnavailable) -> Settlement:
         """An outage of the source is no failed attempt, however long it lasts."""
         self.gate.gone(str(error))
-        return self._waiting(claimed, str(error), claimed.attempts - 1)
-
-    def _waiting(self, claimed: Claimed, error: str, attempts: int) -> Settlement:
-        return Settlement(
-            ArrivalState.WAITING,
-            attempts=attempts,
-            due=self._later(claimed.attempts),
-            error=error,
-            parts=claimed.parts,
-            reported=claimed.reported,
-        )
-
-    def _later(self, attempts: int) -> datetime:
-        wait = self.options.retry_seconds * 2 ** min(attempts - 1, 30)
-        seconds = min(wait, self.options.maximum_retry_seconds)
-        return self.clock.now() + timedelta(seconds=seconds)
+        return self.patience.after(claimed, str(error), claimed.attempts - 1)
 
 
 _CRASHES_FORGIVEN: Final = 8
@@ -315,14 +247,3 @@ def _unchanged(
         updated=study.updated,
         parts=claimed.parts,
     )
-
-
-def _finding(failure: Failure) -> str:
-    told = "; ".join(failure.findings) or failure.message
-    return f"{failure.source_id} {failure.error_class}: {told}"
-
-
-def _summary(tally: Tally) -> str:
-    if not tally.failures:
-        return ""
-    return f"{tally.failed} instances failed; the first: {_finding(tally.failures[0])}"
