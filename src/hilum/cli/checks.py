@@ -5,18 +5,19 @@ import os
 import platform
 import resource
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from hilum.bootstrap.diagnosis import archive_is_open, engine_features, examine_database
 from hilum.bootstrap.object_store import has_objects, try_remote_store
 from hilum.cli import options
+from hilum.cli.check import Check
 from hilum.cli.console import size_text
+from hilum.cli.peer_checks import peer_checks
+from hilum.cli.port_checks import port_check
 from hilum.domain.errors import HilumError
 from hilum.settings import Settings, SettingsRejected, exposure_problems, exposure_warnings
 
@@ -27,16 +28,6 @@ _FLUSHES: Final = 5
 _BUILT: Final = 1_735_689_600
 """2025-01-01: a clock before this is wrong."""
 _CLOCK_SKEW_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was looked at and found; `remedy` says how to mend it."""
-
-    subject: str
-    state: Literal["ok", "note", "wrong"]
-    text: str
-    remedy: str = ""
 
 
 def all_checks(data: Path | None, config: Path | None) -> Iterator[Check]:
@@ -59,9 +50,10 @@ def all_checks(data: Path | None, config: Path | None) -> Iterator[Check]:
     yield from _object_store(settings)
     yield _database(settings)
     in_use = archive_is_open(settings)
-    yield _port("HTTP", settings.http.host, settings.http.port, in_use=in_use)
-    yield _port("DIMSE", settings.dimse.host, settings.dimse.port, in_use=in_use)
+    yield port_check("HTTP", settings.http.host, settings.http.port, in_use=in_use)
+    yield port_check("DIMSE", settings.dimse.host, settings.dimse.port, in_use=in_use)
     yield _open_files()
+    yield from peer_checks(settings)
 
 
 def _interpreter() -> Check:
@@ -202,64 +194,6 @@ def _lost_index(settings: Settings) -> bool:
         return has_objects(settings)
     except HilumError:
         return False  # the check of the object store tells it
-
-
-def _port(name: str, host: str, port: int, *, in_use: bool) -> Check:
-    subject = f"{name} port"
-    if port == 0:
-        return Check(subject, "ok", "off" if name == "DIMSE" else "any free one")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family[0], socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(family[4])
-    except OSError as error:
-        return _busy_port(subject, host, port, error, in_use=in_use)
-    return Check(subject, "ok", f"{host}:{port} is free")
-
-
-def _busy_port(subject: str, host: str, port: int, error: OSError, *, in_use: bool) -> Check:
-    if error.errno == errno.EADDRINUSE:
-        owner = _owner_of(port)
-        if in_use:
-            text = f"{host}:{port} is in use{owner}, probably by the server of this archive"
-            return Check(subject, "ok", text)
-        remedy = "stop that program, or choose another port"
-        return Check(subject, "wrong", f"{host}:{port} is in use{owner}", remedy)
-    if error.errno == errno.EACCES:
-        remedy = "choose a port above 1023, or allow it (setcap cap_net_bind_service)"
-        return Check(subject, "wrong", f"{host}:{port} may not be opened by this user", remedy)
-    reason = error.strerror or str(error)
-    return Check(subject, "wrong", f"{host}:{port}: {reason}", "choose an address of this machine")
-
-
-def _owner_of(port: int) -> str:
-    """` by process N (name)` when Linux tells us, else nothing."""
-    inodes = _listening_inodes(port)
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            for link in (process / "fd").iterdir():
-                target = str(link.readlink())
-                if target.startswith("socket:[") and target[8:-1] in inodes:
-                    name = (process / "comm").read_text().strip()
-                    return f" by process {process.name} ({name})"
-        except OSError:
-            continue  # another user's process, or one that just ended
-    return ""
-
-
-def _listening_inodes(port: int) -> set[str]:
-    inodes: set[str] = set()
-    for table in ("tcp", "tcp6"):
-        try:
-            lines = Path("/proc/net", table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
-                inodes.add(fields[9])
-    return inodes
 
 
 def _open_files() -> Check:

@@ -6,7 +6,7 @@ from hilum.cli import options
 from hilum.cli.console import Ending, end, out, print_json, say
 
 if TYPE_CHECKING:
-    from hilum.cli.checks import Check
+    from hilum.cli.check import Check
 
 _MARKS = {
     "ok": "[green]ok[/green]   ",
@@ -23,8 +23,9 @@ def doctor(
     """Look for what could keep Hilum from working, and say how to mend it.
 
     Checks settings, data folder, disk, database, ports, the interpreter, the clock and limits of
-    the system. Changes nothing; writes one small file to the data folder and removes it. Ends
-    with 1 when something is wrong.
+    the system; and connects to the bus, to each sink and to each Orthanc, as a start does. Changes
+    nothing; writes one small file to the data folder and removes it, and declares the exchanges of
+    RabbitMQ sinks. Prints no password. Ends with 1 when something is wrong.
 
     Examples:
 
