@@ -5,8 +5,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -17,6 +18,7 @@ from tests.served import ServedHilum
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "3"))
 """Three by default; `make crash` makes the long run of twenty."""
 _SENDERS = 4
+_KINDS_OF_INSTANCES = frozenset({"created", "updated", "deleted"})
 
 
 @dataclass(slots=True)
@@ -41,20 +43,29 @@ def crash_rounds(server: ServedHilum, sender: Sender, same: SameInstance) -> Non
     told = Told()
     server.start()
     for number in range(ROUNDS):
-        _send_until_killed(server, told, sender, chance.uniform(0.05, 1.5))
+        senders = [partial(sender, server, told)] * _SENDERS
+        kill_under_load(server, senders, chance.uniform(0.05, 1.5))
         server.start()
         _prove(server, told, same, f"round {number}, seed {seed}")
     assert told.acknowledged, "nothing was acknowledged before the kills: nothing was proved"
     assert len(told.acknowledged) < len(told.sent), "no kill cut anything off: nothing was proved"
 
 
-def _send_until_killed(server: ServedHilum, told: Told, sender: Sender, seconds: float) -> None:
+def kill_under_load(
+    server: ServedHilum,
+    senders: Sequence[Callable[[threading.Event], None]],
+    seconds: float,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Kill the server so long after the first sending, half of it after `meanwhile`."""
     begun = threading.Event()
-    threads = [threading.Thread(target=sender, args=(server, told, begun)) for _ in range(_SENDERS)]
+    threads = [threading.Thread(target=sender, args=(begun,)) for sender in senders]
     for thread in threads:
         thread.start()
     assert begun.wait(30)
-    time.sleep(seconds)
+    time.sleep(seconds / 2)
+    meanwhile()
+    time.sleep(seconds / 2)
     server.kill()
     for thread in threads:
         thread.join()
@@ -63,7 +74,7 @@ def _send_until_killed(server: ServedHilum, told: Told, sender: Sender, seconds:
 def _prove(server: ServedHilum, told: Told, same: SameInstance, where: str) -> None:
     root = f"{server.url}/dicom-web"
     with requests.Session() as session:
-        visible = _visible(session, root)
+        visible = visible_instances(session, root)
         missing = told.acknowledged - visible
         assert not missing, f"{where}: {len(missing)} acknowledged instances are gone"
         for sop_instance in visible:
@@ -73,15 +84,20 @@ def _prove(server: ServedHilum, told: Told, same: SameInstance, where: str) -> N
             answer = session.get(root + path, headers=accept, timeout=30)
             assert answer.status_code == 200, f"{where}: {path}"
             assert same(answer.content, sent.part10), f"{where}: {path} is not what was sent"
-    feed = _feed(server)
+    feed = Counter(uid for uid, kind in feed_of_instances(server) if kind == "created")
     assert set(feed) == visible, f"{where}: feed and archive disagree"
     assert set(feed.values()) <= {1}, f"{where}: the feed has an instance more than once"
+    prove_clean(server, where)
+
+
+def prove_clean(server: ServedHilum, where: str) -> None:
+    """Nothing is left of what was cut off, and objects, index and feed agree."""
     assert not _left_over(server.data), f"{where}: spool files were left"
     check = server.run("fsck", "--deep")
     assert check.returncode == 0, f"{where}: {check.stdout}\n{check.stderr}"
 
 
-def _visible(session: requests.Session, root: str) -> set[str]:
+def visible_instances(session: requests.Session, root: str) -> set[str]:
     """Every SOP Instance UID that a search shows, page by page."""
     found: set[str] = set()
     while True:
@@ -96,16 +112,20 @@ def _visible(session: requests.Session, root: str) -> set[str]:
         found.update(row["00080018"]["Value"][0] for row in rows)
 
 
-def _feed(server: ServedHilum) -> "Counter[str]":
-    """How often the feed tells that an instance was created."""
-    told: Counter[str] = Counter()
+def feed_of_instances(server: ServedHilum) -> list[tuple[str, str]]:
+    """SOP Instance UID and kind of every entry about an instance, in order."""
+    told: list[tuple[str, str]] = []
     after = 0
     while True:
         page = server.get_json(f"/api/v1/feed?after={after}&limit=1000")
         assert isinstance(page, list)
         if not page:
             return told
-        told.update(entry["sopInstanceUid"] for entry in page if entry["kind"] == "created")
+        told += [
+            (entry["sopInstanceUid"], entry["kind"])
+            for entry in page
+            if entry["kind"] in _KINDS_OF_INSTANCES
+        ]
         after = page[-1]["sequence"]
 
 
