@@ -81,6 +81,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             clock=clock,
             started=clock.now(),
             doors=lambda: _addresses(settings, dimse),
+            health_status=settings.telemetry.health_status,
         )
         calls = orthanc_calls(settings, archive, orthanc)
         streams = make_streams(settings, archive)

@@ -54,7 +54,7 @@ RoleName = Annotated[
         "--role",
         help="`middleware`: fetch from Orthanc, without DIMSE; ORTHANC_URL, "
         "KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, STORAGE_PATH and the like are taken from the "
-        "environment (docs/operations/orthanc.md)  [default: all]",
+        "environment (docs/operations/orthanc.md)  [default: $HILUM_ROLE, then all]",
         show_default=False,
     ),
 ]
@@ -62,12 +62,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON."
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
+def is_middleware(role: Role | None) -> bool | None:
+    """Whether the role is the middleware's; None when no role is named."""
+    return None if role is None else role is Role.MIDDLEWARE
+
+
 def loaded(
-    data: Path | None, config: Path | None, *, middleware: bool = False, **overrides: object
+    data: Path | None, config: Path | None, *, middleware: bool | None = None, **overrides: object
 ) -> "Loaded":
     """Settings of all sources, the command line first; names of `overrides` have `__` for a dot.
 
-    `middleware`: take the Orthanc middleware's environment names as well.
+    `middleware`: take the Orthanc middleware's environment names as well; None: when `HILUM_ROLE`
+    says so.
 
     Raises `SettingsRejected`.
     """
@@ -78,7 +84,7 @@ def loaded(
 
 
 def settings(
-    data: Path | None, config: Path | None, *, middleware: bool = False, **overrides: object
+    data: Path | None, config: Path | None, *, middleware: bool | None = None, **overrides: object
 ) -> "Settings":
     """As `loaded`; from now on warnings and errors are logged to standard error."""
     from hilum.bootstrap.logs import begin_logging

@@ -196,7 +196,7 @@ async def _ingest(
 
 
 def _settings(data: Path | None, config: Path | None, role: options.Role | None) -> "Settings":
-    return options.settings(data, config, middleware=role is options.Role.MIDDLEWARE)
+    return options.settings(data, config, middleware=options.is_middleware(role))
 
 
 def _named(settings: "Settings", source: str | None) -> str:

@@ -91,7 +91,7 @@ def serve(
     settings = options.loaded(
         data,
         config,
-        middleware=role is options.Role.MIDDLEWARE,
+        middleware=options.is_middleware(role),
         http__host=host,
         http__port=port,
         dimse__host=dimse_host,

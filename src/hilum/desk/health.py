@@ -9,6 +9,7 @@ from starlette.responses import Response
 from hilum.desk.readiness import Readiness, Report
 
 SERVICE: Final = "hilum"
+HEALTHY: Final = "healthy"
 _JSON: Final = "application/json"
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _UNREADY: Final[dict[int | str, dict[str, Any]]] = {
@@ -16,14 +17,20 @@ _UNREADY: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def health_router(readiness: Readiness) -> APIRouter:
-    """`/health`, `/health/check` and `/ready`; open to everybody, they tell nothing private."""
+def health_router(readiness: Readiness, status: str = HEALTHY) -> APIRouter:
+    """`/health`, `/health/check` and `/ready`; open to everybody, they tell nothing private.
+
+    `status` is the word of `/health`; with any but `HEALTHY` it stands alone.
+    """
+    alive = {"status": status}
+    if status == HEALTHY:
+        alive["service"] = SERVICE
     router = APIRouter(tags=["Operations"])
 
     @router.get("/health", summary="The process is alive")
     async def health() -> Response:
         """Answers 200 as long as the process does anything; it asks no component."""
-        return _answer({"status": "healthy", "service": SERVICE}, 200)
+        return _answer(alive, 200)
 
     @router.get("/health/check", summary="Health as the Azure DICOM service reports it")
     async def health_check() -> Response:

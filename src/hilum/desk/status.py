@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hilum.desk.health import HEALTHY
 from hilum.desk.readiness import Readiness, Report
 from hilum.domain.records import ArchiveCounts, NewestStudy
 from hilum.foundation.clock import Clock
@@ -41,6 +42,8 @@ class Desk:
     doors: Callable[[], Sequence[DoorAddress]]
     """Asked at each page, since ports are known only when the doors are open."""
     newest_studies: int = 10
+    health_status: str = HEALTHY
+    """What `/health` says while the process is alive."""
 
     async def holdings(self) -> Holdings:
         """Counts and newest studies. Raises `ArchiveUnavailable`."""

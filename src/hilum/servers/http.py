@@ -129,7 +129,7 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
         (subscriptions_router(services.operating), "/api/v1", AccessScope.READ),
         (delivery_commands_router(services.operating), "/api/v1", AccessScope.EVERYTHING),
         (arrivals_router(services.arrivals), "/api/v1", AccessScope.READ),
-        (health_router(desk.readiness), "", None),
+        (health_router(desk.readiness, desk.health_status), "", None),
         (metrics_router(services.metrics, desk.statistics), "", metrics_scope),
         (landing_router(desk, access), "", None),
         (documents_router(openapi), "", None),

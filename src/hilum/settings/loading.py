@@ -18,7 +18,9 @@ from hilum.settings.middleware_names import from_middleware
 from hilum.settings.model import Settings
 from hilum.settings.names import (
     CONFIG_VARIABLE,
+    NO_SETTINGS,
     PREFIX,
+    ROLE_VARIABLE,
     nearest,
     setting_names,
     variables,
@@ -27,6 +29,9 @@ from hilum.settings.names import (
 DEFAULT_FILE: Final = Path("hilum.toml")
 COMMAND_LINE: Final = "command line"
 DEFAULT: Final = "default"
+MIDDLEWARE: Final = "middleware"
+ROLES: Final = ("all", MIDDLEWARE)
+"""What of the product a process serves."""
 
 
 class SettingsRejected(Exception):
@@ -65,9 +70,12 @@ def load(
     config_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     *,
-    middleware: bool = False,
+    middleware: bool | None = None,
 ) -> Loaded:
     """Read all sources; with `middleware` all names of the Orthanc middleware, which count least.
+
+    Without a word on `middleware` the variable `HILUM_ROLE` decides, so that every command beside
+    a server in that role finds what the server works on.
 
     `cli_overrides` is by dotted name (`{"http.port": 9000}`); None values count as not given.
     `config_file` comes before `HILUM_CONFIG`, and that before `./hilum.toml` when it exists.
@@ -80,7 +88,7 @@ def load(
     sources: dict[str, str] = {}
     problems: list[str] = []
     layers = (
-        middleware_aliases(environment, problems) if middleware else iter(()),
+        _from_role(environment, problems, middleware=middleware),
         from_middleware(environment, problems),
         _from_file(file, problems),
         _from_environment(environment, problems),
@@ -105,6 +113,18 @@ def _chosen_file(config_file: Path | None, environment: Mapping[str, str]) -> Pa
 
 
 _Layer = Iterator[tuple[str, object, str]]
+
+
+def _from_role(
+    environment: Mapping[str, str], problems: list[str], *, middleware: bool | None
+) -> _Layer:
+    if middleware is None:
+        role = environment.get(ROLE_VARIABLE, "").strip().lower()
+        if role not in {"", *ROLES}:
+            problems.append(f"{ROLE_VARIABLE}: should be {' or '.join(ROLES)}.")
+        middleware = role == MIDDLEWARE
+    if middleware:
+        yield from middleware_aliases(environment, problems)
 
 
 def _from_file(file: Path | None, problems: list[str]) -> _Layer:
@@ -137,12 +157,12 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]
 
 def _from_environment(environment: Mapping[str, str], problems: list[str]) -> _Layer:
     for variable, text in sorted(environment.items()):
-        if not variable.upper().startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.upper().startswith(PREFIX) or variable in NO_SETTINGS:
             continue
         if variable in variables():
             yield variables()[variable].dotted, text, variable
         else:
-            hint = nearest(variable, [CONFIG_VARIABLE, *variables()])
+            hint = nearest(variable, [*sorted(NO_SETTINGS), *variables()])
             problems.append(f"{variable}: there is no such setting{hint}")
 
 

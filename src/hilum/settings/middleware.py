@@ -23,6 +23,7 @@ def middleware_aliases(environment: Mapping[str, str], problems: list[str]) -> I
     """Settings that the middleware's variables stand for; empty variables count as not set."""
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
     yield "dimse.port", 0, "--role middleware"
+    yield "telemetry.health_status", "ok", "--role middleware"
     for read in (_orthanc, _kafka, _database, _storage, _level):
         yield from read(given, problems)
 

@@ -15,6 +15,9 @@ from hilum.settings.types import Section
 PREFIX: Final = "HILUM_"
 CONFIG_VARIABLE: Final = "HILUM_CONFIG"
 """Names the configuration file; it is no setting itself."""
+ROLE_VARIABLE: Final = "HILUM_ROLE"
+"""The role where no command line names one; no setting either."""
+NO_SETTINGS: Final = frozenset({CONFIG_VARIABLE, ROLE_VARIABLE})
 
 
 @dataclass(frozen=True, slots=True)

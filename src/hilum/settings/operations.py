@@ -118,6 +118,9 @@ class LoggingSettings(Section):
 class TelemetrySettings(Section):
     """Metrics and readiness."""
 
+    health_status: Literal["healthy", "ok"] = "healthy"
+    """What `/health` says: `healthy`, with the name of the service, or `ok` and nothing else, which
+    is the word of the Orthanc middleware and the default with `--role middleware`."""
     open_metrics: bool = False
     """Serve `/metrics` without credentials although authentication is required."""
     readiness_cache_seconds: Seconds = 1.0

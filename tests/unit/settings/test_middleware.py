@@ -50,6 +50,34 @@ def test_without_the_role_the_names_mean_nothing() -> None:
     assert settings == Settings()
 
 
+@pytest.mark.parametrize("role", ["middleware", " Middleware "])
+def test_the_role_may_be_said_once_for_all_commands(role: str) -> None:
+    told = load(environment={**SEED, "HILUM_ROLE": role}).settings
+
+    assert told == read(**SEED)
+
+
+@pytest.mark.parametrize("role", ["", "all"])
+def test_another_role_leaves_the_names_alone(role: str) -> None:
+    assert load(environment={**SEED, "HILUM_ROLE": role}).settings == Settings()
+
+
+def test_the_command_line_names_the_role_before_the_environment() -> None:
+    settings = load(environment={**SEED, "HILUM_ROLE": "middleware"}, middleware=False).settings
+
+    assert settings == Settings()
+
+
+def test_a_role_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SettingsRejected, match="HILUM_ROLE: should be all or middleware"):
+        load(environment={"HILUM_ROLE": "midleware"})
+
+
+def test_health_says_the_words_of_the_middleware() -> None:
+    assert read().telemetry.health_status == "ok"
+    assert Settings().telemetry.health_status == "healthy"
+
+
 def test_our_own_names_win() -> None:
     settings = read(**SEED, HILUM_LOGGING__LEVEL="debug", HILUM_DIMSE__PORT="11112")
 
