@@ -145,11 +145,23 @@ class Operating:
     async def _fetch_again(self, query: LetterQuery, reason: str) -> int:
         if self.notes is None:
             return 0
+        states = (LetterState.OPEN, LetterState.REPLAYING)  # those too that a crash left half way
+        return sum(
+            [
+                await self._note_again(self.notes, replace(query, state=state), reason)
+                for state in states
+                if query.state in {None, state}
+            ]
+        )
+
+    async def _note_again(self, notes: ArrivalNotes, query: LetterQuery, reason: str) -> int:
+        """Note the studies of the letters, and close those that did not fail anew meanwhile."""
         letters, done, after = self.store.letters, 0, 0
-        query = replace(query, state=LetterState.OPEN)
         while page := await letters.list(query, after, _PAGE):
             after = page[-1].key
-            await self.notes.note(
+            some = replace(query, keys=[letter.key for letter in page])
+            done += await letters.decide(some, LetterState.REPLAYING, reason=reason)
+            await notes.note(
                 [
                     Seen(
                         letter.subject,
@@ -161,8 +173,8 @@ class Operating:
                     for letter in page
                 ]
             )
-            some = replace(query, keys=[letter.key for letter in page])
-            done += await letters.decide(some, LetterState.REPLAYED, reason=reason)
+            begun = replace(some, state=LetterState.REPLAYING, cause=None)
+            await letters.decide(begun, LetterState.REPLAYED, reason=reason)
         return done
 
     async def _obey(self, name: str, found: bool) -> None:

@@ -58,7 +58,7 @@ class Seen:
     updated: str = ""
     """When it changed last, in the source's words; nothing is done when all of that is held."""
     force: bool = False
-    """Fetch all of it again, whatever is known of it."""
+    """Fetch all of it again, whatever is known of it, and tell again what fails as before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,23 @@ async def test_force_lasts_until_the_arrival_is_settled(index: SqlIndex) -> None
     assert [claimed.force, again.force, last.force] == [True, True, False]
 
 
+async def test_force_has_failures_told_again_that_were_told(index: SqlIndex) -> None:
+    await index.arrivals.note([seen()])
+    (claimed,) = await claim(index)
+    await settle(index, claimed, ArrivalState.PARTIAL, reported="r")
+
+    await index.arrivals.note([seen(told=Told.OPERATOR, force=True)])
+    (forced,) = await claim(index)
+    await index.arrivals.note([seen(told=Told.OPERATOR, force=True)])
+    await settle(index, forced, ArrivalState.PARTIAL, reported="r")
+    (while_fetched,) = await claim(index)
+    await settle(index, while_fetched, ArrivalState.PARTIAL, reported="r")
+    await index.arrivals.note([seen()])
+    (called,) = await claim(index)
+
+    assert (forced.reported, while_fetched.reported, called.reported) == ("", "", "r")
+
+
 async def test_pages_of_arrivals_go_down_from_the_newest(index: SqlIndex) -> None:
     await index.arrivals.note([seen(str(number)) for number in range(5)])
 

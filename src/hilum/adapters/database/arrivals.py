@@ -49,6 +49,7 @@ ON CONFLICT (source, source_id) DO UPDATE SET
     THEN arrival.correlation_id ELSE excluded.correlation_id END,
   attempts = CASE WHEN arrival.state IN ('waiting', 'fetching') THEN arrival.attempts ELSE 0 END,
   force = CASE WHEN excluded.force = 1 THEN excluded.force ELSE arrival.force END,
+  reported = CASE WHEN excluded.force = 1 THEN '' ELSE arrival.reported END,
   due = CASE WHEN arrival.state = 'fetching' THEN arrival.due
     WHEN arrival.state = 'waiting' AND arrival.due < excluded.due THEN arrival.due
     ELSE excluded.due END,
@@ -74,7 +75,8 @@ WHERE key = ? AND worker = ? AND state = 'fetching' RETURNING again"""
 _ABANDON: Final = "UPDATE arrival SET due = ? WHERE state = 'fetching'"
 _CALM: Final = "UPDATE arrival SET force = 0 WHERE key = ?"
 _AGAIN: Final = """
-UPDATE arrival SET state = 'waiting', due = ?, attempts = 0, correlation_id = again, again = NULL
+UPDATE arrival SET state = 'waiting', due = ?, attempts = 0, correlation_id = again, again = NULL,
+  reported = CASE WHEN force = 1 THEN '' ELSE reported END
 WHERE key = ?"""
 _PRUNE: Final = f"""
 DELETE FROM arrival_step WHERE arrival_key = ? AND key <= (SELECT key FROM arrival_step
