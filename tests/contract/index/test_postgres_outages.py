@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -149,8 +150,30 @@ async def test_a_wrong_url_is_told_in_one_line_without_its_password(
     assert "sEcReT" not in repr(dialect_for(url))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:sEcReT%zz@127.0.0.1:1/db",
+        "postgresql://me:sEcReT with spaces@127.0.0.1:1/db",
+        "postgresql://me:sEcReT@[::1/db",
+        "postgresql://me:sEcReT@127.0.0.1:1/db?unheard-of=1",
+        "postgresql://me:sEcReT@127.0.0.1:port/db",
+        "postgresql://me:sEcReT@127.0.0.1:99999/db",
+        "postgresql://me:sEcReT@127.0.0.1:1/db?sslmode=unheard-of",
+        "postgresql://me:sEcReT@127.0.0.1:1/db?connect_timeout=soon",
+        "postgresql://me:sEcReT@127.0.0.1:1/db?target_session_attrs=unheard-of",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_told_in_one_line_without_its_password(url: str) -> None:
+    with pytest.raises(ArchiveUnavailable, match=r"^[^\n]*database\.url[^\n]*$") as caught:
+        migrate(url)
+
+    told = "".join(traceback.format_exception(caught.value))
+    assert "sEcReT" not in told.replace(url, "")
+
+
 def test_a_schema_that_is_no_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="letters"):
+    with pytest.raises(ArchiveUnavailable, match="letters"):
         dialect_for('postgresql://host/db?schema=x"; DROP')
 
 

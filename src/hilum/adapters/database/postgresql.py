@@ -10,7 +10,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sqlalchemy import Connection as CoreConnection
 from sqlalchemy import Engine
@@ -24,10 +23,10 @@ from hilum.adapters.database import (
 )
 from hilum.adapters.database.connections import Connection, Deadline, Row, Source, Sql
 from hilum.adapters.database.postgresql_connections import PostgresqlConnection, connect
+from hilum.adapters.database.postgresql_urls import SCHEMA, conninfo_and_schema
 from hilum.domain.errors import HilumError
 from hilum.domain.occupancy import DataFolderInUse, Hold
 
-SCHEMA: Final = "hilum"
 _ABANDONED_SECONDS: Final = 60
 """A transaction whose process says nothing for so long is given up: it keeps others waiting."""
 _EVERYWHERE: Final = (
@@ -84,15 +83,8 @@ class PostgresqlDialect:
     def of(
         cls, url: str, busy_seconds: float = 5.0, hold: Hold | None = Hold.SHARED
     ) -> "PostgresqlDialect":
-        """Take the schema out of a URL; the rest is a connection URI as libpq knows it."""
-        parts = urlsplit(url)
-        query = parse_qsl(parts.query, keep_blank_values=True)
-        schema = dict(query).get("schema", SCHEMA)
-        if not schema.isidentifier() or len(schema.encode()) > 63 - len("_before_rebuild"):
-            message = "the schema in database.url is to be a name of letters, digits and _"
-            raise ValueError(message)
-        rest = urlencode([each for each in query if each[0] != "schema"])
-        conninfo = parts._replace(scheme="postgresql", query=rest).geturl()
+        """The archive that `database.url` names. Raises `ArchiveUnavailable` for a wrong one."""
+        conninfo, schema = conninfo_and_schema(url)
         return cls(conninfo, schema, busy_seconds, hold)
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """What PostgreSQL's errors say about the archive. The texts name neither hosts nor users."""
 
+import re
 from struct import error as StructError  # noqa: N812
 from typing import Final
 
@@ -47,6 +48,7 @@ _REFUSED: Final = {
     "too many connections": "53300",
 }
 """What libpq says when it cannot connect; it keeps the code to itself."""
+_BAD_VALUE: Final = re.compile("invalid (port|integer|sslmode|[a-z_]+ value)")
 _DATA_CLASSES: Final = ("22", "23", "54")
 _TOO_COMPLEX: Final = {"54001", "2201B", "54000"}
 
@@ -76,6 +78,8 @@ def _unavailable(why: str) -> ArchiveUnavailable:
 
 
 def _why_not_connected(text: str) -> str:
+    if _BAD_VALUE.search(text):
+        return "a port or an option in database.url has no such value"
     for words, state in _REFUSED.items():
         if words in text:
             return _UNAVAILABLE[state]
