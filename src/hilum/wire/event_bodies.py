@@ -17,6 +17,8 @@ Reason = Literal[
     "Schema validation failure",
 ]
 
+Stage = Literal["fetch", "read", "validate", "storage", "database", "deliver"]
+
 
 class EventBody(BaseModel):
     """What is in every body. Readers skip fields that they do not know: some may be added."""
@@ -153,8 +155,10 @@ class _DeadLetterBody(EventBody):
     error_reason: Reason
     """A word of the middleware for what went wrong. Whichever broker it is, an event that could not
     be told is a "Kafka publish failure"."""
-    stage: str
-    """Where it happened, such as `fetch`, `read`, `store` or `deliver`."""
+    stage: Stage
+    """Where it happened: `fetch`, it was not to be had from the source; `read`, it is no DICOM that
+    can be read; `validate`, validation or a conflict refused it; `storage` and `database`, the
+    archive could not take it; `deliver`, the event could not be told."""
     error_class: str
     """The kind of error: a code or a name, for grouping."""
     message: str

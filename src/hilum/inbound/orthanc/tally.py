@@ -27,7 +27,7 @@ class Failure:
     source_id: str
     reason: str
     stage: str
-    """fetch, validate, storage, database."""
+    """fetch, read, validate, storage, database."""
     error_class: str
     message: str
     passing: bool
