@@ -4,11 +4,13 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
 from hilum.adapters.bus.memory import MemoryBus
 from hilum.adapters.bus.options import BusOptions
 from hilum.bootstrap.bus import OpenBus
+from hilum.domain.errors import BusUnavailable
 from hilum.ports.bus import Message
 
 ENGINES = ("memory", "redis", "rabbitmq", "kafka")
@@ -104,8 +106,11 @@ async def until(true: Callable[[], bool], seconds: float = 40.0) -> None:
 
 
 async def eventually(true: Callable[[], Awaitable[object]], seconds: float = 40.0) -> None:
-    """As `until`, for what has to be asked for."""
+    """As `until`, for what has to be asked of an engine, which may not be ready to answer yet."""
     end = time.monotonic() + seconds
-    while not await true():
+    while True:
+        with suppress(BusUnavailable):
+            if await true():
+                return
         assert time.monotonic() < end, "did not happen in time"
         await asyncio.sleep(0.05)

@@ -110,6 +110,32 @@ async def test_redis_loses_nothing_when_an_answer_is_lost(
     assert {message.attempt for message in handler.calls} == {1}
 
 
+async def test_redis_is_not_held_up_by_entries_that_somebody_else_wrote(redis: Broker) -> None:
+    stream = Keys(redis.options.name, redis.topic).stream(0)
+    handler = Recorder()
+    foreign: list[dict[bytes, bytes]] = [
+        {b"key": b"k", b"headers": b"{", b"body": b"no JSON"},
+        {b"id": b"\xff", b"headers": b"[1]", b"body": b"no object"},
+        {b"headers": b'{"a": 1, "b": "two"}', b"body": b"no texts"},
+        {b"unheard-of": b"1"},
+    ]
+    async with redis.bus(partitions=1) as bus, Redis.from_url(redis.url) as client:
+        for fields in foreign:
+            await client.xadd(stream, fields)  # type: ignore[arg-type]
+        await bus.publish(redis.topic, letter("k", 0))
+        async with bus.subscribe(redis.topic, "g", handler):
+            await until(lambda: len(handler.done) == 5, seconds=15)
+
+    found = {message.body: message.headers for message in handler.done}
+    assert found == {
+        b"no JSON": {},
+        b"no object": {},
+        b"no texts": {"b": "two"},
+        b"": {},
+        b"body 0": {},
+    }
+
+
 async def test_kafka_drops_what_every_group_handled_and_nothing_else(kafka: Broker) -> None:
     options = replace(kafka.options, partitions=1, retention_seconds=0.0)
     name = f"{options.name}.{kafka.topic}"

@@ -193,13 +193,22 @@ def fields_of(message: Message) -> list[str | bytes]:
 
 
 def message_of(fields: Mapping[bytes, bytes]) -> Message:
-    headers: dict[str, str] = orjson.loads(fields.get(b"headers", b"{}"))
+    """The message of an entry; of one that is not ours what can be made of it."""
     return Message(
-        message_id=fields.get(b"id", b"").decode(),
+        message_id=fields.get(b"id", b"").decode(errors="replace"),
         key=fields.get(b"key", b"").decode(errors="replace"),
         body=fields.get(b"body", b""),
-        headers=headers,
+        headers=_headers(fields.get(b"headers", b"{}")),
     )
+
+
+def _headers(text: bytes) -> dict[str, str]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in pairs if isinstance(value, str)}
 
 
 def _order(entry_id: str) -> tuple[int, int]:

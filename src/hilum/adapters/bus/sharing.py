@@ -132,7 +132,10 @@ class Membership:
         finally:
             for task in (lost, feeding):
                 task.cancel()
-            await asyncio.gather(lost, feeding, return_exceptions=True)
+            _, failure = await asyncio.gather(lost, feeding, return_exceptions=True)
+        if isinstance(failure, Exception):
+            told = {"topic": self._work.topic, "group": self._work.group}
+            log.error("bus_failed", **told, exc_info=failure)
         held = self._held[share.partition]
         seconds = self._work.options.finish_seconds if held.leaving else 0.0
         await self._end(share, seconds)
