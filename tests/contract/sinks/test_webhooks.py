@@ -5,11 +5,13 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from email.utils import formatdate
+from ipaddress import ip_address
 from typing import Any
 
 import orjson
 import pytest
 
+from hilum.adapters.sinks.addresses import AddressRule
 from hilum.domain.errors import SinkUnavailable
 from tests.contract.sinks.events import an_event, events_of_studies, ids
 from tests.contract.sinks.far_sides import SECRET, FarWebhook, sink_of
@@ -266,6 +268,25 @@ async def test_addresses_that_are_not_public_are_refused(
 
     await sink.close()
     assert hook.receiver.connections == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("10.0.0.1", "100.64.0.1", "169.254.169.254", "0.0.0.0", "192.0.0.8", "224.0.0.1"),
+        *("::1", "::", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "fe80::1"),
+        *("fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "3fff::1", "4000::1", "5f00::1"),
+        # IPv4 addresses in other clothes: NAT64, 6to4, Teredo.
+        *("64:ff9b::7f00:1", "64:ff9b:1::808:808", "2002:a00:1::", "2001:0:7f00:1::"),
+    ],
+)
+def test_an_address_that_is_not_public_is_known_as_such(text: str) -> None:
+    assert not AddressRule().allows(ip_address(text))
+
+
+@pytest.mark.parametrize("text", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])
+def test_a_public_address_is_known_as_such(text: str) -> None:
+    assert AddressRule().allows(ip_address(text))
 
 
 async def test_a_name_that_changes_its_address_is_looked_at_each_time(

@@ -24,9 +24,13 @@ from hilum.domain.errors import SinkUnavailable
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_NAT64: Final = ip_network("64:ff9b::/96")
+"""Stands for the IPv4 address at its end (RFC 6052)."""
+_GLOBAL_UNICAST: Final = ip_network("2000::/3")
+"""All that IANA has given out; what lies beside it, such as site-local addresses, is not public."""
 _NEVER_PUBLIC: Final = tuple(
-    ip_network(each) for each in ("192.0.0.0/24", "198.18.0.0/15", "192.88.99.0/24", "2001:20::/28")
+    ip_network(each)
+    for each in ("192.0.0.0/24", "198.18.0.0/15", "192.88.99.0/24", "2001:20::/28", "3fff::/20")
 )
 
 
@@ -78,13 +82,16 @@ def _meant(address: Address) -> Iterator[Address]:
             yield address.sixtofour
         if address.teredo:
             yield from address.teredo
-        if any(address in network for network in _NAT64):
+        if address in _NAT64:
             yield IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return True  # judged by the IPv4 address that it stands for
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped or address in _NAT64:
+            return True  # judged by the IPv4 address that it stands for
+        if address not in _GLOBAL_UNICAST:
+            return False
     return (
         address.is_global
         and not address.is_multicast
