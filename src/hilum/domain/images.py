@@ -21,6 +21,9 @@ class ImagePixels:
     """Pixel Representation (0028,0103) is 1."""
     planar_configuration: int = 0
     """0: samples of a pixel stand together; 1: each plane stands by itself. Native and RLE only."""
+    has_words: bool = False
+    """Pixel Data has VR OW. Told for Explicit VR Big Endian only, where two samples of 8 bits then
+    stand in a word of 16 bits the other way round (PS3.5 7.3 and 8.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,11 @@ class EncodedFrame:
 
     pixels: ImagePixels
     data: bytes
-    """Native: the bytes the frame has a part of. Encapsulated: its fragments, joined."""
+    """Native: the bytes the frame has a part of; with `has_words` and samples of up to 8 bits, the
+    whole words that it has a part of. Encapsulated: its fragments, joined."""
     bit_offset: int = 0
-    """Native frames of 1-bit images: the bit of the first byte at which the frame starts."""
+    """Native frames: the bit of `data`, words put right, at which the frame starts. 1-bit images
+    have up to 7; 8 is the second byte of a word."""
 
 
 @dataclass(frozen=True, slots=True)
