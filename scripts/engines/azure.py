@@ -3,13 +3,12 @@
 import base64
 import datetime as dt
 import hmac
-import http.client
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from scripts.engines.building import fresh, run
-from scripts.engines.engine import Engine, ask, program
-from scripts.engines.place import Place, ServicesError, cache_folder
+from scripts.engines.engine import Engine, ask, make, program
+from scripts.engines.place import Place, cache_folder
 from scripts.engines.process import Launch
 
 ACCOUNT, KEY = "hilumtests", base64.b64encode(b"not a secret, and never one" + bytes(37)).decode()
@@ -79,12 +78,4 @@ def make_container(address: str, container: str) -> None:
         "x-ms-version": "2021-08-06",
         "authorization": f"SharedKey {account}:{signature.decode()}",
     }
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
-    try:
-        connection.request("PUT", f"{path}?restype=container", headers=headers)
-        answer = connection.getresponse()
-        said = answer.read()
-    finally:
-        connection.close()
-    if answer.status not in (201, 409):
-        raise ServicesError(f"no container: {answer.status} {said.decode(errors='replace')}")
+    make(address, "PUT", f"{path}?restype=container", headers=headers)

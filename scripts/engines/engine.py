@@ -1,12 +1,14 @@
 """What every engine has in common: brought up once, however many ask at once; brought down."""
 
+import http.client
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from scripts.engines import process
 from scripts.engines.place import Place, ServicesError, is_free
@@ -163,6 +165,22 @@ def ask(port: int, question: bytes, size: int = 4096) -> bytes:
     with socket.create_connection(("127.0.0.1", port), _PROBE_SECONDS) as connection:
         connection.sendall(question)
         return connection.recv(size)
+
+
+def make(
+    address: str, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
+) -> None:
+    """Have the HTTP server that `address` names make something; what is there already stays."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        said = answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+    if answer.status not in (200, 201, 409):
+        raise ServicesError(f"{method} {path} was answered {answer.status} {said}")
 
 
 def program(name: str, *folders: str) -> Path | None:

@@ -1,14 +1,12 @@
 """A server that speaks Google Cloud Storage: the S3 server, behind a translator of ours."""
 
-import http.client
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from scripts.engines.engine import Engine, ask
-from scripts.engines.place import Place, ServicesError
+from scripts.engines.engine import Engine, ask, make
+from scripts.engines.place import Place
 from scripts.engines.process import Launch
 from scripts.engines.s3 import S3
 
@@ -59,13 +57,4 @@ class Gcs(Engine):
 
 def make_bucket(address: str, bucket: str) -> None:
     """Create a bucket; one that is there already stays."""
-    parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
-    try:
-        connection.request("POST", "/storage/v1/b?project=tests", json.dumps({"name": bucket}))
-        answer = connection.getresponse()
-        said = answer.read()
-    finally:
-        connection.close()
-    if answer.status not in (200, 409):
-        raise ServicesError(f"no bucket {bucket}: {answer.status} {said.decode(errors='replace')}")
+    make(address, "POST", "/storage/v1/b?project=tests", json.dumps({"name": bucket}))

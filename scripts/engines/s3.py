@@ -3,15 +3,14 @@
 import datetime as dt
 import hashlib
 import hmac
-import http.client
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from scripts.engines.building import go_install
-from scripts.engines.engine import Engine, ask
-from scripts.engines.place import Place, ServicesError, cache_folder
+from scripts.engines.engine import Engine, ask, make
+from scripts.engines.place import Place, cache_folder
 from scripts.engines.process import Launch
 
 KEY, SECRET = "hilum-tests", "not-a-secret"
@@ -64,17 +63,9 @@ class S3(Engine):
 
 def make_bucket(address: str, bucket: str) -> None:
     """Create a bucket on the server that `address` names; one that is there already stays."""
-    parts = urlsplit(address)
-    headers = signed(address, "PUT", f"/{bucket}", "", hashlib.sha256(b"").hexdigest())
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
-    try:
-        connection.request("PUT", f"/{bucket}", headers=headers)
-        answer = connection.getresponse()
-        said = answer.read()
-    finally:
-        connection.close()
-    if answer.status not in (200, 409):
-        raise ServicesError(f"no bucket {bucket}: {answer.status} {said.decode(errors='replace')}")
+    path = f"/{bucket}"
+    headers = signed(address, "PUT", path, "", hashlib.sha256(b"").hexdigest())
+    make(address, "PUT", path, headers=headers)
 
 
 def _beside(folder: Path) -> list[str | Path]:
