@@ -38,8 +38,9 @@ class LeaseKeeper:
         self._held: frozenset[str] = frozenset()
         self._until = 0.0
 
-    def holds(self, name: str) -> bool:
-        return name in self._held and self._clock.monotonic() < self._until
+    def left(self, name: str) -> float:
+        """Seconds for which nobody else can have the lease; 0 when it is not ours."""
+        return max(0.0, self._until - self._clock.monotonic()) if name in self._held else 0.0
 
     async def renew(self) -> None:
         began = self._clock.monotonic()

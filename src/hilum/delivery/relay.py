@@ -4,56 +4,25 @@ At least once, in the order of the feed. An outage of the sink is waited for wit
 that the sink will never take becomes a row, then a copy told in its place, and the next one goes.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
-from hilum.delivery.letters import copy_of, event_of, letter_of, unrendered
+from hilum.delivery.letters import letter_of, unrendered
 from hilum.delivery.options import Declared, RelayOptions
 from hilum.delivery.place import Place, TurnEnded
 from hilum.delivery.rendering import Renderer
+from hilum.delivery.retelling import Retelling
 from hilum.delivery.sending import Sending
+from hilum.delivery.surroundings import Surroundings
 from hilum.delivery.wanting import Wanting
-from hilum.domain.delivery import DeadLetter, LetterOrigin, LetterState
+from hilum.domain.delivery import DeadLetter
 from hilum.domain.errors import HilumError
 from hilum.domain.events import Event, Rejected
 from hilum.domain.records import FeedEntry
-from hilum.foundation.bell import Bell
-from hilum.foundation.clock import Clock
-from hilum.ports.delivery import DeliveryStore, LetterQuery
-from hilum.ports.delivery_telemetry import DeliveryMeter
-from hilum.ports.index import FeedReader
 
 _log = structlog.get_logger()
-
-_LETTERS_AT_ONCE: Final = 100
-
-Wait = Callable[[Bell, int, float], Awaitable[None]]
-"""Waits until the bell was rung more often than so, or for so many seconds."""
-
-
-async def wait_for(bell: Bell, rung: int, seconds: float) -> None:
-    """`Wait`, in real time."""
-    await bell.wait(rung, seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all followers of a process share."""
-
-    feed: FeedReader
-    store: DeliveryStore
-    fed: Bell
-    """Rung when the feed has grown."""
-    nudged: Bell
-    """Rung when a follower should look around: a command, the end."""
-    clock: Clock
-    meter: DeliveryMeter
-    holds: Callable[[str], bool]
-    """Whether this process has the lease of this name."""
-    wait: Wait = wait_for
 
 
 @dataclass(slots=True)
@@ -92,6 +61,7 @@ class Relay:
             cursor_seconds=options.cursor_seconds,
             may_go_on=lambda: around.holds(declared.name),
         )
+        self._retelling = Retelling(declared.name, around.store.letters, self._send, options)
         self._looked_at_letters = -1.0
 
     def stop(self) -> None:
@@ -119,6 +89,8 @@ class Relay:
         meter, name = self._around.meter, self._name
         try:
             if not self._around.holds(name):
+                # A client may hold back what it could not send, and send it beside who took over.
+                await self._sending.close()
                 await self._place.give_up()
                 meter.running(name, False)
                 return False
@@ -126,7 +98,7 @@ class Relay:
             meter.running(name, running)
             if not running:
                 return False
-            await self._letters()
+            await self._look_at_letters()
             return await self._page()
         except TurnEnded:
             return False
@@ -216,73 +188,15 @@ class Relay:
                 cause=letter.cause,
                 correlation_id=letter.correlation_id,
             )
-        await self._tell_copies()
+        await self._retelling.copies()
 
     async def _send(self, events: Sequence[Event]) -> Sequence[Rejected]:
         return await self._sending.send(events, self._place.look)
 
-    async def _letters(self) -> None:
-        """Tell copies that are still to be told, and send again what somebody asked for."""
-        if self._looked_at_letters == self._place.looked:
-            return
-        self._looked_at_letters = self._place.looked
-        await self._tell_copies()
-        origin = LetterOrigin.SUBSCRIPTION
-        for query, ending in (
-            (
-                LetterQuery(origin, subject=self._name, state=LetterState.REPLAYING),
-                LetterState.REPLAYED,
-            ),
-            (
-                LetterQuery(origin, target=self._name, state=LetterState.REDIRECTING),
-                LetterState.REDIRECTED,
-            ),
-        ):
-            await self._send_again(query, ending)
-
-    async def _send_again(self, query: LetterQuery, ending: LetterState) -> None:
-        letters = self._around.store.letters
-        after = 0
-        while page := await letters.list(query, after, _LETTERS_AT_ONCE):
-            for head in page:
-                after = head.key
-                whole = await letters.get(head.key)
-                if whole is None:
-                    continue
-                rejected = await self._send([event_of(whole)])
-                if rejected:
-                    why = rejected[0]
-                    await letters.settle(head.key, LetterState.OPEN, why.cause, why.message)
-                else:
-                    await letters.settle(head.key, ending)
-                _log.info(
-                    "dead_letter_sent_again",
-                    subscription=self._name,
-                    event_id=whole.event_id,
-                    outcome="rejected" if rejected else ending.value,
-                )
-
-    async def _tell_copies(self) -> None:
-        """Tell what became a dead letter in its place; a copy that is refused too is given up."""
-        if not self._options.copy_letters:
-            return
-        letters = self._around.store.letters
-        query = LetterQuery(LetterOrigin.SUBSCRIPTION, subject=self._name, uncopied=True)
-        after = 0
-        while page := await letters.list(query, after, _LETTERS_AT_ONCE):
-            after = page[-1].key
-            for head in page:
-                whole = await letters.get(head.key)
-                if whole is not None:
-                    rejected = await self._send([copy_of(whole, self._options.copy_bytes)])
-                    if rejected:
-                        _log.warning(
-                            "dead_letter_not_copied",
-                            subscription=self._name,
-                            event_id=whole.event_id,
-                            cause=rejected[0].cause,
-                        )
-            await letters.copied([head.key for head in page])
+    async def _look_at_letters(self) -> None:
+        if self._looked_at_letters != self._place.looked:
+            self._looked_at_letters = self._place.looked
+            await self._retelling.all()
 
     async def _close(self) -> None:
         try:

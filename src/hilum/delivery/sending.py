@@ -1,5 +1,7 @@
 """Sending through outages: a sink that is down is asked again, ever more seldom, without end."""
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -8,12 +10,9 @@ import structlog
 
 from hilum.delivery.options import Backoff, RelayOptions
 from hilum.delivery.place import TurnEnded
+from hilum.delivery.surroundings import Surroundings
 from hilum.domain.errors import HilumError, SinkUnavailable
 from hilum.domain.events import Event, Rejected
-from hilum.foundation.bell import Bell
-from hilum.foundation.clock import Clock
-from hilum.ports.delivery import Subscriptions
-from hilum.ports.delivery_telemetry import DeliveryMeter
 from hilum.ports.sinks import EventSink
 
 _log = structlog.get_logger()
@@ -29,25 +28,13 @@ class Sending:
     """One sink as the relay of one subscription uses it."""
 
     def __init__(
-        self,
-        name: str,
-        sink: EventSink,
-        options: RelayOptions,
-        *,
-        clock: Clock,
-        nudged: Bell,
-        subscriptions: Subscriptions,
-        meter: DeliveryMeter,
-        wait: Callable[[Bell, int, float], Awaitable[None]],
+        self, name: str, sink: EventSink, options: RelayOptions, around: Surroundings
     ) -> None:
         self._name = name
         self._sink = sink
         self._options = options
-        self._clock = clock
-        self._nudged = nudged
-        self._subscriptions = subscriptions
-        self._meter = meter
-        self._wait = wait
+        self._around = around
+        self._clock = around.clock
         self._backoff = Backoff(options.first_pause_seconds, options.longest_pause_seconds)
         self._is_open = False
         self._stopping = False
@@ -76,7 +63,8 @@ class Sending:
     async def send(self, events: Sequence[Event], look: Look) -> Sequence[Rejected]:
         """Return when every event is at the far side, but for those returned.
 
-        Raises `TurnEnded` when `look` does, or when the sink is down while the process stops.
+        Raises `TurnEnded` when `look` does, when the lease ends while the sink is at it, or when
+        the sink is down while the process stops.
         """
         if not events:
             return []
@@ -87,9 +75,11 @@ class Sending:
             try:
                 if not self._is_open:
                     await self.open()
-                rejected = await self._sink.send(events)
+                rejected = await self._within_lease(events)
+            except TurnEnded:
+                raise
             except SinkUnavailable as error:
-                await self._outage(str(error), look)
+                await self._outage(str(error), look, error.retry_after_seconds)
             except Exception as error:  # noqa: BLE001 (a bug, or an event the sink stumbles over)
                 strange += 1
                 _log.exception("sink_failed", subscription=self._name)
@@ -98,9 +88,27 @@ class Sending:
                 await self._outage(f"The sink failed ({type(error).__name__}).", look)
             else:
                 seconds = self._clock.monotonic() - began
-                self._meter.sent(self._name, len(events) - len(rejected), seconds)
+                self._around.meter.sent(self._name, len(events) - len(rejected), seconds)
                 self._recovered()
                 return rejected
+
+    async def _within_lease(self, events: Sequence[Event]) -> Sequence[Rejected]:
+        """Send for as long as the lease lasts: whoever takes over begins with the same events."""
+        if self._around.lease_left(self._name) == math.inf:
+            return await self._sink.send(events)
+        sending = asyncio.ensure_future(self._sink.send(events))
+        try:
+            while not sending.done():
+                left = self._around.lease_left(self._name)  # renewed meanwhile, as a rule
+                if left <= 0:
+                    _log.warning("lease_lost_while_sending", subscription=self._name)
+                    raise TurnEnded
+                await asyncio.wait([sending], timeout=left)
+            return await sending
+        finally:
+            if not sending.done():
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
     async def _one_by_one(
         self, events: Sequence[Event], error: Exception, look: Look
@@ -114,19 +122,25 @@ class Sending:
             rejected.extend(await self.send([event], look))
         return rejected
 
-    async def _outage(self, text: str, look: Look) -> None:
+    async def _outage(self, text: str, look: Look, asked_for: float | None = None) -> None:
+        """Pause as long as the sink asked for, within our own bounds; else ever longer."""
         now = self._clock.monotonic()
         pause = self._backoff.next()
+        if asked_for is not None:
+            bounds = self._options
+            pause = min(max(asked_for, bounds.first_pause_seconds), bounds.longest_pause_seconds)
         if self._down_since is None:
             self._down_since = now
-        self._meter.failed(self._name)
+        self._around.meter.failed(self._name)
         if self._backoff.failures == 1 or now - self._told >= _TOLD_AGAIN_SECONDS:
             self._told = now
             seconds = round(now - self._down_since, 1)
             _log.warning("sink_unavailable", subscription=self._name, error=text, seconds=seconds)
         try:
             again = self._clock.now() + timedelta(seconds=pause)
-            await self._subscriptions.fail(self._name, text, self._backoff.failures, again)
+            await self._around.store.subscriptions.fail(
+                self._name, text, self._backoff.failures, again
+            )
         except HilumError as error:
             _log.warning("delivery_waits", subscription=self._name, code=error.code)
         if self._stopping:
@@ -136,11 +150,12 @@ class Sending:
     async def _rest(self, until: float, look: Look) -> None:
         """Pause, and look around meanwhile: somebody may pause it, or move it, or stop us."""
         while (left := until - self._clock.monotonic()) > 0:
-            rung = self._nudged.rung
-            await self._wait(self._nudged, rung, min(left, self._options.poll_seconds))
+            nudged = self._around.nudged
+            rung = nudged.rung
+            await self._around.wait(nudged, rung, min(left, self._options.poll_seconds))
             if self._stopping:
                 raise TurnEnded
-            if await look() or self._nudged.rung != rung:
+            if await look() or nudged.rung != rung:
                 return  # a command: try at once
 
     def _recovered(self) -> None:

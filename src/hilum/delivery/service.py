@@ -1,6 +1,7 @@
 """`Delivery`: every follower of the feed that this process runs."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ import structlog
 
 from hilum.delivery.leasing import LeaseKeeper
 from hilum.delivery.options import Declared, RelayOptions, StableOptions
-from hilum.delivery.relay import Relay, Surroundings, Wait, wait_for
+from hilum.delivery.relay import Relay
 from hilum.delivery.rendering import Locate, Renderer
 from hilum.delivery.sending import Sending
 from hilum.delivery.stable import STABLE_STUDIES, StableStudies
+from hilum.delivery.surroundings import Surroundings, Wait, wait_for
 from hilum.domain.delivery import NO_SINK, EventFilter
 from hilum.domain.errors import SinkUnavailable
 from hilum.foundation.bell import Bell
@@ -105,7 +107,7 @@ class Delivery:
             nudged=self.nudged,
             clock=self._clock,
             meter=self._meter,
-            holds=_always if self._keeper is None else self._keeper.holds,
+            lease_left=self._lease_left,
             wait=self._wait,
         )
         renderer = Renderer(
@@ -116,7 +118,9 @@ class Delivery:
         )
         try:
             for declared, sink in self._declared:
-                sending = self._sending(declared.name, sink)
+                sending = self._sendings[declared.name] = Sending(
+                    declared.name, sink, options.relay, around
+                )
                 await self._open(declared.name, sending)
                 await store.subscriptions.declare(
                     declared.name, declared.sink, declared.wanted, from_now=declared.from_now
@@ -139,19 +143,8 @@ class Delivery:
         ]
         return self
 
-    def _sending(self, name: str, sink: EventSink) -> Sending:
-        sending = Sending(
-            name,
-            sink,
-            self._options.relay,
-            clock=self._clock,
-            nudged=self.nudged,
-            subscriptions=self._engines.store.subscriptions,
-            meter=self._meter,
-            wait=self._wait,
-        )
-        self._sendings[name] = sending
-        return sending
+    def _lease_left(self, name: str) -> float:
+        return math.inf if self._keeper is None else self._keeper.left(name)
 
     async def _open(self, name: str, sending: Sending) -> None:
         try:
@@ -183,7 +176,3 @@ class Delivery:
     async def _close_sinks(self) -> None:
         for sending in self._sendings.values():
             await sending.close()
-
-
-def _always(_name: str) -> bool:
-    return True

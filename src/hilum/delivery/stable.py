@@ -10,7 +10,7 @@ import structlog
 
 from hilum.delivery.options import StableOptions
 from hilum.delivery.place import Place, TurnEnded
-from hilum.delivery.relay import Surroundings
+from hilum.delivery.surroundings import Surroundings
 from hilum.domain.errors import HilumError
 
 _log = structlog.get_logger()

@@ -221,5 +221,7 @@ class EventHeaders(BaseModel):
     """As in the body."""
     event_type: str
     """As in the body."""
+    sequence: str
+    """As in the body, in digits: of a study and type, what is not above the last was told before."""
     traceparent: str | None = None
     """W3C trace context of the work that told the event, while traces are collected."""

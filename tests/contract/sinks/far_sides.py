@@ -256,12 +256,17 @@ class FarWebhook:
     def _told(self, posted: Posted) -> Told:
         if self.mode == "structured":
             whole = orjson.loads(posted.body)
-            headers = {"event_type": whole["type"], "correlation_id": whole["correlationid"]}
+            headers = {
+                "event_type": whole["type"],
+                "correlation_id": whole["correlationid"],
+                "sequence": whole["sequence"],
+            }
             body = orjson.dumps(data_of(posted))
             return Told(whole["id"], whole["subject"], body, headers, whole["type"])
         told = {
             "event_type": posted.headers["ce-type"],
             "correlation_id": posted.headers["ce-correlationid"],
+            "sequence": posted.headers["ce-sequence"],
         }
         subject = posted.headers["ce-subject"]
         return Told(posted.event_id, subject, posted.body, told, posted.headers["ce-type"])
@@ -298,6 +303,7 @@ class FarFile:
                 **entry["headers"],
                 "event_type": entry["type"],
                 "correlation_id": entry["correlation_id"],
+                "sequence": entry["sequence"],
             }
             body = orjson.dumps(entry["body"])
             found.append(Told(entry["event_id"], entry["key"], body, headers, entry["type"]))

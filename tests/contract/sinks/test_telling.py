@@ -35,6 +35,7 @@ async def test_events_arrive_whole(far: FarSide) -> None:
         if found.headers:
             assert found.headers["event_type"] == event.type
             assert found.headers["correlation_id"] == event.correlation_id
+            assert int(found.headers["sequence"]) == event.sequence
 
 
 async def test_events_of_a_study_keep_their_order(far: FarSide) -> None:

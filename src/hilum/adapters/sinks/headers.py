@@ -9,12 +9,13 @@ TOO_LARGE: Final = "message-too-large"
 
 
 def headers_of(event: Event) -> dict[str, str]:
-    """The event's own headers, and the three that every carrier has."""
+    """The event's own headers, and the four that every carrier has."""
     return {
         **event.headers,
         "correlation_id": event.correlation_id,
         "event_id": event.event_id,
         "event_type": event.type,
+        "sequence": str(event.sequence),
     }
 
 
