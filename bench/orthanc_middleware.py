@@ -1,6 +1,7 @@
 """The Orthanc middleware under load: a real Orthanc, a real Hilum, a real sink read from outside.
 
-    python -m bench.orthanc_middleware [--studies 1000] [--rate 50] [--instances 1] [--sink file]
+    python -m bench.orthanc_middleware [--studies 1000] [--rate 50] [--instances 1]
+        [--sink file|kafka] [--database sqlite|postgres]
 
 Small studies are stored in Orthanc at `--rate` a second. A Lua script in Orthanc notes the moment
 of each stable event and then runs deploy/orthanc/hilum.lua; a reader of the sink notes when the
@@ -111,7 +112,9 @@ def _lua(folder: Path, port: int) -> Path:
 
 
 @asynccontextmanager
-async def _hilum(folder: Path, port: int, orthanc: str, sink: str) -> AsyncIterator[None]:
+async def _hilum(
+    folder: Path, port: int, orthanc: str, sink: str, database: str
+) -> AsyncIterator[None]:
     environment = {
         **os.environ,
         "HILUM_STORAGE__RESERVE_BYTES": "0",
@@ -122,6 +125,8 @@ async def _hilum(folder: Path, port: int, orthanc: str, sink: str) -> AsyncItera
             [{"name": "out", "sink": "out", "types": [_TOPIC]}]
         ),
     }
+    if database:
+        environment["HILUM_DATABASE__URL"] = database
     command = [sys.executable, "-m", "hilum", "serve", "--data", str(folder / "data")]
     command += ["--port", str(port), "--dimse-port", "0"]
     with (folder / "hilum.log").open("wb") as log:
@@ -204,9 +209,12 @@ async def measure(options: argparse.Namespace) -> int:
         reader: FileReader | KafkaReader = FileReader(folder)
         if options.sink == "kafka":
             reader = KafkaReader(stack.enter_context(own("kafka")).address)
+        database = ""
+        if options.database == "postgres":
+            database = stack.enter_context(own("postgres")).address
         engine = Orthanc({"StableAge": 1, "Plugins": [], "LuaScripts": [str(_lua(folder, port))]})
         orthanc = stack.enter_context(own(engine)).address
-        async with _hilum(folder, port, orthanc, reader.url):
+        async with _hilum(folder, port, orthanc, reader.url, database):
             reading = asyncio.create_task(reader.run())
             seconds = await _send(orthanc, studies, options.instances, options.rate)
             deadline = time.monotonic() + options.patience
@@ -226,7 +234,8 @@ async def measure(options: argparse.Namespace) -> int:
         cuts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else latencies * 99
         print(
             f"{len(studies)} studies of {options.instances} instances, sent at "
-            f"{len(studies) / seconds:.1f}/s (asked for {options.rate:g}/s), sink {options.sink}: "
+            f"{len(studies) / seconds:.1f}/s (asked for {options.rate:g}/s), sink {options.sink}, "
+            f"database {options.database}: "
             f"stable event to sink p50 {cuts[49]:.0f} ms, p95 {cuts[94]:.0f} ms, "
             f"p99 {cuts[98]:.0f} ms, largest {latencies[-1]:.0f} ms"
         )
@@ -243,6 +252,7 @@ def main() -> int:
     parser.add_argument("--instances", type=int, default=1)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--sink", choices=("file", "kafka"), default="file")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--patience", type=float, default=120.0)
     return asyncio.run(measure(parser.parse_args()))
 
