@@ -20,11 +20,14 @@ _START_SECONDS = 60.0
 class ServedHilum:
     """Starts, kills and restarts one server on one data directory; keeps all it printed."""
 
-    def __init__(self, folder: Path, *, dimse: bool = False, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, dimse: bool = False, role: str = "", **environment: str
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port()
         self.dimse_port = free_port() if dimse else 0
+        self._role = ["--role", role] if role else []
         self._environment = environment
         self._log = (folder / "server.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +49,7 @@ class ServedHilum:
     def start(self) -> Self:
         """Start and wait until `/ready` says yes."""
         command = [sys.executable, "-m", "hilum", "serve", "--data", str(self.data)]
-        command += ["--port", str(self.port), "--dimse-port", str(self.dimse_port)]
+        command += ["--port", str(self.port), "--dimse-port", str(self.dimse_port), *self._role]
         self._process = subprocess.Popen(
             command,
             stdout=self._log,
