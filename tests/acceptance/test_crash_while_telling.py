@@ -16,6 +16,7 @@ import requests
 from bench.client import BOUNDARY, stow_bodies
 from bench.instances import ROWS_33_KB, make_study
 from tests.acceptance.crash import ROUNDS
+from tests.acceptance.feeds import feed_at_rest
 from tests.served import ServedHilum
 
 _PER_REQUEST = 5
@@ -50,7 +51,7 @@ def test_kills_while_telling_leave_no_gap_and_no_disorder(server: ServedHilum) -
         _store_until_killed(server, acknowledged, chance.uniform(0.3, 2.0))
         server.start()
     assert acknowledged, "nothing was acknowledged: nothing was proved"
-    feed = _feed_at_rest(server)
+    feed = feed_at_rest(server)
     told = _told_up_to(server, feed[-1]["sequence"])
     assert server.stop() == 0
 
@@ -89,29 +90,6 @@ def _store_until_killed(server: ServedHilum, acknowledged: set[str], seconds: fl
     time.sleep(seconds)
     server.kill()
     sender.join()
-
-
-def _feed(server: ServedHilum) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = []
-    while True:
-        after = entries[-1]["sequence"] if entries else 0
-        page = server.get_json(f"/api/v1/feed?after={after}&limit=1000")
-        assert isinstance(page, list)
-        if not page:
-            return entries
-        entries += page
-
-
-def _feed_at_rest(server: ServedHilum) -> list[dict[str, Any]]:
-    """The feed once every study in it was announced as stable."""
-    deadline = time.monotonic() + _TOLD_WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        feed = _feed(server)
-        stable = {each["studyInstanceUid"] for each in feed if each["kind"] == "study-stable"}
-        if stable == {each["studyInstanceUid"] for each in feed if each["kind"] == "created"}:
-            return feed
-        time.sleep(0.5)
-    raise AssertionError("not every study came to rest")
 
 
 def _told_up_to(server: ServedHilum, sequence: int) -> list[dict[str, Any]]:
