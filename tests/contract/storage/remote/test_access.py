@@ -1,9 +1,12 @@
 """Who the client is at the store: from settings, files and the environment."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hilum.adapters.storage.remote.credentials import azure_provider, s3_provider
 from hilum.adapters.storage.remote.options import (
@@ -16,6 +19,9 @@ from hilum.adapters.storage.remote.options import (
 )
 from hilum.adapters.storage.remote.stores import make_store
 from hilum.domain.errors import ArchiveUnavailable
+from hilum.domain.instances import InMemory
+from tests.buckets import a_gcs_bucket
+from tests.contract.storage.keys import a_key
 
 _S3, _GS, _AZ = Location("s3", "bucket"), Location("gs", "bucket"), Location("az", "container")
 
@@ -125,12 +131,42 @@ def test_a_google_key_file_that_is_none_stops_the_start(
     assert "hunter22" not in str(error.value)
 
 
-def test_the_google_key_file_of_the_environment_is_used(tmp_path: Path) -> None:
+async def test_the_google_key_file_of_the_environment_is_used_gcs(tmp_path: Path) -> None:
+    """The server asks nobody; without the file the client would ask Google for a token."""
+    bucket = a_gcs_bucket(tmp_path)
     file = tmp_path / "key.json"
-    key = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
-    file.write_text(json.dumps({"type": "authorized_user", **key}))
+    key = {"client_email": "e", "private_key": _private_key(), "private_key_id": "i"}
+    file.write_text(json.dumps({"type": "service_account", "disable_oauth": True, **key}))
+    named = replace(
+        bucket,
+        access=replace(bucket.access, anonymous=False),
+        environment={"GOOGLE_APPLICATION_CREDENTIALS": str(file)},
+    )
 
-    _made(_GS, GcsAccess(), GOOGLE_APPLICATION_CREDENTIALS=str(file))
+    async with named.objects() as objects:
+        await objects.put_once(a_key(), InMemory(b"as whom the file says"))
+        held = await objects.read(a_key(), 0, 100)
+
+    assert held == b"as whom the file says"
+
+
+def _private_key() -> str:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    return made.private_bytes(
+        serialization.Encoding.PEM, form, serialization.NoEncryption()
+    ).decode()
+
+
+def test_a_google_key_file_whose_key_is_none_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "key.json"
+    key = {"client_email": "e", "private_key": "hunter22", "private_key_id": "i"}
+    file.write_text(json.dumps({"type": "service_account", **key}))
+
+    with pytest.raises(ArchiveUnavailable, match="credentials cannot be used") as error:
+        _made(_GS, GcsAccess(), GOOGLE_APPLICATION_CREDENTIALS=str(file))
+
+    assert "hunter22" not in str(error.value)
 
 
 def test_azure_asks_for_its_account(monkeypatch: pytest.MonkeyPatch) -> None:

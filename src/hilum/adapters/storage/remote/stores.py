@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import urlsplit
 
 from obstore.exceptions import BaseError
@@ -27,12 +27,24 @@ if TYPE_CHECKING:
 
 Store = S3Store | GCSStore | AzureStore
 
-_S3_ENDPOINT: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-_GCS_ENDPOINT: Final = ("GOOGLE_BASE_URL",)
+_ENDPOINTS: Final[Mapping[type[Access], tuple[str, ...]]] = {
+    S3Access: ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    GcsAccess: ("GOOGLE_BASE_URL",),
+    AzureAccess: ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""Variables of each cloud's own tools that name a server other than the cloud's."""
+_OF_CREDENTIALS: Final = ("credential", "key", "service account", "pem file")
 _NOBODY: Final = json.dumps(
     {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
 )
-_AZURE_ENDPOINT: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+
+
+class _Alike(TypedDict):
+    """What the three stores are told by the same names."""
+
+    prefix: str | None
+    client_options: "ClientConfig"
+    retry_config: "RetryConfig"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +65,34 @@ def make_store(
     retries: bool = True,
 ) -> MadeStore:
     """Make a store without connecting. Raises `ArchiveUnavailable` for what cannot work."""
+    bucket = location.bucket
+    endpoint = access.endpoint or _first(environment, _ENDPOINTS[type(access)])
     try:
+        alike: _Alike = {
+            "prefix": location.prefix or None,
+            "client_options": _client(endpoint, limits),
+            "retry_config": _retry(limits, retries=retries),
+        }
         match access:
             case S3Access():
-                return _s3(location, access, limits, environment, retries=retries)
+                known = None if endpoint else True
+                return MadeStore(_s3(bucket, endpoint, access, environment, alike), known)
             case GcsAccess():
-                return _gcs(location, access, limits, environment, retries=retries)
+                return MadeStore(_gcs(bucket, endpoint, access, environment, alike), True)
             case AzureAccess():
-                return _azure(location, access, limits, environment, retries=retries)
+                return MadeStore(_azure(bucket, endpoint, access, alike), True)
     except (BaseError, ValueError, TypeError) as error:
         message = f"The object store {location} cannot be set up: {_why(error)}."
         raise ArchiveUnavailable(message) from None  # the client's text may hold a secret
 
 
 def _s3(
-    location: Location,
-    access: S3Access,
-    limits: RemoteLimits,
-    environment: Mapping[str, str],
-    *,
-    retries: bool,
-) -> MadeStore:
-    endpoint = access.endpoint or _first(environment, _S3_ENDPOINT)
+    bucket: str, endpoint: str, access: S3Access, environment: Mapping[str, str], alike: _Alike
+) -> S3Store:
     by_host = access.addressing == "host" or (access.addressing == "auto" and not endpoint)
     config: S3Config = {"disable_bulk_delete": True, "virtual_hosted_style_request": by_host}
     if endpoint:
-        config["endpoint"] = _with_bucket(endpoint, location.bucket) if by_host else endpoint
+        config["endpoint"] = _with_bucket(endpoint, bucket) if by_host else endpoint
     if access.region:
         config["region"] = access.region
     if access.checksum != "none":
@@ -90,26 +104,12 @@ def _s3(
     provider = s3_provider(access, environment)
     if provider is not None:
         provider()  # a file that cannot be read is told at start
-    store = S3Store(
-        location.bucket,
-        prefix=location.prefix or None,
-        config=config,
-        client_options=_client(endpoint, limits),
-        retry_config=_retry(limits, retries=retries),
-        credential_provider=provider,
-    )
-    return MadeStore(store, None if endpoint else True)
+    return S3Store(bucket, config=config, credential_provider=provider, **alike)
 
 
 def _gcs(
-    location: Location,
-    access: GcsAccess,
-    limits: RemoteLimits,
-    environment: Mapping[str, str],
-    *,
-    retries: bool,
-) -> MadeStore:
-    endpoint = access.endpoint or _first(environment, _GCS_ENDPOINT)
+    bucket: str, endpoint: str, access: GcsAccess, environment: Mapping[str, str], alike: _Alike
+) -> GCSStore:
     config: GCSConfig = {}
     if endpoint:
         config["base_url"] = endpoint
@@ -120,25 +120,10 @@ def _gcs(
     elif key_file is not None:
         _demand_key_file(key_file)
         config["application_credentials"] = str(key_file)
-    store = GCSStore(
-        location.bucket,
-        prefix=location.prefix or None,
-        config=config,
-        client_options=_client(endpoint, limits),
-        retry_config=_retry(limits, retries=retries),
-    )
-    return MadeStore(store, conditional=True)
+    return GCSStore(bucket, config=config, **alike)
 
 
-def _azure(
-    location: Location,
-    access: AzureAccess,
-    limits: RemoteLimits,
-    environment: Mapping[str, str],
-    *,
-    retries: bool,
-) -> MadeStore:
-    endpoint = access.endpoint or _first(environment, _AZURE_ENDPOINT)
+def _azure(bucket: str, endpoint: str, access: AzureAccess, alike: _Alike) -> AzureStore:
     config: AzureConfig = {}
     if access.account:
         config["account_name"] = access.account
@@ -147,15 +132,7 @@ def _azure(
     provider = azure_provider(access)
     if provider is not None:
         provider()
-    store = AzureStore(
-        location.bucket,
-        prefix=location.prefix or None,
-        config=config,
-        client_options=_client(endpoint, limits),
-        retry_config=_retry(limits, retries=retries),
-        credential_provider=provider,
-    )
-    return MadeStore(store, conditional=True)
+    return AzureStore(bucket, config=config, credential_provider=provider, **alike)
 
 
 def _client(endpoint: str, limits: RemoteLimits) -> "ClientConfig":
@@ -218,6 +195,6 @@ def _why(error: Exception) -> str:
         return "set storage.azure.account (or AZURE_STORAGE_ACCOUNT_NAME)"
     if "certificate" in text.lower():
         return "storage.remote.ca_file holds no certificate in PEM format"
-    if "credential" in text.lower() or "key" in text.lower():
+    if any(word in text.lower() for word in _OF_CREDENTIALS):
         return "its credentials cannot be used"
     return "check storage.url and the settings of its credentials and endpoint"
