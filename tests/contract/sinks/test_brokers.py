@@ -9,6 +9,7 @@ import aio_pika
 import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -193,3 +194,28 @@ async def test_kafka_replaces_a_producer_that_is_stuck_though_the_broker_answers
     assert [each["event"] for each in logs] == ["sink_producer_replaced"]
     await sink.close()
     assert len(await far.told(20)) == 20
+
+
+async def test_kafka_remembers_that_a_batch_was_refused_while_another_was_under_way() -> None:
+    """The next one would be out of sequence: the producer is replaced once nothing is in flight."""
+    far = FarKafka(address("kafka"))
+    await far.begin()
+    events = [keyed(each) for each in events_of_studies(15, studies=2)]
+    sink: Any = sink_of({**far.table(), "acknowledge_seconds": 0.2})
+    await sink.open()
+    former = sink._producer
+    loop = asyncio.get_running_loop()
+    refused, under_way = loop.create_future(), loop.create_future()
+    refused.set_exception(KafkaError())
+    sink._flying = {refused: events[:5], under_way: events[5:10]}
+    sink._flying_since = time.monotonic()
+
+    with pytest.raises(SinkUnavailable, match="does not acknowledge"):
+        await sink.send(events)
+    assert sink._producer is former
+    under_way.set_result(None)
+
+    assert list(await sink.send(events)) == []
+    assert sink._producer is not former
+    await sink.close()
+    assert len(await far.told(10)) == 10

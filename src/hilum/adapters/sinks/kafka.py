@@ -31,6 +31,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hilum.adapters.sinks.headers import headers_of, too_large
 from hilum.adapters.sinks.kafka_producer import KafkaOptions, connected
 from hilum.adapters.sinks.kafka_reading import told_events
+from hilum.adapters.sinks.outcomes import Outcomes
 from hilum.clients.kafka import ended
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected, ToldEvent
@@ -56,8 +57,9 @@ class KafkaSink:
         self._producer: AIOKafkaProducer | None = None
         self._flying: dict[asyncio.Future[object], Sequence[Event]] = {}
         self._flying_since = 0.0
-        self._settled: dict[str, Rejected | None] = {}
-        """Outcomes of events whose `send` has not returned, so that a repeated call skips them."""
+        self._spoiled = False
+        """The broker refused a batch and did not count it: sequence numbers differ from then on."""
+        self._outcomes = Outcomes()
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -67,13 +69,10 @@ class KafkaSink:
     async def send(self, events: Sequence[Event]) -> Sequence[Rejected]:
         async with self._turn:
             await self._land()
-            while waiting := [each for each in events if each.event_id not in self._settled]:
+            while waiting := self._outcomes.missing(events):
                 await self._launch(waiting)
                 await self._land()
-            outcomes = (self._settled[each.event_id] for each in events)
-            rejected = [outcome for outcome in outcomes if outcome is not None]
-            self._settled.clear()
-            return rejected
+            return self._outcomes.taken(events)
 
     async def close(self) -> None:
         async with self._turn:
@@ -116,7 +115,7 @@ class KafkaSink:
             size = _RECORD_OVERHEAD + len(key) + len(event.body)
             if size > self._options.message_bytes:
                 mend = "Raise `message_bytes` of the sink and `message.max.bytes` of the broker."
-                self._settled[event.event_id] = too_large(event, self._where, mend)
+                self._outcomes.note(event, too_large(event, self._where, mend))
                 continue
             taken = full.setdefault(partition, [])
             if taken and sizes[partition] + size > self._batch_bytes:
@@ -157,15 +156,14 @@ class KafkaSink:
             return
         await asyncio.wait(self._flying, timeout=self._options.acknowledge_seconds)
         failure: BaseException | None = None
-        spoiled = False
         for future in [each for each in self._flying if each.done()]:
             events = self._flying.pop(future)
             error = future.exception()
             if error is None:
-                self._settled.update(dict.fromkeys((each.event_id for each in events), None))
+                for event in events:
+                    self._outcomes.note(event)
                 continue
-            # The broker did not count what it refused: the sequence numbers differ from now on.
-            spoiled = True
+            self._spoiled = True
             if isinstance(error, _TOO_LARGE):
                 self._shrink(events)
             else:
@@ -173,7 +171,7 @@ class KafkaSink:
         if self._flying:
             await self._abandon()
             raise self._unavailable("does not acknowledge", TimeoutError())
-        if spoiled:
+        if self._spoiled:
             await self._discard()
         if failure is not None:
             raise self._unavailable("did not take a batch", failure) from None
@@ -182,7 +180,7 @@ class KafkaSink:
         """Make smaller batches, when the broker refused one; a single event is refused for good."""
         if len(events) == 1:
             mend = "Raise `message.max.bytes` of the broker, or `max.message.bytes` of the topic."
-            self._settled[events[0].event_id] = too_large(events[0], self._where, mend)
+            self._outcomes.note(events[0], too_large(events[0], self._where, mend))
         else:
             self._batch_bytes = sum(_RECORD_OVERHEAD + len(each.body) for each in events) // 2
 
@@ -197,6 +195,7 @@ class KafkaSink:
 
     async def _discard(self) -> None:
         producer, self._producer = self._producer, None
+        self._spoiled = False
         self._flying.clear()
         if producer is not None:
             await ended(producer)

@@ -23,6 +23,7 @@ from aio_pika.abc import AbstractConnection, AbstractExchange
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError, PublishError
 
 from hilum.adapters.sinks.headers import CONTENT_TYPE, headers_of, too_large
+from hilum.adapters.sinks.outcomes import Outcomes
 from hilum.adapters.sinks.tls import TlsFiles
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected
@@ -61,8 +62,7 @@ class RabbitSink:
         self._options = options
         self._connection: AbstractConnection | None = None
         self._exchange: AbstractExchange | None = None
-        self._settled: dict[str, Rejected | None] = {}
-        """Outcomes of events whose `send` has not returned, so that a repeated call skips them."""
+        self._outcomes = Outcomes()
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -72,14 +72,11 @@ class RabbitSink:
     async def send(self, events: Sequence[Event]) -> Sequence[Rejected]:
         async with self._turn:
             window = self._options.unconfirmed
-            while waiting := [each for each in events if each.event_id not in self._settled]:
+            while waiting := self._outcomes.missing(events):
                 if not await self._publish_all(waiting[:window]):
                     # The broker takes one of them for too large and does not say which.
                     window = 1
-            outcomes = (self._settled[each.event_id] for each in events)
-            rejected = [outcome for outcome in outcomes if outcome is not None]
-            self._settled.clear()
-            return rejected
+            return self._outcomes.taken(events)
 
     async def close(self) -> None:
         async with self._turn:
@@ -101,7 +98,7 @@ class RabbitSink:
         for event, task in zip(events, tasks, strict=True):
             error = task.exception()
             if error is None:
-                self._settled[event.event_id] = task.result()
+                self._outcomes.note(event, task.result())
             else:
                 failure = failure or error
         if failure is None:
@@ -112,7 +109,7 @@ class RabbitSink:
         if isinstance(failure, AMQPError) and _LARGER in str(failure):
             if len(events) == 1:
                 mend = "Raise `max_message_size` of the broker."
-                self._settled[events[0].event_id] = too_large(events[0], self._where, mend)
+                self._outcomes.note(events[0], too_large(events[0], self._where, mend))
             return False
         raise self._unavailable("did not take an event", failure) from None
 

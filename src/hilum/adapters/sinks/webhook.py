@@ -19,6 +19,7 @@ from typing import Final
 
 from hilum.adapters.sinks.addresses import AddressRule, resolved
 from hilum.adapters.sinks.cloud_events import Mode, rendered
+from hilum.adapters.sinks.outcomes import Outcomes
 from hilum.adapters.sinks.posting import Answer, Connection, NoAnswer, Target, connect
 from hilum.adapters.sinks.signing import signed_headers
 from hilum.domain.errors import SinkUnavailable
@@ -59,8 +60,7 @@ class WebhookSink:
         self._now = now
         self._idle: list[Connection] = []
         self._not_before = 0.0
-        self._settled: dict[str, Rejected | None] = {}
-        """Outcomes of events whose `send` has not returned, so that a repeated call skips them."""
+        self._outcomes = Outcomes()
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -74,11 +74,8 @@ class WebhookSink:
             if pause > 0:
                 message = f"{self._where}: {self._place} asked to be left alone for {pause:.0f} s."
                 raise SinkUnavailable(message, pause)
-            await self._post_all([each for each in events if each.event_id not in self._settled])
-            outcomes = (self._settled[each.event_id] for each in events)
-            rejected = [outcome for outcome in outcomes if outcome is not None]
-            self._settled.clear()
-            return rejected
+            await self._post_all(self._outcomes.missing(events))
+            return self._outcomes.taken(events)
 
     async def close(self) -> None:
         async with self._turn:
@@ -102,7 +99,7 @@ class WebhookSink:
                 while lane and not failures:
                     event = lane.popleft()
                     try:
-                        self._settled[event.event_id] = await self._post(event)
+                        self._outcomes.note(event, await self._post(event))
                     except SinkUnavailable as error:
                         failures.append(error)
 
