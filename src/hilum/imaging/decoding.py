@@ -124,7 +124,7 @@ def _jpeg_2000(frame: EncodedFrame, _: Announced) -> Array:
 
 
 def _htj2k(frame: EncodedFrame, _: Announced) -> Array:
-    return imagecodecs.htj2k_decode(jpeg_2000_codestream(frame.data))
+    return imagecodecs.htj2k_decode(jpeg_2000_codestream(frame.data), planar=False)
 
 
 Decoder = Callable[[EncodedFrame, Announced], Array]

@@ -19,7 +19,7 @@ from hilum.imaging.targets import why_not
 _JPEG_QUALITY: Final = 90
 _NEAR: Final = 2
 """JPEG-LS near-lossless: the most that a sample may be off by."""
-_PSNR: Final = 50
+_PSNR: Final = 55
 """JPEG 2000 lossy: peak signal to noise ratio in decibels."""
 _LOWEST_RESOLUTION: Final = 64
 _SIZ_DEPTHS: Final = 42
@@ -92,7 +92,7 @@ def _jpeg(decoded: Decoded, _: Syntax) -> Written:
 
 def _jpeg_lossless(decoded: Decoded, _: Syntax) -> Written:
     pixels = decoded.pixels
-    bits = max(2, pixels.bits_stored)
+    bits = _precision(pixels)
     is_colour = pixels.samples_per_pixel == 3
     data = imagecodecs.jpeg8_encode(
         _unsigned(decoded, bits),
@@ -107,7 +107,7 @@ def _jpeg_lossless(decoded: Decoded, _: Syntax) -> Written:
 
 def _jpeg_ls(decoded: Decoded, syntax: Syntax) -> Written:
     pixels = decoded.pixels
-    bits = max(2, pixels.bits_stored)
+    bits = _precision(pixels)
     values, near = _unsigned(decoded, bits), _NEAR if syntax.may_be_lossy else 0
     try:
         data = jpeg_ls.encode_pixel_data(
@@ -178,17 +178,21 @@ def _centred(decoded: Decoded) -> Array:
     pixels, values = decoded.pixels, decoded.values
     if pixels.is_signed:
         return values
-    half = values.dtype.type(1 << pixels.bits_stored - 1)
+    half = values.dtype.type(1 << _depth(pixels) - 1)
     centred: Array = (values - half).view(values.dtype.str.replace("u", "i"))
     return centred
 
 
 def _with_depth(data: bytes, pixels: ImagePixels) -> bytes:
-    depth = pixels.bits_stored - 1 | (0x80 if pixels.is_signed else 0)
+    depth = _depth(pixels) - 1 | (0x80 if pixels.is_signed else 0)
     changed = bytearray(data)
     for component in range(pixels.samples_per_pixel):
         changed[_SIZ_DEPTHS + 3 * component] = depth
     return bytes(changed)
+
+
+def _depth(pixels: ImagePixels) -> int:
+    return max(2, pixels.bits_stored)
 
 
 def _resolutions(pixels: ImagePixels) -> int:
@@ -200,11 +204,19 @@ def _resolutions(pixels: ImagePixels) -> int:
     return max(decompositions, 1)
 
 
+def _precision(pixels: ImagePixels) -> int:
+    """Precision for the codecs of JPEG and JPEG-LS.
+
+    Of up to 8 bits decoders make bytes, which is not what BitsAllocated of 16 promises; below 8
+    some abort.
+    """
+    return max(pixels.bits_stored, 8 if pixels.bits_allocated == 8 else 9)
+
+
 def _unsigned(decoded: Decoded, bits: int) -> Array:
-    """Two's complement of as many bits as are stored, in the smallest type."""
+    """Two's complement of so many bits, in the smallest type."""
     kind = np.dtype(np.uint8 if bits <= 8 else np.uint16)
-    mask = kind.type((1 << decoded.pixels.bits_stored) - 1)
-    return np.bitwise_and(decoded.values.astype(kind), mask)
+    return np.bitwise_and(decoded.values.astype(kind), kind.type((1 << bits) - 1))
 
 
 Encoder = Callable[[Decoded, Syntax], Written]

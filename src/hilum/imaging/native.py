@@ -45,7 +45,7 @@ def native_words(frame: EncodedFrame, *, is_little_endian: bool) -> Decoded:
     words = words.astype(words.dtype.newbyteorder("="), copy=False)
     if pixels.samples_per_pixel > 1 and pixels.planar_configuration:
         planes = words.reshape(pixels.samples_per_pixel, pixels.rows, pixels.columns)
-        words = np.moveaxis(planes, 0, -1)
+        words = np.moveaxis(planes, 0, -1).copy(order="C")
     return Decoded(plain(pixels), words.reshape(shape_of(pixels)))
 
 

@@ -55,7 +55,8 @@ def rle_bytes(words: Array) -> bytes:
     segments = []
     for at in range(samples * size):
         # Of a two-dimensional array each row is coded by itself, as G.3.1 wants it.
-        segment = bytes(imagecodecs.packbits_encode(np.ascontiguousarray(split[..., at])))
+        plane = np.frombuffer(split[..., at].tobytes(), np.uint8).reshape(rows, columns)
+        segment = bytes(imagecodecs.packbits_encode(plane))
         segments.append(segment + b"\0" * (len(segment) % 2))
     offsets = [64]
     for segment in segments:
