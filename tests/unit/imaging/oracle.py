@@ -106,7 +106,7 @@ def images() -> tuple[tuple[Path, FileDataset], ...]:
 
 
 def by_pydicom(frame: EncodedFrame, plugin: str = "") -> np.ndarray[Any, Any]:
-    """Decode a frame with pydicom, colours as RGB; YBR_FULL of lossless syntaxes is left alone.
+    """Decode a frame with pydicom, colours as RGB; samples that are YBR_FULL without JPEG are left alone.
 
     `plugin` is `gdcm`, `pylibjpeg` or `pyjpegls`; empty for whichever takes it.
     """
@@ -133,7 +133,7 @@ def by_pydicom(frame: EncodedFrame, plugin: str = "") -> np.ndarray[Any, Any]:
     else:
         dataset.PixelData = data + b"\0" * (len(data) % 2)
         dataset["PixelData"].VR = "OW" if pixels.has_words or pixels.bits_allocated > 8 else "OB"
-    raw = uid in {LITTLE, BIG, RLE, JPEG_LOSSLESS, JPEG_LS}
+    raw = uid not in {JPEG_BASELINE, JPEG_EXTENDED}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values, _ = get_decoder(uid).as_array(
