@@ -24,6 +24,7 @@ from hilum.bootstrap.object_store import has_objects, make_objects, place_of_obj
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
+from hilum.catalogue.frames import Frames
 from hilum.catalogue.freeing import Freeing
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
@@ -36,6 +37,7 @@ from hilum.ingest.recovery import recover
 from hilum.ingest.traced import Receive, TracedMeter, traced_ingest
 from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
+from hilum.ports.pixels import PixelEngine
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.ports.tracing import Tracing
 from hilum.settings import Settings
@@ -58,6 +60,7 @@ class Archive:
     """`ingest` as doors call it: with spans, when traces are collected."""
     search: Search
     retrieve: Retrieve
+    frames: Frames
     delete: Delete
 
 
@@ -81,13 +84,15 @@ async def open_archive(
     hold: Hold = Hold.SHARED,
     meter: IngestMeter | None = None,
     tracing: Tracing | None = None,
+    pixels: PixelEngine | None = None,
 ) -> AsyncIterator[Archive]:
     """Open the archive in `settings.data_dir`, making or migrating it first.
 
     A migration needs the folder alone: whoever else works with the older schema would fail.
     Writes that a dead process left unfinished are settled before anything else happens. Leaving
-    finishes what was accepted. Raises `DataFolderInUse` when somebody else stands in the way,
-    `ArchiveFault` when disk or database cannot be used.
+    finishes what was accepted. Without `pixels` frames go out as stored only. Raises
+    `DataFolderInUse` when somebody else stands in the way, `ArchiveFault` when disk or database
+    cannot be used.
     """
     folder = settings.data_dir
     url = index_url(settings)
@@ -135,6 +140,7 @@ async def open_archive(
             receive=ingest if tracing is None else traced_ingest(ingest, tracing),
             search=Search(index, index, settings.retrieve.page_metadata_bytes),
             retrieve=Retrieve(index, objects, conversion, options.retrieve_limits(settings)),
+            frames=Frames(index, objects, pixels, options.frame_limits(settings)),
             delete=Delete(index, freeing.due),
         )
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from hilum.catalogue.conversion import ConversionLimits
+from hilum.catalogue.frames import FrameLimits
 from hilum.catalogue.freeing import FreeingOptions
 from hilum.catalogue.retrieve import RetrieveLimits
 from hilum.dicom.limits import HeaderLimits
@@ -41,6 +42,17 @@ def retrieve_limits(settings: Settings) -> RetrieveLimits:
         page_metadata=retrieve.page_metadata,
         page_metadata_bytes=retrieve.page_metadata_bytes,
         conversion_bytes=retrieve.conversion_bytes,
+    )
+
+
+def frame_limits(settings: Settings) -> FrameLimits:
+    retrieve = settings.retrieve
+    return FrameLimits(
+        whole_object_bytes=retrieve.whole_object_bytes,
+        frames_per_request=retrieve.frames_per_request,
+        decoded_frame_bytes=retrieve.decoded_frame_bytes,
+        held_frames_bytes=retrieve.held_frames_bytes,
+        frame_tables_bytes=retrieve.frame_tables_bytes,
     )
 
 

@@ -130,6 +130,7 @@ def _http(
         spool=archive.spool,
         search=archive.search,
         retrieve=archive.retrieve,
+        frames=archive.frames,
         delete=archive.delete,
         feed=archive.index,
         operating=subscriptions,

@@ -151,6 +151,24 @@ class InstanceNotFound(NotHeld):
     title = "No such instance here"
 
 
+class NoPixelData(NotHeld):
+    """The instance has no pixel data, so it has no frames and cannot be drawn."""
+
+    code = "no-pixel-data"
+    title = "No pixel data"
+
+
+class RangeNotSatisfiable(HilumError):
+    """A range of bytes that begins behind the end of what is `size_bytes` long."""
+
+    code = "range-not-satisfiable"
+    title = "No such range"
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        super().__init__(f"The range lies outside the {size_bytes} bytes there are.")
+
+
 class UnreadableInstance(HilumError):
     """Bytes that cannot be read as a DICOM data set; the kinds are in `hilum.dicom.errors`."""
 

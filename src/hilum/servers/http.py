@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from hilum.access import Access, AccessScope
 from hilum.catalogue.delete import Delete
+from hilum.catalogue.frames import Frames
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
 from hilum.delivery.operating import Operating
@@ -27,6 +28,7 @@ from hilum.inbound.dicomweb.intake import Ingest, StowLimits
 from hilum.inbound.dicomweb.stow import stow_router
 from hilum.inbound.orthanc.webhook import Calls, webhook_router
 from hilum.outbound.dicomweb.delete import delete_router
+from hilum.outbound.dicomweb.frames import frames_router
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.outbound.dicomweb.wado import wado_router
 from hilum.outbound.events.route import events_router
@@ -67,6 +69,7 @@ class HttpServices:
     spool: Spool
     search: Search
     retrieve: Retrieve
+    frames: Frames
     delete: Delete
     feed: FeedReader
     operating: Operating
@@ -80,7 +83,7 @@ class HttpServices:
     search_limits: SearchLimits = field(default_factory=SearchLimits)
     base_url: BaseUrl = field(default_factory=BaseUrl)
     retrieve_cache_seconds: float = 0.0
-    """How long a browser may use an instance without asking again."""
+    """How long a browser may use an instance or a frame without asking again."""
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     body_bytes_per_second: int = 500
@@ -144,6 +147,7 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
 
 def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBudget) -> Routers:
     base_url, prefix = services.base_url, surface.prefix
+    cache_seconds = services.retrieve_cache_seconds
     stow = stow_router(
         services.ingest,
         services.spool,
@@ -152,13 +156,13 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         base_url=base_url,
         budget=budget,
     )
-    wado = wado_router(
-        services.retrieve, surface, base_url=base_url, cache_seconds=services.retrieve_cache_seconds
-    )
+    wado = wado_router(services.retrieve, surface, base_url=base_url, cache_seconds=cache_seconds)
+    frames = frames_router(services.frames, surface, base_url=base_url, cache_seconds=cache_seconds)
     qido = qido_router(services.search, surface, base_url=base_url, limits=services.search_limits)
     return [
         (qido, prefix, AccessScope.READ),
         (wado, prefix, AccessScope.READ),
+        (frames, prefix, AccessScope.READ),
         (stow, prefix, AccessScope.WRITE),
         (delete_router(services.delete, surface), prefix, AccessScope.DELETE),
     ]

@@ -164,7 +164,18 @@ class RetrieveSettings(Section):
     conversion_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that convert headers and inflate data sets; further conversions wait."""
     cache_seconds: SecondsOrZero = 0.0
-    """`max-age` of instances in a browser's private cache; 0 asks again, answered by 304."""
+    """`max-age` of instances and frames in a browser's private cache; 0 asks again, answered by
+    304."""
+    frames_per_request: Count = 10_000
+    """Frames that one request may name; more are refused with 413."""
+    decoded_frame_bytes: ByteCount = 256 << 20
+    """Largest frame, as stored, that is decoded when another transfer syntax is asked for; larger
+    ones are refused with 413. As stored, frames of any size go out."""
+    held_frames_bytes: ByteCount = 16 << 20
+    """Transcoded frames of one request that are made before the answer begins, so that it has a
+    Content-Length; further ones are made while it is sent."""
+    frame_tables_bytes: ByteCount = 64 << 20
+    """Memory for the places of frames of instances that were asked for lately."""
 
 
 class DeletionSettings(Section):

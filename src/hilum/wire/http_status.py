@@ -18,6 +18,9 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         NoSuchFrame: 404,
         errors.UnreadableInstance: 422,
         FramesUnknown: 422,
+        errors.PixelsNotDecodable: 422,
+        errors.PixelEngineBusy: 503,
+        errors.RangeNotSatisfiable: 416,
         errors.AccessDenied: 403,
         errors.NotAuthenticated: 401,
         errors.ArchiveFault: 503,
@@ -41,6 +44,7 @@ RETRY_AFTER_SECONDS: Final[Mapping[type[errors.HilumError], int]] = MappingProxy
         errors.ArchiveUnavailable: 5,
         errors.ShuttingDown: 5,
         errors.TooManyReaders: 15,
+        errors.PixelEngineBusy: 2,
     }
 )
 """When it makes sense to send the same request again; nothing for errors it would not mend."""
@@ -61,6 +65,8 @@ def http_headers(error: errors.HilumError) -> dict[str, str]:
             break
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="hilum"'
+    if isinstance(error, errors.RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, errors.BodyTooLarge):
         # All of the body would only be thrown away. When a part of it was read already the
         # connection stays: a client that sends on would be cut off before it reads the answer.

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from hilum.wire.frame_rules import AZURE_FRAMES, STANDARD_FRAMES, FrameRules
 from hilum.wire.retrieve_rules import AZURE_RETRIEVE, STANDARD_RETRIEVE, RetrieveRules
 from hilum.wire.search_rules import (
     AZURE_V1_SEARCH,
@@ -38,6 +39,7 @@ class Surface:
     store: StoreRules
     search: SearchRules
     retrieve: RetrieveRules
+    frames: FrameRules
 
 
 AZURE_V1: Final = Surface(
@@ -51,6 +53,7 @@ AZURE_V1: Final = Surface(
     store=AZURE_V1_STORE,
     search=AZURE_V1_SEARCH,
     retrieve=AZURE_RETRIEVE,
+    frames=AZURE_FRAMES,
 )
 AZURE_V2: Final = Surface(
     name="azure-v2",
@@ -63,6 +66,7 @@ AZURE_V2: Final = Surface(
     store=AZURE_V2_STORE,
     search=AZURE_V2_SEARCH,
     retrieve=AZURE_RETRIEVE,
+    frames=AZURE_FRAMES,
 )
 STANDARD: Final = Surface(
     name="standard",
@@ -75,5 +79,6 @@ STANDARD: Final = Surface(
     store=STANDARD_STORE,
     search=STANDARD_SEARCH,
     retrieve=STANDARD_RETRIEVE,
+    frames=STANDARD_FRAMES,
 )
 SURFACES: Final = (AZURE_V1, AZURE_V2, STANDARD)

@@ -66,6 +66,29 @@ ONE_INSTANCE: Final[Responses] = {
         },
     },
 }
+FRAMES: Final[Responses] = {
+    200: {
+        "description": "The frames, each a part; one frame also alone",
+        "content": {
+            'multipart/related; type="application/octet-stream"': _BINARY,
+            "application/octet-stream": _BINARY,
+            'multipart/related; type="image/jpeg"': _BINARY,
+            'multipart/related; type="image/jls"': _BINARY,
+            'multipart/related; type="image/jp2"': _BINARY,
+            'multipart/related; type="image/jphc"': _BINARY,
+            'multipart/related; type="image/dicom-rle"': _BINARY,
+        },
+    },
+    206: {"description": "The bytes that the Range header names"},
+    304: {"description": "Not changed since the ETag in If-None-Match"},
+    **_REFUSALS,
+    400: {"description": "A UID or the list of frames is not valid", "content": _TEXT},
+    404: {"description": "The instance is not held, or has no pixel data or no such frame"},
+    **_NOT_ACCEPTABLE,
+    413: {"description": "Too many frames, or one that is too large to be decoded"},
+    416: {"description": "The range begins behind the end"},
+    422: {"description": "The frames cannot be told apart, or cannot be decoded"},
+}
 _SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
     {
         "name": name,

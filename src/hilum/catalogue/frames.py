@@ -1,0 +1,227 @@
+"""Giving frames back: as stored by their place in the object, or in another transfer syntax."""
+
+import asyncio
+import struct
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
+from hilum.catalogue.known_images import KnownImages
+from hilum.catalogue.retrieve import not_held
+from hilum.catalogue.stored_frames import StoredFrames
+from hilum.catalogue.transcoded_frames import TranscodedFrames
+from hilum.dicom.frame_places import FramePlaces
+from hilum.dicom.frames import FrameTable
+from hilum.dicom.image_facts import image_pixels
+from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN
+from hilum.domain.errors import (
+    LimitExceeded,
+    NoPixelData,
+    NotAcceptable,
+    NotTranscodable,
+    ObjectMissing,
+    PixelsNotDecodable,
+)
+from hilum.domain.identifiers import Scope, TransferSyntaxUID
+from hilum.domain.images import ImagePixels
+from hilum.domain.records import InstanceRecord
+from hilum.imaging.syntaxes import SYNTAXES
+from hilum.ports.index import FrameReader
+from hilum.ports.objects import ObjectStore
+from hilum.ports.pixels import PixelEngine
+
+_LARGE_TABLE_BYTES: Final = 64 * 1024
+"""Packed frame tables and metadata from this size on are read in a thread."""
+_ELEMENT_HEAD: Final = struct.Struct(">HH2sHI")
+"""Tag, VR and length of pixel data in Explicit VR Big Endian (PS3.5 7.1.2)."""
+_NUMBER_BYTES: Final = {b"OW": 2, b"OF": 4, b"OD": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """Bounds on one retrieve of frames; the settings have the same names."""
+
+    whole_object_bytes: int = 4 << 20
+    """Frames up to this size are read in one piece, neighbours together; larger ones stream."""
+    frames_per_request: int = 10_000
+    decoded_frame_bytes: int = 256 << 20
+    """Largest frame, as stored, that is decoded."""
+    held_frames_bytes: int = 16 << 20
+    """Transcoded frames that are made before the answer begins."""
+    frame_tables_bytes: int = 64 << 20
+    """Memory for frame tables of instances that were asked for lately."""
+    lossy: bool = False
+    """Whether frames are put into a lossy syntax for who asks for it by name."""
+
+
+class OpenableFrames(Protocol):
+    """Frames whose bytes can be had."""
+
+    @property
+    def sizes(self) -> Sequence[int] | None:
+        """Bytes of each wanted frame; None when they are not known before they are made."""
+        ...
+
+    def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
+        """Yield the bytes of the pieces in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlan:
+    """What will go out."""
+
+    choice: int
+    """Which of the syntaxes that were wanted."""
+    frames: OpenableFrames
+
+
+class Frames:
+    """Finds frames and opens them in a transfer syntax that is wanted."""
+
+    def __init__(
+        self,
+        reader: FrameReader,
+        objects: ObjectStore,
+        engine: PixelEngine | None = None,
+        limits: FrameLimits | None = None,
+    ) -> None:
+        """`engine` decodes and encodes; without one, frames go out as stored only."""
+        self._reader = reader
+        self._objects = objects
+        self._engine = engine
+        self._limits = limits or FrameLimits()
+        self._known = KnownImages(self._limits.frame_tables_bytes)
+
+    async def find(self, scope: Scope, frames: Sequence[int]) -> FoundFrames:
+        """Find frames, which count from 0, of the one instance of `scope`.
+
+        Raises `InstanceNotFound`, `NoPixelData`, `NoSuchFrame`, `FramesUnknown`, `LimitExceeded`.
+        """
+        most = self._limits.frames_per_request
+        if len(frames) > most:
+            what = "More frames are asked for in one request than are given"
+            raise LimitExceeded("retrieve.frames_per_request", most, what)
+        held = await self._reader.frames(scope)
+        if held is None:
+            raise not_held(scope)
+        record = held.instance
+        if not held.frame_table:
+            message = f"Instance {record.uids.sop_instance} has no pixel data."
+            raise NoPixelData(message)
+        places = self._known.places(record.version)
+        if places is None:
+            if len(held.frame_table) < _LARGE_TABLE_BYTES:
+                places = _unpacked(held.frame_table)
+            else:
+                places = await asyncio.to_thread(_unpacked, held.frame_table)
+            self._known.keep_places(record.version, places)
+        for frame in frames:
+            places.check(frame)
+        return FoundFrames(scope, record, held.dataset_sha256, places, frames)
+
+    async def plan(
+        self,
+        found: FoundFrames,
+        syntaxes: Sequence[str],
+        maximum_conversion_bytes: int | None = None,
+    ) -> FramePlan:
+        """Choose the first of `syntaxes`, in order of liking, that the frames can go out in.
+
+        Instances above `maximum_conversion_bytes` go out in the syntax they are stored in only.
+
+        Raises `NotAcceptable`, and what `PixelEngine.transcode` raises, when there is none;
+        `ObjectMissing` when the instance was replaced or deleted meanwhile; `ArchiveUnavailable`.
+        """
+        record = found.record
+        failure: NotTranscodable | PixelsNotDecodable | None = None
+        for choice, syntax in enumerate(syntaxes):
+            if syntax == record.transfer_syntax_uid and _is_aligned(found):
+                return FramePlan(choice, self._stored(found, 1))
+            if (
+                maximum_conversion_bytes is not None
+                and record.size_bytes > maximum_conversion_bytes
+            ):
+                continue
+            if syntax == EXPLICIT_VR_LITTLE_ENDIAN and found.is_native:
+                return FramePlan(choice, await self._in_order(found))
+            if self._engine is None or not self._is_transcodable(record, syntax):
+                continue
+            try:
+                return FramePlan(choice, await self._transcoded(self._engine, found, syntax))
+            except (NotTranscodable, PixelsNotDecodable) as error:
+                failure = failure or error  # the next syntax the client likes may still be had
+        if failure is not None:
+            raise failure
+        asked = ", ".join(dict.fromkeys(syntaxes))
+        message = f"Frames of instance {record.uids.sop_instance} cannot be given in {asked}."
+        raise NotAcceptable(message)
+
+    def _is_transcodable(self, record: InstanceRecord, syntax: str) -> bool:
+        source, target = SYNTAXES.get(record.transfer_syntax_uid), SYNTAXES.get(syntax)
+        if source is None or target is None or not (source.decodes and target.encodes):
+            return False
+        return self._limits.lossy or not target.may_be_lossy
+
+    def _stored(self, found: FoundFrames, swap_unit: int) -> StoredFrames:
+        whole_bytes = self._limits.whole_object_bytes
+        return StoredFrames(self._objects, found, swap_unit=swap_unit, whole_bytes=whole_bytes)
+
+    async def _in_order(self, found: FoundFrames) -> StoredFrames:
+        """Native frames in little endian order."""
+        swap_unit = 1
+        if found.record.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
+            swap_unit = await self._swap_unit(found)
+        return self._stored(found, swap_unit)
+
+    async def _swap_unit(self, found: FoundFrames) -> int:
+        """Width of the numbers that writers of big endian swap: whole samples where they can be."""
+        start = found.places.table.start - _ELEMENT_HEAD.size
+        head = await self._objects.read(found.record.object_key, start, _ELEMENT_HEAD.size)
+        if len(head) < _ELEMENT_HEAD.size:
+            message = "The stored object is too short."
+            raise ObjectMissing(message)
+        unit = _NUMBER_BYTES.get(_ELEMENT_HEAD.unpack(head)[2], 1)
+        if unit > 1:
+            allocated = (await self._pixels(found)).bits_allocated
+            unit = allocated // 8 if allocated in {32, 64} else unit
+        return unit
+
+    async def _transcoded(
+        self, engine: PixelEngine, found: FoundFrames, syntax: str
+    ) -> TranscodedFrames:
+        stored = await self._in_order(found) if found.is_native else self._stored(found, 1)
+        pixels, target = await self._pixels(found), TransferSyntaxUID(syntax)
+        frames = TranscodedFrames(engine, found, stored, pixels, target)
+        limits = self._limits
+        await frames.prepare(limits.held_frames_bytes, limits.decoded_frame_bytes)
+        return frames
+
+    async def _pixels(self, found: FoundFrames) -> ImagePixels:
+        record = found.record
+        pixels = self._known.pixels(record.version)
+        if pixels is not None:
+            return pixels
+        described = await self._reader.described(found.scope)
+        if described is None or described.version != record.version:
+            message = f"Instance {record.uids.sop_instance} was replaced meanwhile."
+            raise ObjectMissing(message)
+        metadata, syntax = described.metadata, record.transfer_syntax_uid
+        if metadata.size_bytes < _LARGE_TABLE_BYTES:
+            pixels = image_pixels(metadata, syntax)
+        else:
+            pixels = await asyncio.to_thread(image_pixels, metadata, syntax)
+        self._known.keep_pixels(record.version, pixels)
+        return pixels
+
+
+def _unpacked(table: bytes) -> FramePlaces:
+    return FramePlaces(FrameTable.unpack(table))
+
+
+def _is_aligned(found: FoundFrames) -> bool:
+    """False for bits in big endian words: they cannot begin at the first bit as they are."""
+    if found.record.transfer_syntax_uid != EXPLICIT_VR_BIG_ENDIAN:
+        return True
+    return found.places.table.frame_bits % 16 == 0
