@@ -223,14 +223,20 @@ async def test_defect_9_accepted_is_said_before_the_work_and_logs_carry_the_id(
 
 
 async def test_defect_9_what_the_poller_finds_has_an_id_from_the_start(tmp_path: Path) -> None:
-    async with a_middleware(tmp_path) as middleware:
-        study = middleware.peer.add_study(1, STUDY, an_instance())
-        arrival = await middleware.settled(study)
+    stream = io.StringIO()
+    with configure_logging(LogOptions(format="json"), stream):
+        async with a_middleware(tmp_path) as middleware:
+            study = middleware.peer.add_study(1, STUDY, an_instance(), b"damaged")
+            arrival = await middleware.settled(study)
 
-        (event,) = await middleware.told(METADATA, 1)
-        entries = await middleware.serving.archive.index.feed(0, 100)
+            (event,) = await middleware.told(METADATA, 1)
+            entries = await middleware.serving.archive.index.feed(0, 100)
 
         assert arrival.correlation_id
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        about = {"orthanc_study_kept", "orthanc_study_dead_lettered"}
+        told = {line["event"]: line["correlation_id"] for line in lines if line["event"] in about}
+        assert told == dict.fromkeys(about, arrival.correlation_id)
         assert {entry.correlation_id for entry in entries} == {arrival.correlation_id}
         assert event["correlation_id"] == arrival.correlation_id
 
