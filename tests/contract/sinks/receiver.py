@@ -1,15 +1,16 @@
 """A real HTTP server that receives webhooks, in a thread of its own, and answers as told."""
 
-import base64
-import hashlib
-import hmac
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -116,13 +117,18 @@ class Receiver:
 
 
 def signature_is_right(posted: Posted, secret: str) -> bool:
-    """What docs/events.md tells receivers to do."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    stamp = posted.headers["webhook-timestamp"]
-    content = f"{posted.headers['webhook-id']}.{stamp}.".encode() + posted.body
-    right = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    given = posted.headers["webhook-signature"].removeprefix("v1,")
-    return hmac.compare_digest(right, given) and abs(time.time() - int(stamp)) < 300
+    """By the very lines that docs/events.md gives to receivers."""
+    return bool(_documented()["is_ours"](secret, dict(posted.headers), posted.body))
+
+
+@cache
+def _documented() -> dict[str, Any]:
+    text = (Path(__file__).parents[3] / "docs" / "events.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    [block] = [each for each in blocks if "def is_ours" in each]
+    names: dict[str, Any] = {}
+    exec(block, names)
+    return names
 
 
 def data_of(posted: Posted) -> object:

@@ -103,6 +103,32 @@ async def test_a_sync_that_fails_leaves_no_line_and_the_event_can_be_sent_again(
     assert _ids(path) == [an_event(1).event_id, an_event(2).event_id]
 
 
+async def test_a_failure_after_somebody_emptied_the_file_leaves_nothing_in_it(
+    tmp_path: Path,
+) -> None:
+    """Cut to the size it had before, the file would grow by a run of zero bytes."""
+    path = tmp_path / "events.jsonl"
+    failing = [False]
+
+    def sync(file: int) -> None:
+        if failing[0]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.fsync(file)
+
+    sink = JsonLinesSink("lines", JsonLinesOptions(path), sync)
+    await sink.send([an_event(1)])
+    os.truncate(path, 0)
+    failing[0] = True
+    with pytest.raises(SinkUnavailable):
+        await sink.send([an_event(2)])
+    failing[0] = False
+
+    assert path.read_bytes() == b""
+    await sink.send([an_event(2)])
+    await sink.close()
+    assert _ids(path) == [an_event(2).event_id]
+
+
 async def test_two_sinks_cannot_write_one_file(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     first, second = _sink(path), _sink(path)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import formatdate
 from ipaddress import ip_address
 from typing import Any
@@ -55,6 +56,35 @@ async def test_a_request_is_signed_and_says_what_it_carries(hook: FarWebhook) ->
     assert posted.headers["content-type"] == "application/json"
     assert posted.headers["traceparent"] == "00-aa-bb-01"
     assert "secret" not in posted.headers
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"webhook-timestamp": str(int(time.time()) - 301)},
+        {"webhook-timestamp": str(int(time.time()) + 400)},
+        {"webhook-timestamp": "²"},
+        {"webhook-timestamp": "soon"},
+        {"webhook-id": "another"},
+        {"webhook-signature": "v1,"},
+        {"webhook-signature": "v1,ä"},
+        {},
+    ],
+)
+async def test_a_request_that_was_tampered_with_is_not_taken_for_ours(
+    hook: FarWebhook, changed: dict[str, str]
+) -> None:
+    sink = sink_of(hook.table())
+    await sink.send([an_event(1)])
+    await sink.close()
+    [posted] = hook.receiver.requests
+    assert signature_is_right(posted, SECRET)
+
+    headers = {**posted.headers, **changed} if changed else {}
+
+    assert not signature_is_right(replace(posted, headers=headers), SECRET)
+    assert not signature_is_right(replace(posted, body=posted.body + b" "), SECRET)
+    assert not signature_is_right(posted, "whsec_b3RoZXI=")
 
 
 async def test_a_structured_request_holds_everything_in_its_body(hook: FarWebhook) -> None:

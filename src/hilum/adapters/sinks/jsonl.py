@@ -106,6 +106,7 @@ class JsonLinesSink:
         if self._file is not None and _moved(self._file, self._options.path):
             self._closed()
         file = self._opened()
+        self._size = os.fstat(file).st_size  # somebody may have emptied it, as logrotate can
         try:
             _write(file, lines)
             self._sync(file)
