@@ -70,7 +70,11 @@ def fill(data: Path, instances: int, *, per_study: int) -> str:
 
 
 def fill_database(path: Path, instances: int, *, per_study: int) -> None:
-    url = f"sqlite:///{path.absolute()}"
+    fill_url(f"sqlite:///{path.absolute()}", instances, per_study=per_study)
+
+
+def fill_url(url: str, instances: int, *, per_study: int) -> None:
+    """The same in a database of either kind, which may be empty."""
     migrate(url)
     asyncio.run(_fill(url, instances, per_study))
 
