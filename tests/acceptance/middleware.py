@@ -6,7 +6,6 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,30 +14,14 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from tests.acceptance.topics import LETTERS, METADATA, Told, make_topics, read_topic
 from tests.engines import Own, own
 from tests.instances import an_instance
 from tests.peers.orthanc import OrthancPeer, an_orthanc
 from tests.served import ServedHilum
 
-METADATA: Final = "dicom.metadata.v1"
-LETTERS: Final = "dicom.metadata.dlq"
-_PARTITIONS: Final = 3
 _SECONDS: Final = 90.0
-
-
-@dataclass(frozen=True)
-class Told:
-    """One record of a topic, as a reader who knows nothing of Hilum has it."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    headers: dict[str, str]
-    body: dict[str, Any]
 
 
 @dataclass
@@ -116,7 +99,7 @@ class World:
 
     def read(self, topic: str) -> list[Told]:
         """All that is in a topic at present, in the order of each partition."""
-        return asyncio.run(_read(self.kafka.address, topic))
+        return asyncio.run(read_topic(self.kafka.address, topic))
 
     def announced(self, *studies: str) -> list[Told]:
         """Wait until each of the studies was announced, and until nothing waits to be told."""
@@ -164,19 +147,6 @@ def stored(told: Told) -> dict[str, str]:
     }
 
 
-def counted(told: Sequence[Told]) -> Counter[str]:
-    """How often each study was told of."""
-    return Counter(each.key for each in told)
-
-
-def in_order(told: Sequence[Told]) -> bool:
-    """Whether the feed's numbers grow within each partition, and none comes twice."""
-    seen: dict[int, list[int]] = {}
-    for each in sorted(told, key=lambda one: one.offset):
-        seen.setdefault(each.partition, []).append(each.body["sequence"])
-    return all(numbers == sorted(set(numbers)) for numbers in seen.values())
-
-
 def wait_for(holds: Callable[[], bool], seconds: float = _SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -188,7 +158,7 @@ def wait_for(holds: Callable[[], bool], seconds: float = _SECONDS) -> None:
 def a_world(folder: Path) -> Iterator[World]:
     """Everything private and started; the middleware knows it by its own variables."""
     with own("postgres") as postgres, own("kafka") as kafka, an_orthanc() as orthanc:
-        asyncio.run(_make_topics(kafka.address))
+        asyncio.run(make_topics(kafka.address))
         hilum = ServedHilum(
             folder,
             role="middleware",
@@ -206,43 +176,6 @@ def a_world(folder: Path) -> Iterator[World]:
         world.demand("strict")
         with hilum:
             yield world
-
-
-async def _make_topics(address: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(each, _PARTITIONS, 1) for each in (METADATA, LETTERS)])
-    finally:
-        await admin.close()
-
-
-async def _read(address: str, topic: str) -> list[Told]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
-    await consumer.start()
-    found: list[Told] = []
-    try:
-        parts = [TopicPartition(topic, number) for number in range(_PARTITIONS)]
-        consumer.assign(parts)
-        ends = await consumer.end_offsets(parts)
-        await consumer.seek_to_beginning(*parts)
-        while any([await consumer.position(part) < ends[part] for part in parts]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [_told(each) for each in records]
-    finally:
-        await consumer.stop()
-    return found
-
-
-def _told(record: Any) -> Told:
-    return Told(
-        record.topic,
-        record.partition,
-        record.offset,
-        (record.key or b"").decode(),
-        {name: value.decode() for name, value in record.headers},
-        json.loads(record.value),
-    )
 
 
 def _answer(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:

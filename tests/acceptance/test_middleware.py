@@ -11,15 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.middleware import (
-    METADATA,
-    World,
-    a_world,
-    counted,
-    in_order,
-    stored,
-    wait_for,
-)
+from tests.acceptance.middleware import World, a_world, stored, wait_for
+from tests.acceptance.topics import METADATA, counted, in_order
 from tests.event_schemas import MESSAGES, problems
 from tests.instances import an_instance
 from tests.peers.dcmtk import needs_dcmtk
@@ -157,6 +150,18 @@ def test_a_malformed_call_is_refused_and_leaves_nothing(world: World, body: byte
     assert len(world.arrivals()) == before
 
 
+def test_calls_share_the_connections_to_postgresql(world: World) -> None:
+    call = json.dumps({"ID": "-".join(["0ddba11a"] * 5)}).encode()
+    world.call(call)
+    before = _backends(world)
+
+    for _ in range(40):
+        assert world.call(call)[0] == 202
+
+    assert before
+    assert len(_backends(world) - before) < 10
+
+
 def test_a_killed_orthanc_is_followed_from_where_it_was(world: World) -> None:
     studies = [f"{_ROOT}.5.{number}" for number in range(6)]
     for study in studies[:4]:
@@ -287,6 +292,12 @@ def _message(name: str, field: str = "") -> dict[str, object]:
         if each["name"] == name and (not field or field in each["examples"][0]["payload"])
     ]
     return found
+
+
+def _backends(world: World) -> set[int]:
+    """Processes of the server that have a connection of somebody else."""
+    sql = "SELECT pid FROM pg_stat_activity WHERE client_port > 0 AND pid <> pg_backend_pid()"
+    return {pid for (pid,) in world.rows(sql)}
 
 
 def _cursor(world: World) -> int:
