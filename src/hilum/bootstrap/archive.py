@@ -2,7 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    closing,
+    nullcontext,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +23,7 @@ from hilum.bootstrap.index_place import (
     folder_hold,
     index_exists,
     index_url,
+    on_server,
     place_of_index,
 )
 from hilum.bootstrap.keeper import make_keeper
@@ -106,6 +113,7 @@ async def open_archive(
         await asyncio.to_thread(make_database, url)
         index = await stack.enter_async_context(_index(settings, meter, hold))
         await demand_same_objects(settings, index)
+        await stack.enter_async_context(_doorbell(settings, index))
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
@@ -143,6 +151,15 @@ async def open_archive(
             frames=Frames(index, objects, pixels, options.frame_limits(settings)),
             delete=Delete(index, freeing.due),
         )
+
+
+def _doorbell(settings: Settings, index: SqlIndex) -> AbstractAsyncContextManager[object]:
+    """Lets processes on one database server hear at once what the others wrote."""
+    if not on_server(settings):
+        return nullcontext()
+    from hilum.adapters.database.postgresql_doorbell import Doorbell  # noqa: PLC0415
+
+    return Doorbell(index_url(settings), {"feed": index.fed, "arrivals": index.arrivals.noted})
 
 
 def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:

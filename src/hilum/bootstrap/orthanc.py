@@ -1,13 +1,16 @@
 """The door to Orthanc, from settings; its HTTP client is loaded only when there is a source."""
 
+import asyncio
 import os
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hilum.bootstrap.archive import Archive
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.instances import OnConflict
+from hilum.foundation.bell import Bell
 from hilum.foundation.clock import Clock
 from hilum.inbound.orthanc.webhook import Calls
 from hilum.ports.announcing import Announcements
@@ -19,6 +22,8 @@ from hilum.settings.orthanc import OrthancSourceSettings
 if TYPE_CHECKING:
     from hilum.inbound.orthanc.door import OrthancDoor
     from hilum.inbound.orthanc.options import OrthancOptions, OrthancSource
+
+_FOR_LONG: Final = 3600.0
 
 
 def orthanc_door(
@@ -66,6 +71,26 @@ def orthanc_calls(settings: Settings, archive: Archive, door: "OrthancDoor | Non
         return None
     body_bytes = settings.orthanc.webhook_bytes
     return Calls(archive.index.arrivals, door.sources, door.wake, body_bytes)
+
+
+@asynccontextmanager
+async def waking(door: "OrthancDoor | None", noted: Bell) -> AsyncIterator[None]:
+    """Have the workers look whenever `noted` rings, also for what another process noted."""
+    if door is None:
+        yield
+        return
+    task = asyncio.create_task(_wake(door, noted), name="hilum-orthanc-waking")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _wake(door: "OrthancDoor", noted: Bell) -> None:
+    while True:
+        await noted.wait(noted.rung, _FOR_LONG)
+        door.wake()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hilum.bootstrap.events import make_streams
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
-from hilum.bootstrap.orthanc import OrthancCheck, orthanc_calls, orthanc_door
+from hilum.bootstrap.orthanc import OrthancCheck, orthanc_calls, orthanc_door, waking
 from hilum.bootstrap.tracing import open_tracing
 from hilum.delivery.operating import Operating
 from hilum.desk.readiness import IndexCheck, Readiness
@@ -71,6 +71,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
         orthanc = await stack.enter_async_context(
             orthanc_door(settings, archive, archive.index.delivery, metrics.ingestion, clock)
         )
+        await stack.enter_async_context(waking(orthanc, archive.index.arrivals.noted))
         checks: list[Check] = [DeliveryCheck(delivery), *bus_checks(bus)]
         if orthanc is not None:
             checks.append(OrthancCheck(orthanc))

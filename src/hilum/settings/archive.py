@@ -104,7 +104,8 @@ class DatabaseSettings(Section):
     reader_connections: Annotated[int, Field(ge=1, le=64)] = 4
     """Connections, each with a thread, that answer searches. There are as many more for look-ups,
     which slow searches thus do not hold up; writing and checking have one each. On PostgreSQL they
-    count against `max_connections` of the server: 2 x this + 2 for each process."""
+    count against `max_connections` of the server: 2 x this + 4 for each process, one of them to
+    hear of what other processes wrote and one in the process that keeps objects of a local disk."""
     statement_seconds: Seconds = 15.0
     """A question that runs longer is stopped, one that waits longer for its turn is not asked; both
     are refused with 503."""

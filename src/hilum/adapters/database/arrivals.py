@@ -34,6 +34,7 @@ from hilum.domain.arrivals import (
     Told,
 )
 from hilum.domain.identifiers import StudyInstanceUID
+from hilum.foundation.bell import Bell
 
 _STEPS_KEPT: Final = 50
 _ERROR_CHARACTERS: Final = 2000
@@ -89,12 +90,16 @@ class SqlArrivals:
     def __init__(self, reader: Lane, writer: Lane) -> None:
         self._read = reader.run
         self._write = writer.run
+        self.noted: Final = Bell()
+        """Rung when there may be something to fetch."""
 
     # ArrivalNotes
 
     async def note(self, seen: Sequence[Seen]) -> Sequence[Noted | None]:
         now = now_microseconds()
-        return await self._write(lambda connection: [_note(connection, one, now) for one in seen])
+        noted = await self._write(lambda connection: [_note(connection, one, now) for one in seen])
+        self.noted.ring()
+        return noted
 
     # ArrivalWork
 
@@ -168,7 +173,10 @@ class SqlArrivals:
                 _note(connection, one, now)
             return True
 
-        return await self._write(work)
+        advanced = await self._write(work)
+        if advanced and seen:
+            self.noted.ring()
+        return advanced
 
     async def ask_resync(self, source: str, *, force: bool) -> None:
         await self._write(lambda connection: ask_resync(connection, source, force=force))
