@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.adapters.storage import free_space
 from hilum.adapters.storage.disk import DiskObjects
 from hilum.adapters.storage.lock import hold_data_folder
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable
@@ -196,6 +197,21 @@ async def test_the_reserve_of_free_space_is_never_filled(tmp_path: Path) -> None
 
         assert [stored async for stored in objects.list()] == []
         await objects.delete(a_key())  # deleting goes on
+
+
+def test_freed_space_counts_for_the_very_next_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 100
+    monkeypatch.setattr(free_space, "free_bytes", lambda _folder: free)
+    space = free_space.FreeSpace(tmp_path, reserve_bytes=0)
+    space.demand(90)
+
+    free = 1000
+
+    space.demand(90)
+    with pytest.raises(ArchiveFull):
+        space.demand(1001)
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ _FRESH_SECONDS: Final = 1.0
 
 
 class FreeSpace:
-    """Asks the file system at most once a second and counts down what is written meanwhile."""
+    """Asks the file system once a second and counts down what is written meanwhile.
+
+    Before it says no it asks again.
+    """
 
     def __init__(self, folder: Path, reserve_bytes: int) -> None:
         self._folder = folder
@@ -25,12 +28,11 @@ class FreeSpace:
         """Raise `ArchiveFull` when `size_bytes` more would eat into the reserve."""
         with self._lock:
             now = time.monotonic()
-            if now - self._asked >= _FRESH_SECONDS:
+            lacking = self._free - size_bytes < self._reserve
+            if lacking or now - self._asked >= _FRESH_SECONDS:  # freed space counts at once
                 self._free = free_bytes(self._folder)
                 self._asked = now
             if self._free - size_bytes < self._reserve:
-                # Looked at afresh next time, so that freed space counts at once.
-                self._asked = -_FRESH_SECONDS
                 message = (
                     f"{self._free} bytes are free on the archive's disk and"
                     f" storage.reserve_bytes keeps {self._reserve} of them. Free or add disk space."
