@@ -203,6 +203,8 @@ def test_an_outage_of_kafka_costs_delay_and_neither_events_nor_their_order(world
     assert [each.key for each in by_feed] == studies
     assert in_order(world.read(METADATA))
     assert len(world.letters(unknown)) == 1
+    agreed = world.hilum.run("reconcile")
+    assert agreed.returncode == 0, agreed.stdout
 
 
 def test_health_is_alive_and_ready_is_not_while_postgresql_is_away(world: World) -> None:
