@@ -26,6 +26,7 @@ from typing import Any
 
 import httpx
 
+from bench.metadata_readers import METADATA, FileReader, KafkaReader
 from scripts.engines.orthanc import Orthanc
 from tests.engines import own
 from tests.instances import an_instance
@@ -33,7 +34,6 @@ from tests.ports import free_port
 
 _LUA = Path(__file__).parents[1] / "deploy" / "orthanc" / "hilum.lua"
 _ROOT = "1.2.826.0.1.3680043.10.5"
-_TOPIC = "dicom.metadata.v1"
 
 
 def shortcomings(
@@ -49,53 +49,6 @@ def shortcomings(
         "studies were announced that nobody sent": len(set(counts) - set(wanted)),
     }
     return [f"{number} {text}" for text, number in found.items() if number]
-
-
-class FileReader:
-    """Reads the JSON lines that Hilum writes, as they come."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "events.jsonl"
-        self.url = f"file://{self._path}"
-        self.seen: list[tuple[str, float]] = []
-
-    async def run(self) -> None:
-        while not self._path.exists():  # noqa: ASYNC110 - another process makes it
-            await asyncio.sleep(0.01)
-        rest = ""
-        with self._path.open(encoding="utf-8") as file:
-            while True:
-                rest += file.read()
-                *lines, rest = rest.split("\n")
-                now = time.time()
-                for line in lines:
-                    event = json.loads(line)
-                    if event["type"] == _TOPIC:
-                        self.seen.append((event["key"], now))
-                await asyncio.sleep(0.005)
-
-
-class KafkaReader:
-    """An independent consumer of the topic."""
-
-    def __init__(self, server: str) -> None:
-        self._server = server
-        self.url = f"kafka://{server}"
-        self.seen: list[tuple[str, float]] = []
-
-    async def run(self) -> None:
-        from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - only with --sink kafka
-
-        consumer = AIOKafkaConsumer(
-            _TOPIC, bootstrap_servers=self._server, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        try:
-            async for record in consumer:
-                body = json.loads(record.value)
-                self.seen.append((body["study_instance_uid"], time.time()))
-        finally:
-            await consumer.stop()
 
 
 def _lua(folder: Path, port: int) -> Path:
@@ -122,7 +75,7 @@ async def _hilum(
         "HILUM_ORTHANC__SOURCES": json.dumps({"main": {"url": orthanc}}),
         "HILUM_SINKS": json.dumps({"out": {"url": sink}}),
         "HILUM_DELIVERY__SUBSCRIPTIONS": json.dumps(
-            [{"name": "out", "sink": "out", "types": [_TOPIC]}]
+            [{"name": "out", "sink": "out", "types": [METADATA]}]
         ),
     }
     if database:
@@ -231,7 +184,11 @@ async def measure(options: argparse.Namespace) -> int:
         1000 * (when - stable[study]) for study, when in reader.seen if study in stable
     )
     if latencies:
-        cuts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else latencies * 99
+        cuts = (
+            statistics.quantiles(latencies, n=100, method="inclusive")
+            if len(latencies) > 1
+            else latencies * 99
+        )
         print(
             f"{len(studies)} studies of {options.instances} instances, sent at "
             f"{len(studies) / seconds:.1f}/s (asked for {options.rate:g}/s), sink {options.sink}, "
