@@ -31,6 +31,7 @@ def ingest_limits(settings: Settings) -> IngestLimits:
         inline_bytes=ingest.inline_bytes,
         threads=ingest.threads,
         memo_bytes=settings.dicom.memo_bytes,
+        unsettled_objects=ingest.unsettled_objects,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from hilum.domain.errors import ArchiveFault
+from hilum.domain.errors import ArchiveFault, ArchiveUnavailable
 from hilum.domain.identifiers import ObjectKey
 from hilum.ingest.recovery import settle
 from hilum.ports.index import InstanceReader
@@ -25,6 +25,8 @@ class Leftovers:
     """Settles them when index and object store are back, without waiting for the next start.
 
     Until then their intents stay noted, so that a process that ends before leaves them to the next.
+    Senders that come again and again must not make that grow with the length of an outage: with
+    `most` of them nothing more is taken in.
     """
 
     def __init__(
@@ -32,15 +34,26 @@ class Leftovers:
         intents: WriteIntents,
         index: InstanceReader,
         objects: ObjectStore,
+        most: int = 10_000,
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._intents = intents
         self._index = index
         self._objects = objects
+        self._most = most
         self._pause = pause
         self._keys: dict[ObjectKey, None] = {}
         self._task: asyncio.Task[None] | None = None
+
+    def demand_room(self) -> None:
+        """Raise `ArchiveUnavailable` when there are too many."""
+        if len(self._keys) >= self._most:
+            message = (
+                f"Index or object store are out: {len(self._keys)} unfinished writes wait for them"
+                " (`ingest.unsettled_objects`)."
+            )
+            raise ArchiveUnavailable(message)
 
     def add(self, key: ObjectKey) -> None:
         """Take over an object whose intent is noted."""

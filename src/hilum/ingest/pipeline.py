@@ -69,6 +69,9 @@ class IngestLimits:
     """Threads that examine the others."""
     memo_bytes: int = 32 << 20
     """Memory of the reader of headers for what repeats from instance to instance."""
+    unsettled_objects: int = 10_000
+    """Failed writes whose object an outage keeps from being removed; with so many nothing more is
+    taken in until some are settled."""
 
 
 _BLOCKS_TRIED: Final = 3
@@ -104,7 +107,7 @@ class Ingest:
         self._admission = Admission(self._limits.instances_in_flight, self._limits.bytes_in_flight)
         self._memo = Memo(self._limits.memo_bytes)
         self._versions = VersionBlocks(index)
-        self._leftovers = Leftovers(intents, index, objects)
+        self._leftovers = Leftovers(intents, index, objects, self._limits.unsettled_objects)
         self._threads = ThreadPoolExecutor(self._limits.threads, "hilum-examine")
         self._running: set[asyncio.Task[Outcome]] = set()
         self._closing = asyncio.Event()
@@ -209,6 +212,7 @@ class Ingest:
     async def _keep_as_new(
         self, arrival: Arrival, examined: Examined, description: Description
     ) -> Committed:
+        self._leftovers.demand_room()
         version = await self._versions.take()
         key = object_key(arrival.policy.partition, description.uids, version)
         kept = Kept(

@@ -69,6 +69,10 @@ class IngestSettings(Section):
     """Memory shared with that process: what one batch may hold."""
     queue_instances: Count = 1024
     """Instances whose object is written and that wait for the committer; further ones wait."""
+    unsettled_objects: Count = 10_000
+    """Failed writes whose object an outage of database or object store keeps from being removed.
+    With so many nothing more is taken in (`archive-unavailable`) until some are settled, which is
+    tried every 5 seconds."""
 
 
 class StorageSettings(Section):

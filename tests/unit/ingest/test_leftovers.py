@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.instances import Disposition, InMemory
 from hilum.ingest.leftovers import Leftovers
+from hilum.ingest.pipeline import IngestLimits
 from tests.contract.storage.keys import a_key
 from tests.instances import an_instance
 from tests.unit.ingest.houses import House, a_house, an_arrival
@@ -108,6 +109,29 @@ async def test_the_end_of_a_server_is_not_held_up_by_an_engine_that_hangs(
             await leftovers.close()
 
         assert house.intents.open == {a_key(1)}
+
+
+async def test_an_outage_that_lasts_is_bounded_and_heals_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hilum.ingest.leftovers._PAUSE_SECONDS", 0.0)
+    async with a_house(IngestLimits(unsettled_objects=3)) as house:
+        await house.ingest(an_arrival(an_instance()))
+        house.index.fault = ArchiveUnavailable("down")
+        outcomes = [await house.ingest(an_arrival(an_instance())) for _ in range(6)]
+
+        assert {outcome.disposition for outcome in outcomes} == {Disposition.FAILED}
+        assert len(house.intents.open) == 3
+        assert isinstance(outcomes[-1].error, ArchiveUnavailable)
+        assert "ingest.unsettled_objects" in str(outcomes[-1].error)
+
+        house.index.fault = None
+        async with asyncio.timeout(10):
+            while house.intents.open:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0)
+        outcome = await house.ingest(an_arrival(an_instance()))
+        assert outcome.disposition is Disposition.CREATED
+        house.demand_tidy()
 
 
 async def test_a_pipeline_leaves_nothing_of_an_outage_that_is_over() -> None:
