@@ -1,12 +1,17 @@
 """What is asked of the frames of an instance, and what comes of it."""
 
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hilum.dicom.frame_places import FramePlaces
 from hilum.domain.errors import ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.domain.records import InstanceRecord
+
+THE_END: Final = sys.maxsize
+"""`FramePiece.stop` of a frame whose size is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class FramePiece:
     """In `FoundFrames.frames`."""
     start: int
     stop: int
+    """At or behind the end of the frame: all from `start` on."""
 
 
 @dataclass(frozen=True, slots=True)

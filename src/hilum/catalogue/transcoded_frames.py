@@ -66,10 +66,7 @@ class TranscodedFrames:
             self._held.append(made[frame])
 
     async def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
-        """Yield the bytes of the pieces in order. Raises as `PixelEngine.transcode` does.
-
-        Frames that are not made yet are given whole.
-        """
+        """Yield the bytes of the pieces in order. Raises as `PixelEngine.transcode` does."""
         ahead: asyncio.Task[bytes] | None = None
         count = len(self._found.frames)
         try:
@@ -83,7 +80,7 @@ class TranscodedFrames:
                 data = await current
                 if position + 1 < count:
                     ahead = asyncio.create_task(self._make(position + 1))
-                yield FrameContent(position, data)
+                yield FrameContent(position, data[piece.start : piece.stop])
         finally:
             if ahead is not None:
                 ahead.cancel()

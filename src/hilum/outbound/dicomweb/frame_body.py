@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import accumulate
 
-from hilum.catalogue.frame_pieces import FramePiece
+from hilum.catalogue.frame_pieces import THE_END, FramePiece
 from hilum.catalogue.frames import OpenableFrames
 from hilum.wire.frame_choices import FrameForm
 from hilum.wire.frame_tags import boundary_of
@@ -70,7 +70,7 @@ class FrameBody:
 
     async def _unmeasured(self) -> AsyncGenerator[bytes, None]:
         writer = MultipartWriter(self._boundary)
-        pieces = (FramePiece(position, 0, 0) for position in range(len(self._urls)))
+        pieces = (FramePiece(position, 0, THE_END) for position in range(len(self._urls)))
         async with aclosing(self._frames.open(pieces)) as contents:
             async for each in contents:
                 if isinstance(each.content, bytes):
