@@ -4,7 +4,9 @@ import shutil
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from scripts.engines.building import fresh, run
 from scripts.engines.engine import Engine, ask, program
@@ -52,6 +54,12 @@ class Kafka(Engine):
     port_names = ("port", "controller")
     debian = ("default-jre-headless", "maven")
     start_seconds = 120
+    formatting: ClassVar[Sequence[str]] = ()
+    """Further arguments of the command that formats its storage."""
+
+    def settings(self, place: Place) -> str:
+        """Of the broker; of two lines with one name the last one counts."""
+        return _SETTINGS.format(data=place.data, **place.ports)
 
     def missing(self) -> list[str]:
         absent = [] if program("java") else ["default-jre-headless"]
@@ -72,13 +80,15 @@ class Kafka(Engine):
 
     def prepare(self, place: Place) -> None:
         settings = place.folder / "server.properties"
-        settings.write_text(_SETTINGS.format(data=place.data, **place.ports))
+        settings.write_text(self.settings(place))
         if (place.data / "meta.properties").exists():
             return
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # Joined by "=": an identifier may begin with a dash.
         named = f"--cluster-id={cluster}"
-        command = _java("64m", "kafka.tools.StorageTool", "format", named, "-c", settings)
+        command = _java(
+            "64m", "kafka.tools.StorageTool", "format", named, "-c", settings, *self.formatting
+        )
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServicesError(f"Kafka could not format {place.data}: {done.stderr[-2000:]}")

@@ -39,6 +39,11 @@ _UNAVAILABLE: Final = {
     "XX001": "the database is damaged; restore a copy or run `hilum rebuild`",
     "XX002": "an index of the database is damaged; see REINDEX, or run `hilum rebuild`",
 }
+_CERTIFICATE: Final = (
+    "the certificate of the database server is not believed, or is for another name: see sslmode, "
+    "sslrootcert and the host in database.url"
+)
+_CERTIFICATE_WORDS: Final = ("certificate verify failed", "server certificate for", "sslrootcert")
 _REFUSED: Final = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
@@ -83,6 +88,8 @@ def _why_not_connected(text: str) -> str:
     for words, state in _REFUSED.items():
         if words in text:
             return _UNAVAILABLE[state]
+    if any(words in text for words in _CERTIFICATE_WORDS):
+        return _CERTIFICATE
     if 'database "' in text and "does not exist" in text:
         return _UNAVAILABLE["3D000"]
     return "the database server cannot be reached"

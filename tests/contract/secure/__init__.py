@@ -1,0 +1,1 @@
+"""Engines over TLS, with a login."""
