@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hilum.domain.errors import NotTranscodable
@@ -116,6 +116,8 @@ def test_lossless_targets_keep_every_sample(
 def test_others_read_what_was_encoded(
     target: TransferSyntaxUID, plugin: str, pixels: ImagePixels, seed: int
 ) -> None:
+    # GDCM ends the process on any JPEG of less than 8 bits in a byte, its own included.
+    assume(plugin != "gdcm" or target != JPEG_LOSSLESS or pixels.bits_stored >= 8)
     frame, values = native(pixels, seed)
 
     transcoded = transcode(frame, target, ROOM)

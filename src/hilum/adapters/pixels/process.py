@@ -1,0 +1,90 @@
+"""One pixel worker as the serving process sees it."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from typing import Final
+
+from hilum.adapters.pixels.exchange import Answer, Kind, WorkerGone, answer, ask, call_bytes
+
+_START_SECONDS: Final = 60.0
+_END_SECONDS: Final = 5.0
+_TOLD: Final = frozenset(
+    {"PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT"}
+)
+"""Of the environment: what Python needs to start. The rest holds passwords."""
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class Worker:
+    """A process that does one task after the other."""
+
+    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+        self.process = process
+        self._connection = connection
+
+    @classmethod
+    async def start(cls, module: str, memory_bytes: int) -> "Worker":
+        """Run a module and wait until it is ready. Raises `OSError` or `WorkerGone`."""
+        worker = cls._spawn(module, memory_bytes)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                told = await answer(worker._connection, 0)
+        except BaseException:
+            await worker.kill()
+            raise
+        if told.kind is not Kind.READY:
+            await worker.kill()
+            raise WorkerGone
+        return worker
+
+    @classmethod
+    def _spawn(cls, module: str, memory_bytes: int) -> "Worker":
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        environment = {name: value for name, value in os.environ.items() if name in _TOLD}
+        try:
+            with theirs:
+                process = subprocess.Popen(  # noqa: S603 - our own module
+                    [sys.executable, "-m", module, str(theirs.fileno()), str(memory_bytes)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,  # codecs write there as they please
+                    pass_fds=(theirs.fileno(),),
+                    env={**environment, **_ONE_THREAD},
+                )
+        except OSError:
+            ours.close()
+            raise
+        return cls(process, ours)
+
+    @property
+    def alive(self) -> bool:
+        """False when the process is known to have ended."""
+        return self.process.poll() is None
+
+    async def ask(self, name: str, arguments: tuple[object, ...], most_bytes: int) -> Answer:
+        """Have a task done. Raises `WorkerGone`; then, and when cancelled, it is of no more use."""
+        return await ask(self._connection, call_bytes(name, arguments), most_bytes)
+
+    def stop(self) -> None:
+        """Kill the process; whoever waits for its answer gets `WorkerGone`."""
+        with contextlib.suppress(OSError):
+            self.process.kill()
+
+    async def kill(self) -> int:
+        """Kill the process and wait for its end; returns its exit code (negative: the signal)."""
+        self.stop()
+        return await self.end()
+
+    async def end(self) -> int:
+        """Let it go; returns its exit code."""
+        self._connection.close()
+        try:
+            return await asyncio.to_thread(self.process.wait, _END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return await asyncio.to_thread(self.process.wait)
