@@ -137,6 +137,8 @@ def _kind_of(annotation: object) -> str:
     if origin is typing.Annotated:
         return _kind_of(arguments[0])
     if origin is tuple:
+        if isinstance(arguments[0], type) and issubclass(arguments[0], Section):
+            return "tables by name"
         inner = _kind_of(arguments[0])
         return f"list; each is {inner}" if inner.startswith("one of") else f"list of {inner}s"
     name = getattr(annotation, "__name__", str(annotation))

@@ -1,9 +1,9 @@
 """Settings of delivery: who follows the feed, and when a study counts as stable."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
 from hilum.settings.sinks import SinkName
 from hilum.settings.types import (
@@ -20,6 +20,12 @@ from hilum.settings.types import (
 _RESERVED: Final = "stable-studies"
 _Modality = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_ ]{1,16}$")]
 _NO_TABLE: Final[Mapping[str, float]] = {}
+
+
+_FORM: Final = (
+    "should be a table for each subscription, `[delivery.subscriptions.NAME]`, with `sink`, or a "
+    "list of tables, `[[delivery.subscriptions]]`, with `name` and `sink`"
+)
 
 
 class SubscriptionSettings(Section):
@@ -51,6 +57,24 @@ class SubscriptionSettings(Section):
         return value
 
 
+def _listed(value: object) -> object:
+    """Make a list of tables by name, each with its name; whatever is none is left to pydantic."""
+    if isinstance(value, Mapping):
+        return [_with_name(name, table) for name, table in value.items()]
+    if isinstance(value, str | int | float):
+        raise ValueError(_FORM)  # noqa: TRY004 (pydantic reports a ValueError as a problem)
+    return value
+
+
+def _with_name(name: str, table: object) -> Mapping[str, Any]:
+    if not isinstance(table, Mapping):
+        raise ValueError(_FORM)  # noqa: TRY004
+    if table.get("name", name) != name:
+        message = f"{name} has another name inside its table; leave `name` out"
+        raise ValueError(message)
+    return {**table, "name": name}
+
+
 class StableSettings(Section):
     """When a study counts as stable, so that it is announced."""
 
@@ -72,12 +96,16 @@ class StableSettings(Section):
 class DeliverySettings(Section):
     """Telling the world what happened."""
 
-    subscriptions: Annotated[tuple[SubscriptionSettings, ...], JSON_TEXT] = ()
-    """Who is told what: `[[delivery.subscriptions]]` in the file, a JSON array in the
-    environment."""
+    subscriptions: Annotated[
+        tuple[SubscriptionSettings, ...], BeforeValidator(_listed), JSON_TEXT
+    ] = ()
+    """Who is told what, each a table: `[delivery.subscriptions.NAME]` in the file, JSON in the
+    environment (`{"NAME": {"sink": "..."}}`). A list of tables that have a `name` does as well."""
     stable: StableSettings = StableSettings()
-    demand_sinks: bool = True
-    """Do not start when a sink cannot be reached. Otherwise it is waited for, as later."""
+    demand_sinks: bool = False
+    """Do not start while a sink cannot be reached. By default a sink that is away at the start is
+    waited for like one that goes away later: a warning and `/ready` name it, and nothing is lost. A
+    sink that can never work (its URL, its secret, a missing extra) stops the start either way."""
     page_entries: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Entries of the feed that a follower reads at once."""
     batch_events: Count = 500

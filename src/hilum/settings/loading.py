@@ -188,17 +188,30 @@ def _validated(
     try:
         return Settings.model_validate(nested)
     except ValidationError as error:
-        problems.extend(_problem(dict(details), sources) for details in error.errors())
+        for details in error.errors():
+            dotted = ".".join(_named(details["loc"], nested))
+            problems.append(_problem(dotted, str(details["msg"]), sources))
         return None
 
 
-def _problem(details: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+def _named(place: Sequence[str | int], given: object) -> Iterator[str]:
+    """The steps of a place; one of tables by name that were read as a list has its name again."""
+    for step in place:
+        at: str | int = step
+        if isinstance(given, Mapping):
+            at = list(given)[step] if isinstance(step, int) and step < len(given) else step
+            given = given.get(at)
+        elif isinstance(given, list) and isinstance(step, int):
+            given = given[step]
+        yield str(at)
+
+
+def _problem(dotted: str, message: str, sources: Mapping[str, str]) -> str:
     """One line for one pydantic error; the value is left out, since it may be a secret."""
-    dotted = ".".join(str(part) for part in details["loc"])
     setting = next((name for name in setting_names() if _covers(name, dotted)), "")
     source = sources.get(setting, "")
     where = f" (from {source})" if source and source != setting else ""
-    text = str(details["msg"]).removeprefix("Value error, ")
+    text = message.removeprefix("Value error, ")
     return f"{dotted}{where}: {text[:1].lower()}{text[1:].rstrip('.')}."
 
 

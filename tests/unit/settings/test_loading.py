@@ -225,3 +225,52 @@ def test_secrets_do_not_show() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         load_settings(environment={}).http.port = 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[delivery.subscriptions.metadata]\nsink = "broker"',
+        '[[delivery.subscriptions]]\nname = "metadata"\nsink = "broker"',
+    ],
+    ids=["by name", "listed"],
+)
+def test_subscriptions_are_tables_by_name_or_a_list(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "hilum.toml"
+    file.write_text(text)
+
+    (subscription,) = load_settings(config_file=file, environment={}).delivery.subscriptions
+
+    assert (subscription.name, subscription.sink) == ("metadata", "broker")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[delivery.subscriptions.ward]\ntypes = []", "delivery.subscriptions.ward.sink"),
+        ('[delivery.subscriptions]\nname = "a"\nsink = "b"', "[delivery.subscriptions.NAME]"),
+        ('[delivery]\nsubscriptions = "a"', "should be JSON"),
+        ("[delivery]\nsubscriptions = 5", "[delivery.subscriptions.NAME]"),
+        ('[delivery.subscriptions.a]\nname = "b"\nsink = "c"', "leave `name` out"),
+        ('[delivery.subscriptions."No Name"]\nsink = "c"', "No Name.name"),
+        ('[delivery.subscriptions.a]\nsnik = "c"', "delivery.subscriptions.a.snik"),
+    ],
+)
+def test_a_subscription_that_is_none_is_refused_by_its_name(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "hilum.toml"
+    file.write_text(text)
+
+    with pytest.raises(SettingsRejected) as refused:
+        load_settings(config_file=file, environment={})
+
+    assert any(told in problem for problem in refused.value.problems), refused.value.problems
+
+
+def test_subscriptions_by_name_fit_into_a_variable() -> None:
+    settings = load_settings(
+        environment={"HILUM_DELIVERY__SUBSCRIPTIONS": '{"ward": {"sink": "hook"}}'}
+    )
+
+    assert [each.name for each in settings.delivery.subscriptions] == ["ward"]
