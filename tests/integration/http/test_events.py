@@ -336,7 +336,7 @@ async def test_everything_that_is_told_is_as_documented(start: Start) -> None:
                 source="ward-3",
                 source_id="a-b-c",
                 reason="Storage write failure",
-                stage="store",
+                stage="storage",
                 error_class="archive-full",
                 message="There is no space.",
                 attempt=2,
