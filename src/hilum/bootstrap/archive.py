@@ -28,6 +28,7 @@ from hilum.bootstrap.index_place import (
 )
 from hilum.bootstrap.keeper import make_keeper
 from hilum.bootstrap.object_store import has_objects, make_objects, place_of_objects
+from hilum.bootstrap.pixels import make_pixels
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
@@ -44,6 +45,7 @@ from hilum.ingest.recovery import recover
 from hilum.ingest.traced import Receive, TracedMeter, traced_ingest
 from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
+from hilum.ports.pixel_telemetry import PixelMeter
 from hilum.ports.pixels import PixelEngine
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.ports.tracing import Tracing
@@ -69,6 +71,7 @@ class Archive:
     retrieve: Retrieve
     frames: Frames
     delete: Delete
+    pixels: PixelEngine
 
 
 def demand_index_of_objects(settings: Settings) -> None:
@@ -90,6 +93,7 @@ async def open_archive(
     *,
     hold: Hold = Hold.SHARED,
     meter: IngestMeter | None = None,
+    pixel_meter: PixelMeter | None = None,
     tracing: Tracing | None = None,
     pixels: PixelEngine | None = None,
 ) -> AsyncIterator[Archive]:
@@ -97,7 +101,7 @@ async def open_archive(
 
     A migration needs the folder alone: whoever else works with the older schema would fail.
     Writes that a dead process left unfinished are settled before anything else happens. Leaving
-    finishes what was accepted. Without `pixels` frames go out as stored only. Raises
+    finishes what was accepted. `pixels` is by default a pool of processes. Raises
     `DataFolderInUse` when somebody else stands in the way, `ArchiveFault` when disk or database
     cannot be used.
     """
@@ -137,6 +141,8 @@ async def open_archive(
                 meter=meter,
             )
         )
+        if pixels is None:
+            pixels = await stack.enter_async_context(make_pixels(settings, pixel_meter))
         yield Archive(
             folder=folder,
             index=index,
@@ -150,6 +156,7 @@ async def open_archive(
             retrieve=Retrieve(index, objects, conversion, options.retrieve_limits(settings)),
             frames=Frames(index, objects, pixels, options.frame_limits(settings)),
             delete=Delete(index, freeing.due),
+            pixels=pixels,
         )
 
 

@@ -54,6 +54,8 @@ def frame_limits(settings: Settings) -> FrameLimits:
         decoded_frame_bytes=retrieve.decoded_frame_bytes,
         held_frames_bytes=retrieve.held_frames_bytes,
         frame_tables_bytes=retrieve.frame_tables_bytes,
+        lossy=settings.pixels.lossy,
+        lossy=settings.pixels.lossy,
     )
 
 

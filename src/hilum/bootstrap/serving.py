@@ -58,7 +58,13 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
     async with AsyncExitStack() as stack:
         tracing = await stack.enter_async_context(open_tracing(settings))
         archive = await stack.enter_async_context(
-            open_archive(settings, hold=Hold.SERVER, meter=metrics.ingest, tracing=tracing)
+            open_archive(
+                settings,
+                hold=Hold.SERVER,
+                meter=metrics.ingest,
+                pixel_meter=metrics.pixels,
+                tracing=tracing,
+            )
         )
         observe_disk(metrics, archive, settings)
         bus = await stack.enter_async_context(open_bus(settings))

@@ -23,6 +23,7 @@ from hilum.settings.doors import (
 from hilum.settings.events import EventsSettings
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
 from hilum.settings.orthanc import OrthancSettings
+from hilum.settings.pixels import PixelSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
 
@@ -45,6 +46,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     search: SearchSettings = SearchSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
+    pixels: PixelSettings = PixelSettings()
     deletion: DeletionSettings = DeletionSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()

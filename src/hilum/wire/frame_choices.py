@@ -138,7 +138,9 @@ def _forms(wish: Wish, stored: str, rules: FrameRules) -> Iterator[tuple[float, 
 def _meant(wish: Wish, stored: str, rules: FrameRules) -> Iterator[tuple[int, str, str]]:
     natural = media_type_of(stored)
     if not wish.syntaxes:
-        yield from ((_NAMED, *each) for each in _left_open(wish, stored, natural))
+        for place, (media_type, syntax) in enumerate(_left_open(wish, stored, natural)):
+            is_stored = place == 0 and syntax == stored
+            yield _AS_ASKED if is_stored else _NAMED, media_type, syntax
         return
     for syntax in wish.syntaxes:
         if syntax != AS_STORED:

@@ -14,6 +14,8 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         errors.NotAcceptable: 406,
         errors.UnsupportedMediaType: 415,
         errors.LimitExceeded: 413,
+        errors.PixelsNotDecodable: 422,
+        errors.PixelEngineBusy: 503,
         errors.NotHeld: 404,
         NoSuchFrame: 404,
         errors.UnreadableInstance: 422,
@@ -44,6 +46,7 @@ RETRY_AFTER_SECONDS: Final[Mapping[type[errors.HilumError], int]] = MappingProxy
         errors.ArchiveUnavailable: 5,
         errors.ShuttingDown: 5,
         errors.TooManyReaders: 15,
+        errors.PixelEngineBusy: 5,
         errors.PixelEngineBusy: 2,
     }
 )

@@ -11,6 +11,7 @@ from hilum.domain.records import ArchiveCounts
 from hilum.ports.access_telemetry import AccessMeter
 from hilum.ports.dimse_telemetry import DimseMeter
 from hilum.ports.http_telemetry import HttpMeter
+from hilum.ports.pixel_telemetry import PixelMeter, PixelOutcome
 from hilum.ports.telemetry import IngestMeter, Stage
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +27,7 @@ def test_each_port_gets_its_meter() -> None:
     ingest: IngestMeter = metrics.ingest
     access: AccessMeter = metrics.access
     dimse: DimseMeter = metrics.dimse
+    pixels: PixelMeter = metrics.pixels
 
     http.began()
     http.ended(route="/x", method="GET", status=200, seconds=0.02, bytes_in=3, bytes_out=5)
@@ -42,6 +44,8 @@ def test_each_port_gets_its_meter() -> None:
     dimse.association_refused("full")
     dimse.protocol_violated("length")
     dimse.stored(0xA700, 12)
+    pixels.waiting(4)
+    pixels.task("transcode", PixelOutcome.CRASHED, 0.003)
 
     page = _page(metrics)
     for line in (
@@ -53,6 +57,9 @@ def test_each_port_gets_its_meter() -> None:
         "hilum_http_received_bytes_total 3.0",
         "hilum_http_sent_bytes_total 5.0",
         'hilum_limit_hits_total{limit="stow.parts"} 1.0',
+        "hilum_pixel_waiting_tasks 4.0",
+        'hilum_pixel_tasks_total{kind="transcode",outcome="crashed"} 1.0',
+        'hilum_pixel_task_seconds_bucket{kind="transcode",le="0.005"} 1.0',
         'hilum_limit_hits_total{limit="dicom.elements"} 1.0',
         'hilum_ingest_stage_seconds_count{stage="write"} 1.0',
         'hilum_ingest_instances_total{disposition="created",door="stow"} 1.0',

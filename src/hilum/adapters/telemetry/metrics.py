@@ -21,6 +21,7 @@ from hilum.adapters.telemetry.dimse import PrometheusDimseMeter
 from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpMeter
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
 from hilum.adapters.telemetry.middleware import PrometheusIngestionMeter, UploadMeter
+from hilum.adapters.telemetry.pixels import PrometheusPixelMeter
 from hilum.domain.records import ArchiveCounts
 
 _OBSERVED: Final = {
@@ -71,6 +72,7 @@ class Metrics:
         self.ingestion = PrometheusIngestionMeter(self.registry)
         self.dimse = PrometheusDimseMeter(self.registry)
         self.delivery = PrometheusDeliveryMeter(self.registry)
+        self.pixels = PrometheusPixelMeter(self.registry)
         self._held = {
             name: Gauge(f"hilum_{name}", text, registry=self.registry)
             for name, text in _HELD.items()
