@@ -55,7 +55,6 @@ def frame_limits(settings: Settings) -> FrameLimits:
         held_frames_bytes=retrieve.held_frames_bytes,
         frame_tables_bytes=retrieve.frame_tables_bytes,
         lossy=settings.pixels.lossy,
-        lossy=settings.pixels.lossy,
     )
 
 
