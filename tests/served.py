@@ -21,13 +21,22 @@ class ServedHilum:
     """Starts, kills and restarts one server on one data directory; keeps all it printed."""
 
     def __init__(
-        self, folder: Path, *, dimse: bool = False, role: str = "", **environment: str
+        self,
+        folder: Path,
+        *,
+        dimse: bool = False,
+        role: str = "",
+        open_files: int = 0,
+        **environment: str,
     ) -> None:
+        """With `open_files` the process may have so many open and no more (`ulimit -n`)."""
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port()
         self.dimse_port = free_port() if dimse else 0
         self._role = ["--role", role] if role else []
+        limited = ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh"]
+        self._prefix = limited if open_files else []
         self._environment = environment
         self._log = (folder / "server.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +57,7 @@ class ServedHilum:
 
     def start(self) -> Self:
         """Start and wait until `/ready` says yes."""
-        command = [sys.executable, "-m", "hilum", "serve", "--data", str(self.data)]
+        command = [*self._prefix, sys.executable, "-m", "hilum", "serve", "--data", str(self.data)]
         command += ["--port", str(self.port), "--dimse-port", str(self.dimse_port), *self._role]
         self._process = subprocess.Popen(
             command,

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+from hilum.bootstrap.open_files import http_room
 from hilum.domain.instances import OnConflict
 from hilum.inbound.dicomweb.intake import StowLimits
 from hilum.servers.dimse_options import DimseOptions
@@ -73,7 +74,7 @@ def http_options(settings: Settings) -> HttpServerOptions:
         host=http.host,
         port=http.port,
         backlog=http.backlog,
-        connections=http.connections,
+        room=http_room(settings),
         keep_alive_seconds=http.keep_alive_seconds,
         shutdown_seconds=http.shutdown_seconds,
         limits=ConnectionLimits(

@@ -86,6 +86,7 @@ def serve(
         hilum serve --config /etc/hilum.toml
     """
     from hilum.bootstrap.logs import begin_logging
+    from hilum.bootstrap.open_files import raise_open_files
     from hilum.settings import exposure_problems, exposure_warnings
 
     settings = options.loaded(
@@ -99,6 +100,7 @@ def serve(
         security__insecure=insecure or None,
     ).settings
     begin_logging(settings)
+    raise_open_files()
     if problems := exposure_problems(settings):
         raise CannotStart("\n".join(problems))
     for warning in exposure_warnings(settings):

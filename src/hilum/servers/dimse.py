@@ -112,13 +112,17 @@ class DimseServer:
 
     async def _accept(self, listener: socket.socket, services: AssociationServices) -> None:
         loop = asyncio.get_running_loop()
+        told: str | None = None
         while True:
             try:
                 connection, address = await loop.sock_accept(listener)
             except OSError as error:
-                _log.error("dimse_accept_failed", reason=error.strerror)
+                if error.strerror != told:  # once, and again when something else is the matter
+                    told = error.strerror
+                    _log.error("dimse_accept_failed", reason=told)
                 await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
                 continue
+            told = None
             self._associations = {each for each in self._associations if each.is_alive()}
             self._admit(services, connection, address[0])
 

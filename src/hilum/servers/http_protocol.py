@@ -18,10 +18,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
+from hilum.servers.http_room import (
+    FULL_TEXT,
+    RETRY_SECONDS,
+    ConnectionRoom,
+    Crowding,
+    answer_full,
+)
 
 _TOO_LARGE: Final = "The request headers are larger than the setting http.header_bytes allows."
 _TOO_MANY: Final = "This address has more connections than http.connections_per_address allows."
 _ALWAYS_ANSWERED: Final = frozenset({"/health", "/ready"})
+_CROWDED_SECONDS: Final = 2.0
 _TOO_SLOW: Final = "The request headers were not complete within http.header_seconds."
 
 
@@ -52,9 +60,16 @@ class _HeadersTooLarge(Exception):
     """Stops the parser; it never leaves this module."""
 
 
-def bounded_protocol(limits: ConnectionLimits, meter: HttpMeter) -> type[HttpToolsProtocol]:
-    """The class of connections that keep to `limits` (uvicorn asks for a class)."""
-    own = {"limits": limits, "meter": meter, "counted": Counter[str]()}
+def bounded_protocol(
+    limits: ConnectionLimits, room: ConnectionRoom, meter: HttpMeter
+) -> type[HttpToolsProtocol]:
+    """The class of connections that keep to `limits` and `room` (uvicorn asks for a class)."""
+    own = {
+        "limits": limits,
+        "meter": meter,
+        "crowding": Crowding(room, meter),
+        "counted": Counter[str](),
+    }
     return type("LimitedConnection", (BoundedConnection,), own)
 
 
@@ -63,6 +78,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     limits: ConnectionLimits = ConnectionLimits()
     meter: HttpMeter = NoHttpMeter()
+    crowding: Crowding
     counted: Counter[str]
     """Open connections by address, shared by all connections of one server."""
 
@@ -87,6 +103,9 @@ class BoundedConnection(HttpToolsProtocol):
         if self._is_one_too_many():
             self.meter.limited("http.connections_per_address")
             self._close_with(b"503 Service Unavailable", _TOO_MANY)
+        elif self.crowding.room.open is not None and self._open() > self.crowding.room.open:
+            self.crowding.refused()
+            self._close_with(b"503 Service Unavailable", FULL_TEXT)
         else:
             self._start_header_timer()
 
@@ -95,6 +114,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._stop_send_timer()
         self._uncount()
         super().connection_lost(exc)
+        self.crowding.left(self._open())
 
     def data_received(self, data: bytes) -> None:
         was_in_headers, is_first = self._in_headers, self.cycle is None
@@ -133,7 +153,8 @@ class BoundedConnection(HttpToolsProtocol):
             if cycle.scope["path"] in _ALWAYS_ANSWERED:
                 app = self.app  # who watches the server must not take a flood for its death
             else:
-                self.meter.limited("http.connections")
+                app = answer_full  # type: ignore[assignment]
+                self.crowding.refused()
         super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
@@ -153,6 +174,10 @@ class BoundedConnection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._stop_send_timer()
         super().resume_writing()
+
+    def _open(self) -> int:
+        """Connections of this server that are open."""
+        return len(self.server_state.connections)
 
     def _answering(self) -> bool:
         """True while a request is being answered; before the first there is no cycle."""
@@ -191,14 +216,17 @@ class BoundedConnection(HttpToolsProtocol):
             return
         body = text.encode("ascii")
         head = b"HTTP/1.1 %b\r\nconnection: close\r\ncontent-type: text/plain\r\n" % status
+        if status.startswith(b"503"):
+            head += b"retry-after: %d\r\n" % RETRY_SECONDS
         self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
         self.transport.close()
 
     def _start_header_timer(self) -> None:
         if self._header_timer is None:
-            self._header_timer = self.loop.call_later(
-                self.limits.header_seconds, self._header_timer_fired
-            )
+            seconds = self.limits.header_seconds
+            if self._open() > self.crowding.room.served:  # whoever only waits holds up others
+                seconds = min(seconds, _CROWDED_SECONDS)
+            self._header_timer = self.loop.call_later(seconds, self._header_timer_fired)
 
     def _header_timer_fired(self) -> None:
         self._header_timer = None

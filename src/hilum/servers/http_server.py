@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 from hilum.servers.http_dispatch import ResponseBrokenOff
 from hilum.servers.http_protocol import ConnectionLimits, bounded_protocol
+from hilum.servers.http_room import ConnectionRoom
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class HttpServerOptions:
     port: int = 8080
     """0 takes any free port."""
     backlog: int = 1024
-    connections: int = 1024
+    room: ConnectionRoom = field(default_factory=ConnectionRoom)
     keep_alive_seconds: float = 30.0
     shutdown_seconds: float = 30.0
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -168,7 +169,7 @@ def _config(app: ASGIApp, options: HttpServerOptions, meter: HttpMeter) -> uvico
     config = uvicorn.Config(
         app,
         factory=False,
-        http=bounded_protocol(options.limits, meter),
+        http=bounded_protocol(options.limits, options.room, meter),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -176,7 +177,7 @@ def _config(app: ASGIApp, options: HttpServerOptions, meter: HttpMeter) -> uvico
         proxy_headers=False,
         server_header=False,
         backlog=options.backlog,
-        limit_concurrency=options.connections,
+        limit_concurrency=options.room.served + 1,  # uvicorn refuses the one that reaches it
         timeout_keep_alive=options.keep_alive_seconds,  # type: ignore[arg-type]
         timeout_graceful_shutdown=options.shutdown_seconds,  # type: ignore[arg-type]
     )

@@ -41,7 +41,8 @@ class HttpSettings(Section):
     """Connections the kernel holds until they are accepted."""
     connections: Count = 1024
     """Requests and connections served at once; more are answered 503, so that a flood cannot take
-    the memory. `/health` and `/ready` are answered in any case."""
+    the memory. `/health` and `/ready` are answered in any case. Fewer where the limit of open files
+    (`ulimit -Hn`) leaves no room for so many."""
     connections_per_address: Count = 256
     """Connections from one address, so that one client cannot shut out the others; more are
     answered 503. Loopback and `trusted_proxies`, which speak for many, are not counted."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
@@ -128,7 +129,7 @@ class SmallApp:
         options: EdgeOptions | None = None,
         limits: ConnectionLimits | None = None,
         cors: Cors | None = None,
-        **server: float,
+        **server: Any,
     ) -> AsyncIterator[HttpServer]:
         table = RouteTable()
         table.include(self.router(), "", None)
@@ -151,7 +152,7 @@ class SmallApp:
         chosen = HttpServerOptions(
             port=0,
             limits=limits or ConnectionLimits(),
-            **server,  # type: ignore[arg-type]
+            **server,
         )
         async with HttpServer(edge, chosen, self.meter) as running:
             yield running

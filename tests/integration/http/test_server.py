@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from hilum.servers.http_edge import EdgeOptions
 from hilum.servers.http_protocol import ConnectionLimits
+from hilum.servers.http_room import ConnectionRoom
 from hilum.servers.http_server import CannotListen, HttpServer, HttpServerOptions, TlsFiles
 from tests.integration.http.small_app import SmallApp
 from tests.phi import recorded_logs
@@ -189,7 +190,7 @@ async def test_a_client_that_takes_nothing_is_disconnected() -> None:
 async def test_more_connections_than_allowed_are_503() -> None:
     app = SmallApp()
     with recorded_logs():
-        async with app.served(connections=2) as server:
+        async with app.served(room=ConnectionRoom(2)) as server:
             idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
             answer = await _answer(
                 server, b"GET /hello/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -335,7 +336,7 @@ def test_loopback_and_trusted_proxies_are_not_counted(address: str, bounded: boo
 @pytest.mark.parametrize(("path", "status"), [("/health", 404), ("/ready", 404), ("/hello/x", 503)])
 async def test_who_watches_the_server_is_answered_in_a_flood(path: str, status: int) -> None:
     app = SmallApp()  # which has no such routes: 404 is its own answer
-    async with app.served(connections=1) as server, httpx.AsyncClient() as client:
+    async with app.served(room=ConnectionRoom(0)) as server, httpx.AsyncClient() as client:
         assert (await client.get(f"{server.url}{path}")).status_code == status
 
 
