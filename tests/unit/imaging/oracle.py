@@ -106,7 +106,7 @@ def images() -> tuple[tuple[Path, FileDataset], ...]:
 
 
 def by_pydicom(frame: EncodedFrame, plugin: str = "") -> np.ndarray[Any, Any]:
-    """Decode a frame with pydicom, colours as RGB; samples that are YBR_FULL without JPEG are left alone.
+    """Decode a frame with pydicom: JPEG as RGB, other samples as they are.
 
     `plugin` is `gdcm`, `pylibjpeg` or `pyjpegls`; empty for whichever takes it.
     """
