@@ -22,7 +22,7 @@ _DAMAGED = {
     "MR_truncated.dcm": "not of the length",
 }
 _ONLY_HERE = {"JPEG-lossy.dcm"}
-"""Its scan is cut short in the middle of a row, which neither of the others accepts."""
+"""Its SOS parameters are not those of a sequential JPEG: of the others only DCMTK takes it."""
 _NO_FRAMES = {"badVR.dcm"}
 """Its NumberOfFrames is no number."""
 _FILES = [each for each in images() if each[0].name not in _NO_FRAMES]
