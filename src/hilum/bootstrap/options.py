@@ -53,6 +53,7 @@ def frame_limits(settings: Settings) -> FrameLimits:
         frames_per_request=retrieve.frames_per_request,
         decoded_frame_bytes=retrieve.decoded_frame_bytes,
         held_frames_bytes=retrieve.held_frames_bytes,
+        transcoding_memory_bytes=retrieve.transcoding_memory_bytes,
         frame_tables_bytes=retrieve.frame_tables_bytes,
         lossy=settings.pixels.lossy,
     )

@@ -26,7 +26,7 @@ from hilum.dicom.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
 )
 from hilum.domain.records import InstanceRecord
-from hilum.foundation.memory import MemoryBudget
+from hilum.foundation.memory import HeldMemory, MemoryBudget
 from hilum.ports.objects import ObjectStore
 
 CONVERTED_TO: Final = EXPLICIT_VR_LITTLE_ENDIAN
@@ -121,7 +121,7 @@ class Conversion:
             message = "The deflated data set is too long to be converted."
             raise NotConvertible(message)
         most = min(self._limits.inflated_bytes, record.size_bytes * _MOST_INFLATION)
-        held = _Held(self._memory)
+        held = HeldMemory(self._memory)
         await held.reserve(record.size_bytes + most)
         try:
             data = await self._objects.read(record.object_key, 0, record.size_bytes)
@@ -161,35 +161,7 @@ class Conversion:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
-class _Held:
-    """Memory of one inflated instance, until it is released or nobody has the instance any more.
-
-    A stream that was never begun ends without a word to it: then going away releases.
-    """
-
-    def __init__(self, budget: MemoryBudget) -> None:
-        self._budget = budget
-        self._loop = asyncio.get_running_loop()
-        self._size_bytes = 0
-
-    async def reserve(self, size_bytes: int) -> None:
-        await self._budget.reserve(size_bytes)
-        self._size_bytes = size_bytes
-
-    def shrink(self, size_bytes: int) -> None:
-        before, self._size_bytes = self._size_bytes, min(size_bytes, self._size_bytes)
-        self._budget.release(before - self._size_bytes)
-
-    def release(self) -> None:
-        self.shrink(0)
-
-    def __del__(self) -> None:
-        if self._size_bytes and not self._loop.is_closed():
-            # The collector runs in any thread.
-            self._loop.call_soon_threadsafe(self._budget.release, self._size_bytes)
-
-
-async def _two_chunks(head: bytes, dataset: bytes, held: _Held) -> AsyncIterator[bytes]:
+async def _two_chunks(head: bytes, dataset: bytes, held: HeldMemory) -> AsyncIterator[bytes]:
     try:
         yield head
         yield dataset

@@ -26,6 +26,7 @@ from hilum.domain.errors import (
 from hilum.domain.identifiers import Scope, TransferSyntaxUID
 from hilum.domain.images import ImagePixels
 from hilum.domain.records import InstanceRecord
+from hilum.foundation.memory import HeldMemory, MemoryBudget
 from hilum.imaging.syntaxes import SYNTAXES
 from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
@@ -49,6 +50,8 @@ class FrameLimits:
     """Largest frame, as stored, that is decoded."""
     held_frames_bytes: int = 16 << 20
     """Transcoded frames that are made before the answer begins."""
+    transcoding_memory_bytes: int = 1 << 30
+    """Memory of all frames that are being transcoded or sent afterwards; further requests wait."""
     frame_tables_bytes: int = 64 << 20
     """Memory for frame tables of instances that were asked for lately."""
     lossy: bool = False
@@ -93,6 +96,7 @@ class Frames:
         self._engine = engine
         self._limits = limits or FrameLimits()
         self._known = KnownImages(self._limits.frame_tables_bytes)
+        self._memory = MemoryBudget(self._limits.transcoding_memory_bytes)
 
     async def find(self, scope: Scope, frames: Sequence[int]) -> FoundFrames:
         """Find frames, which count from 0, of the one instance of `scope`.
@@ -193,7 +197,8 @@ class Frames:
     ) -> TranscodedFrames:
         stored = await self._in_order(found) if found.is_native else self._stored(found, 1)
         pixels, target = await self._pixels(found), TransferSyntaxUID(syntax)
-        frames = TranscodedFrames(engine, found, stored, pixels, target)
+        memory = HeldMemory(self._memory)
+        frames = TranscodedFrames(engine, found, stored, pixels, target, memory)
         limits = self._limits
         await frames.prepare(limits.held_frames_bytes, limits.decoded_frame_bytes)
         return frames

@@ -11,6 +11,7 @@ from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from hilum.domain.errors import PixelLimitExceeded
 from hilum.domain.identifiers import TransferSyntaxUID
 from hilum.domain.images import EncodedFrame, ImagePixels
+from hilum.foundation.memory import HeldMemory
 from hilum.ports.pixels import PixelEngine
 
 
@@ -18,7 +19,8 @@ class TranscodedFrames:
     """The wanted frames as `engine` makes them.
 
     Up to `held_bytes` of them are made by `prepare` and held: when those are all, their sizes are
-    known before anything is sent. The others are made while they are sent, one ahead.
+    known before anything is sent. The others are made while they are sent, one ahead. What all that
+    may take is held of `memory` until they were opened and read, or this object is gone.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class TranscodedFrames:
         stored: StoredFrames,
         pixels: ImagePixels,
         target: TransferSyntaxUID,
+        memory: HeldMemory,
     ) -> None:
         self._engine = engine
         self._found = found
@@ -37,6 +40,7 @@ class TranscodedFrames:
             syntax = TransferSyntaxUID(EXPLICIT_VR_LITTLE_ENDIAN)
             self._pixels = replace(pixels, transfer_syntax_uid=syntax)
         self._target = target
+        self._memory = memory
         self._held: list[bytes] = []
 
     @property
@@ -56,14 +60,27 @@ class TranscodedFrames:
             if self._found.places.size_bytes(frame) > frame_bytes:
                 what = "A frame that would have to be decoded is too large"
                 raise PixelLimitExceeded("retrieve.decoded_frame_bytes", frame_bytes, what)
+        each = self._each_bytes(frame_bytes)
+        several = len(set(self._found.frames)) > 1
+        # The one that is being made, one ahead, and those that are held.
+        await self._memory.reserve(2 * each + held_bytes if several else each)
+        try:
+            held = await self._prepare(held_bytes)
+        except BaseException:
+            self._memory.release()
+            raise
+        self._memory.shrink(held if self.sizes is not None else held + 2 * each)
+
+    async def _prepare(self, left: int) -> int:
         made: dict[int, bytes] = {}
         for position, frame in enumerate(self._found.frames):
-            if position and held_bytes <= 0:
+            if position and left <= 0:
                 break
             if frame not in made:
                 made[frame] = await self._make(position)
-                held_bytes -= len(made[frame])
+                left -= len(made[frame])
             self._held.append(made[frame])
+        return sum(map(len, made.values()))
 
     async def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
         """Yield the bytes of the pieces in order. Raises as `PixelEngine.transcode` does."""
@@ -82,10 +99,18 @@ class TranscodedFrames:
                     ahead = asyncio.create_task(self._make(position + 1))
                 yield FrameContent(position, data[piece.start : piece.stop])
         finally:
+            self._memory.release()
             if ahead is not None:
                 ahead.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await ahead
+
+    def _each_bytes(self, frame_bytes: int) -> int:
+        """A frame as stored, and as it comes out; one that is larger is refused by the engine."""
+        stored = max(map(self._found.places.size_bytes, self._found.frames))
+        pixels = self._pixels
+        samples = pixels.rows * pixels.columns * pixels.samples_per_pixel
+        return stored + min(-(samples * pixels.bits_allocated // -8), frame_bytes)
 
     async def _make(self, position: int) -> bytes:
         frame = EncodedFrame(self._pixels, await self._stored.read(position))

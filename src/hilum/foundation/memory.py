@@ -1,5 +1,7 @@
 """A number of bytes of memory that many requests share."""
 
+import asyncio
+
 from hilum.foundation.turns import Turns
 
 
@@ -41,3 +43,34 @@ class MemoryBudget:
             return False
         self._held_bytes += size_bytes
         return True
+
+
+class HeldMemory:
+    """Bytes of a budget, held until they are released or nobody has this object any more.
+
+    A stream that was never begun ends without a word to it: then going away releases.
+    """
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._loop = asyncio.get_running_loop()
+        self._size_bytes = 0
+
+    async def reserve(self, size_bytes: int) -> None:
+        """Wait for the bytes; once only."""
+        await self._budget.reserve(size_bytes)
+        self._size_bytes = size_bytes
+
+    def shrink(self, size_bytes: int) -> None:
+        """Give back all above `size_bytes`."""
+        before, self._size_bytes = self._size_bytes, min(size_bytes, self._size_bytes)
+        self._budget.release(before - self._size_bytes)
+
+    def release(self) -> None:
+        """Give back all."""
+        self.shrink(0)
+
+    def __del__(self) -> None:
+        if self._size_bytes and not self._loop.is_closed():
+            # The collector runs in any thread.
+            self._loop.call_soon_threadsafe(self._budget.release, self._size_bytes)

@@ -179,6 +179,9 @@ class RetrieveSettings(Section):
     held_frames_bytes: ByteCount = 16 << 20
     """Transcoded frames of one request that are made before the answer begins, so that it has a
     Content-Length; further ones are made while it is sent."""
+    transcoding_memory_bytes: ByteCount = 1 << 30
+    """Memory for all frames that are being transcoded, until the client has read them; further
+    requests wait. One that could need more goes alone."""
     frame_tables_bytes: ByteCount = 64 << 20
     """Memory for the places of frames of instances that were asked for lately."""
 

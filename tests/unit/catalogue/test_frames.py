@@ -365,6 +365,30 @@ async def test_frames_beyond_what_is_held_are_made_while_they_are_sent() -> None
     assert frames == await whole.get(*range(1, 11), syntaxes=[RLELossless])
 
 
+async def test_what_is_transcoded_at_the_same_time_is_bounded() -> None:
+    data = a_file("MR_small_RLE.dcm")
+    one = Archived(data, InlineEngine(), FrameLimits(transcoding_memory_bytes=1))
+    found = await one.find(1)
+
+    first = await one.frames.plan(found, [LITTLE])
+    second = asyncio.create_task(one.frames.plan(found, [LITTLE]))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not second.done()
+    del first
+
+    assert (await asyncio.wait_for(second, 5)).frames.sizes == [FRAME_BYTES]
+
+
+async def test_a_failure_gives_its_memory_back() -> None:
+    engine = InlineEngine(PixelEngineBusy("later"))
+    one = Archived(native(), engine, FrameLimits(transcoding_memory_bytes=1))
+
+    for _ in range(3):
+        with pytest.raises(PixelEngineBusy):
+            await asyncio.wait_for(one.get(1, syntaxes=[RLELossless]), 5)
+
+
 async def test_the_next_syntax_is_taken_when_the_first_cannot_be_had() -> None:
     for fault in (NotTranscodable("no"), PixelsNotDecodable("no")):
         archived = Archived(encoded([b"a", b"b"]), InlineEngine(fault))
