@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ from tests.unit.imaging.oracle import (
 )
 from tests.unit.imaging.test_round_trips import described, native
 
+_ROOT = Path(__file__).parents[3]
 _BAD = "tests.integration.pixels.bad_worker"
 
 
@@ -69,8 +71,10 @@ def limits(**changed: Any) -> PixelOptions:
 @asynccontextmanager
 async def bad_pool(**changed: Any) -> AsyncIterator[tuple[PixelPool, Counted]]:
     counted = Counted()
-    async with PixelPool(limits(**changed), counted, _BAD) as pool:
-        yield pool, counted
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(_ROOT))
+        async with PixelPool(limits(**changed), counted, _BAD) as pool:
+            yield pool, counted
 
 
 async def test_frames_are_transcoded() -> None:
@@ -218,6 +222,72 @@ async def test_closing_ends_what_runs_and_what_waits() -> None:
 
     fates = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(fate) for fate in fates] == [ShuttingDown] * 3
+
+
+async def test_closing_does_not_wait_for_a_worker_that_is_being_started() -> None:
+    async with bad_pool() as (pool, _):
+        task = asyncio.create_task(pool.do("sleep", (60,)))
+        await asyncio.sleep(0)
+
+    (fate,) = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(fate, ShuttingDown)
+
+
+async def test_a_worker_that_cannot_start_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = Counted()
+    async with PixelPool(limits(), counted, "tests.no_such_module") as pool:
+        for _ in range(2):
+            with pytest.raises(PixelEngineBusy), capture_logs() as logs:
+                await pool.do("echo", (b"",))
+
+    assert [log["event"] for log in logs] == ["pixel_worker_not_started"]
+    assert counted.outcomes["echo", PixelOutcome.REFUSED] == 2
+
+
+async def test_modules_of_the_working_folder_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    frame, _ = native(described(), seed=1)
+
+    async with PixelPool(limits(), Counted()) as pool:
+        assert (await pool.transcode(frame, JPEG_LS)).data
+
+
+async def test_a_task_ends_though_the_server_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, os, signal\n"
+        "from hilum.adapters.pixels.pool import PixelPool\n"
+        "from tests.integration.pixels.test_pool import Counted, limits\n"
+        "async def main():\n"
+        f"    pool = PixelPool(limits(task_seconds=1), Counted(), {_BAD!r})\n"
+        "    told = await pool.do('echo', (b'',))\n"
+        "    task = asyncio.create_task(pool.do('sleep', (600,)))\n"
+        "    await asyncio.sleep(0.1)\n"
+        "    print(told.facts['process'], flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    told, _ = await server.communicate()
+    worker = int(told)
+
+    async with asyncio.timeout(20):
+        while _runs(worker):  # noqa: ASYNC110 - a process of somebody else tells nobody
+            await asyncio.sleep(0.2)
+
+
+def _runs(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
 
 
 async def test_a_bug_in_a_task_tells_no_more_than_its_place() -> None:

@@ -128,9 +128,15 @@ class PixelPool:
 
     async def _run(self, job: "_Job") -> Answer:
         worker = await self._worker()
-        if not job.begin(worker):
-            await self._keep(worker)
-            raise ShuttingDown(_CLOSING)
+        job.begin(worker)
+        try:
+            await worker.get_ready()
+        except (TimeoutError, WorkerGone) as error:
+            job.end()
+            await worker.kill()
+            if job.stopped:
+                raise ShuttingDown(_CLOSING) from error
+            raise _not_started(error) from error
         most = 2 * self._options.maximum_frame_bytes + _SLACK_BYTES
         try:
             async with asyncio.timeout(self._options.task_seconds):
@@ -163,7 +169,7 @@ class PixelPool:
             self._idle.append(worker)
 
     async def _worker(self) -> Worker:
-        """A worker that nobody has, started if need be. Raises `PixelEngineBusy`."""
+        """A worker that nobody has, a new one if need be. Raises `PixelEngineBusy`."""
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:
@@ -172,11 +178,10 @@ class PixelPool:
         if self._closed:
             raise ShuttingDown(_CLOSING)
         try:
-            return await Worker.start(self._module, self._options.memory_bytes)
-        except (OSError, WorkerGone) as error:  # a timeout is an OSError, too
-            _log.error("pixel_worker_not_started", error=type(error).__name__)
-            message = "No process to work on the image can be started now."
-            raise PixelEngineBusy(message) from error
+            options = self._options
+            return Worker.spawn(self._module, options.memory_bytes, options.task_seconds)
+        except OSError as error:
+            raise _not_started(error) from error
 
     def _count_waiting(self, change: int) -> None:
         self._waiting += change
@@ -202,10 +207,11 @@ class _Job:
         self.stopped = False
         self._worker: Worker | None = None
 
-    def begin(self, worker: Worker) -> bool:
-        """Give it to a worker, unless it was stopped before."""
+    def begin(self, worker: Worker) -> None:
+        """Give it to a worker."""
         self._worker = worker
-        return not self.stopped
+        if self.stopped:
+            worker.stop()
 
     def end(self) -> None:
         """The worker has it no more."""
@@ -216,3 +222,9 @@ class _Job:
         self.stopped = True
         if self._worker is not None:
             self._worker.stop()
+
+
+def _not_started(error: Exception) -> PixelEngineBusy:
+    _log.error("pixel_worker_not_started", error=type(error).__name__)
+    message = "No process to work on the image can be started now."
+    return PixelEngineBusy(message)

@@ -25,31 +25,20 @@ class Worker:
     def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
         self.process = process
         self._connection = connection
+        self._is_ready = False
 
     @classmethod
-    async def start(cls, module: str, memory_bytes: int) -> "Worker":
-        """Run a module and wait until it is ready. Raises `OSError` or `WorkerGone`."""
-        worker = cls._spawn(module, memory_bytes)
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                told = await answer(worker._connection, 0)
-        except BaseException:
-            await worker.kill()
-            raise
-        if told.kind is not Kind.READY:
-            await worker.kill()
-            raise WorkerGone
-        return worker
-
-    @classmethod
-    def _spawn(cls, module: str, memory_bytes: int) -> "Worker":
+    def spawn(cls, module: str, memory_bytes: int, task_seconds: int) -> "Worker":
+        """Start a process that runs a module. Raises `OSError`."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        numbers = theirs.fileno(), memory_bytes, task_seconds
         environment = {name: value for name, value in os.environ.items() if name in _TOLD}
         try:
             with theirs:
                 process = subprocess.Popen(  # noqa: S603 - our own module
-                    [sys.executable, "-m", module, str(theirs.fileno()), str(memory_bytes)],
+                    # Without -P, modules lying in the working folder would take ours' place.
+                    [sys.executable, "-P", "-m", module, *map(str, numbers)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,  # codecs write there as they please
@@ -65,6 +54,16 @@ class Worker:
     def alive(self) -> bool:
         """False when the process is known to have ended."""
         return self.process.poll() is None
+
+    async def get_ready(self) -> None:
+        """Wait until it takes calls. Raises `WorkerGone`, or `TimeoutError` when it never does."""
+        if self._is_ready:
+            return
+        async with asyncio.timeout(_START_SECONDS):
+            told = await answer(self._connection, 0)
+        if told.kind is not Kind.READY:
+            raise WorkerGone
+        self._is_ready = True
 
     async def ask(self, name: str, arguments: tuple[object, ...], most_bytes: int) -> Answer:
         """Have a task done. Raises `WorkerGone`; then, and when cancelled, it is of no more use."""

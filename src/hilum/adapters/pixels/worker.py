@@ -1,6 +1,6 @@
 """The pixel worker: a process that runs codecs, within limits, and knows nothing else.
 
-`python -m hilum.adapters.pixels.worker DESCRIPTOR MEMORY_BYTES`
+`python -m hilum.adapters.pixels.worker DESCRIPTOR MEMORY_BYTES TASK_SECONDS`
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import traceback
+from typing import Final
 
 from hilum.adapters.pixels.exchange import (
     NO_MEMORY_EXIT,
@@ -21,13 +22,21 @@ from hilum.adapters.pixels.exchange import (
 from hilum.domain.errors import HilumError
 from hilum.imaging.tasks import TASKS, warm_up
 
+_LATE_SECONDS: Final = 5
+"""After its time a task is ended by the serving process; this much later by itself."""
 
-def serve(connection: socket.socket) -> None:
-    """Do what is asked until the serving process has gone."""
+
+def serve(connection: socket.socket, task_seconds: int) -> None:
+    """Do what is asked until the serving process has gone.
+
+    When that was killed in the middle of a task, nobody else ends it.
+    """
     send_answer(connection, Answer(Kind.READY, {}, b""))
     while (call := receive_call(connection)) is not None:
         name, arguments = call
+        signal.alarm(task_seconds + _LATE_SECONDS)
         send_answer(connection, _answer(name, arguments))
+        signal.alarm(0)
 
 
 def _answer(name: str, arguments: tuple[object, ...]) -> Answer:
@@ -62,17 +71,17 @@ def _mapped_bytes() -> int:
 
 
 def main(arguments: list[str]) -> None:
-    """Run with the descriptor of the socket and the bytes of memory a task may have."""
+    """Run with the descriptor of the socket, and the memory and the time a task may have."""
     # A signal to the group is meant for the serving process, which lets this one finish.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    descriptor, memory_bytes = map(int, arguments)
+    descriptor, memory_bytes, task_seconds = map(int, arguments)
     warm_up()
     limit(memory_bytes)
     gc.freeze()
     with socket.socket(fileno=descriptor) as connection, contextlib.suppress(ConnectionError):
         try:
-            serve(connection)
+            serve(connection, task_seconds)
         except MemoryError:  # the call itself is too large
             sys.exit(NO_MEMORY_EXIT)
 
