@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from hilum.bootstrap.diagnosis import archive_is_open, engine_features, examine_database
+from hilum.bootstrap.index_place import on_server
 from hilum.bootstrap.object_store import has_objects, try_remote_store
+from hilum.bootstrap.open_files import open_files_wanted
 from hilum.cli import options
 from hilum.cli.check import Check
 from hilum.cli.console import size_text
 from hilum.cli.peer_checks import peer_checks
 from hilum.cli.port_checks import port_check
+from hilum.cli.telling import told
 from hilum.domain.errors import HilumError
 from hilum.settings import Settings, SettingsRejected, exposure_problems, exposure_warnings
 
 _LOWEST_PYTHON: Final = (3, 11)
-_OPEN_FILES: Final = 1024
 _SLOW_FLUSH_SECONDS: Final = 0.05
 _FLUSHES: Final = 5
 _BUILT: Final = 1_735_689_600
@@ -52,7 +54,7 @@ def all_checks(data: Path | None, config: Path | None) -> Iterator[Check]:
     in_use = archive_is_open(settings)
     yield port_check("HTTP", settings.http.host, settings.http.port, in_use=in_use)
     yield port_check("DIMSE", settings.dimse.host, settings.dimse.port, in_use=in_use)
-    yield _open_files()
+    yield _open_files(settings)
     yield from peer_checks(settings)
 
 
@@ -174,7 +176,7 @@ def _database(settings: Settings) -> Check:
     try:
         state = examine_database(settings)
     except HilumError as error:
-        return Check("database", "wrong", str(error), "see the text; `hilum rebuild` makes it anew")
+        return Check("database", "wrong", told(error), _database_remedy(settings, str(error)))
     if state is None:
         if _lost_index(settings):
             return Check("database", "wrong", "there are objects and no index", "run hilum rebuild")
@@ -189,6 +191,19 @@ def _database(settings: Settings) -> Check:
     return Check("database", "ok", text)
 
 
+def _database_remedy(settings: Settings, text: str) -> str:
+    """Rebuilding is for what is damaged: an index that is only out of reach may be sound."""
+    if "rebuild" in text:
+        return "restore a copy or run hilum rebuild"
+    if not on_server(settings):
+        return f"let this user read and write {settings.data_dir} and the files in it"
+    if "no such database" in text:
+        return "create that database (createdb), or correct the name in database.url"
+    if "refuses the user" in text:
+        return "correct user and password in database.url, or let the user in (pg_hba.conf)"
+    return "start that server, or correct database.url"
+
+
 def _lost_index(settings: Settings) -> bool:
     try:
         return has_objects(settings)
@@ -196,9 +211,16 @@ def _lost_index(settings: Settings) -> bool:
         return False  # the check of the object store tells it
 
 
-def _open_files() -> Check:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES:
-        text = f"{soft} open files allowed"
-        return Check("limits", "note", text, f"raise it: ulimit -n {min(hard, 4096)}")
-    return Check("limits", "ok", f"{soft:,} open files allowed")
+def _open_files(settings: Settings) -> Check:
+    """A start raises the soft limit to the hard one, so that one counts."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = open_files_wanted(settings)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        text = f"{hard:,} open files allowed, {wanted:,} wanted for http.connections"
+        remedy = (
+            f"raise the hard limit: ulimit -n {wanted} as root, LimitNOFILE={wanted} for systemd, "
+            f"--ulimit nofile={wanted} for Docker"
+        )
+        return Check("limits", "note", text, remedy)
+    shown = "any number of" if hard == resource.RLIM_INFINITY else f"{hard:,}"
+    return Check("limits", "ok", f"{shown} open files allowed")

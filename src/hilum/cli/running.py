@@ -9,6 +9,7 @@ from typing import Any, Final
 import typer
 
 from hilum.cli.console import CannotStart, Ending, WrongUsage, complain
+from hilum.cli.telling import told
 
 _TRACEBACK: Final = "--traceback"
 _UsageError: Final[Any] = next(
@@ -53,7 +54,7 @@ def _run(arguments: list[str]) -> int:
         complain(str(error))
         return Ending.USAGE
     except CannotStart as error:
-        complain(str(error))
+        complain(told(error))
         return Ending.CANNOT_START
     return code if isinstance(code, int) else Ending.OK
 
@@ -65,7 +66,7 @@ def _told(error: Exception) -> str:
     from hilum.settings import SettingsRejected
 
     if isinstance(error, (HilumError, DataFolderInUse)):
-        return str(error)
+        return told(error)
     if isinstance(error, SettingsRejected):
         return "\n".join(("the settings cannot be used:", *error.problems))
     if isinstance(error, OSError):

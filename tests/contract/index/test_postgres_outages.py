@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -134,9 +135,10 @@ async def test_what_the_server_says_becomes_a_fact(
     [
         (lambda url: url.replace("127.0.0.1", "127.0.0.9"), "cannot be reached"),
         (lambda url: url.rsplit("/", 1)[0] + "/there_is_none", "no such database"),
+        (lambda url: url.replace("postgres:", "nobody:"), "no such user"),
         (lambda url: url + "?schema=elsewhere", "hilum migrate"),
     ],
-    ids=["host", "database", "schema"],
+    ids=["host", "database", "user", "schema"],
 )
 async def test_a_wrong_url_is_told_in_one_line_without_its_password(
     engine: Engine, change: object, said: str
@@ -147,6 +149,11 @@ async def test_a_wrong_url_is_told_in_one_line_without_its_password(
         await SqlIndex(url).open()
 
     assert "sEcReT" not in str(caught.value)
+    assert "127.0.0" not in str(caught.value)  # clients read it
+    (place,) = caught.value.__notes__
+    assert f"{urlsplit(url).hostname}:{urlsplit(url).port}" in place
+    assert f"database {urlsplit(url).path[1:]};" in place
+    assert "sEcReT" not in place
     assert "sEcReT" not in repr(dialect_for(url))
 
 
@@ -165,9 +172,11 @@ async def test_a_wrong_url_is_told_in_one_line_without_its_password(
     ],
 )
 def test_a_url_that_cannot_be_read_is_told_in_one_line_without_its_password(url: str) -> None:
-    with pytest.raises(ArchiveUnavailable, match=r"^[^\n]*database\.url[^\n]*$") as caught:
+    with pytest.raises(ArchiveUnavailable) as caught:
         migrate(url)
 
+    assert "database.url" in str(caught.value)
+    assert "\n" not in str(caught.value)
     told = "".join(traceback.format_exception(caught.value))
     assert "sEcReT" not in told.replace(url, "")
 

@@ -1,6 +1,12 @@
 """The doctor finds what is wrong and says how to mend it."""
 
+import re
+import resource
 import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -112,3 +118,65 @@ def test_http_in_the_clear_beyond_loopback_is_noted(
 
     assert found["state"] == "note"
     assert "not encrypted" in found["text"]
+
+
+@pytest.mark.parametrize(
+    ("place", "said", "remedy"),
+    [
+        ("127.0.0.1:1", "nothing listens there", "start that server"),
+        ("name.invalid:5432", "name of the database server cannot be resolved", "database.url"),
+        ("127.0.0.1:99999", "not one from 1 to 65535", "database.url"),
+        ("127.0.0.1:web", "not one from 1 to 65535", "database.url"),
+        ("127.0.0.1:{silent}", "may be no PostgreSQL server", "start that server"),
+        ("127.0.0.1:{web}", "no PostgreSQL server", "start that server"),
+    ],
+)
+def test_a_database_out_of_reach_is_told_with_its_place_and_is_not_to_be_rebuilt(
+    hilum: Hilum, monkeypatch: pytest.MonkeyPatch, place: str, said: str, remedy: str
+) -> None:
+    with _answering(b"") as silent, _answering(b"HTTP/1.1 400 No\r\n\r\n") as web:
+        place = place.format(silent=silent, web=web)
+        monkeypatch.setenv("HILUM_DATABASE__URL", f"postgresql://me:sEcReT@{place}/images")
+        found = checks(hilum)["database"]
+        ran = hilum("fsck")
+
+    assert found["state"] == "wrong"
+    assert said in found["text"]
+    assert remedy in found["remedy"]
+    assert "rebuild" not in found["remedy"]
+    assert said in ran.err
+    for text in (found["text"], ran.err):
+        assert "database.url" in text
+        assert "sEcReT" not in text
+        assert f"{place}, database images" in text
+
+
+@contextmanager
+def _answering(words: bytes) -> Iterator[int]:
+    """The port of a server that says this to whatever it is told, and hangs up."""
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(words)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_limit_of_open_files_is_to_be_raised_far_enough(
+    hilum: Hilum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    found = checks(hilum)["limits"]
+
+    assert found["state"] == "note"
+    (advised,) = re.findall(r"ulimit -n (\d+)", found["remedy"])
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, int(advised)))
+    assert checks(hilum)["limits"]["state"] == "ok"

@@ -24,7 +24,7 @@ from hilum.adapters.database import (
 from hilum.adapters.database.connections import Connection, Deadline, Row, Source, Sql
 from hilum.adapters.database.postgresql_connections import PostgresqlConnection, connect
 from hilum.adapters.database.postgresql_urls import SCHEMA, conninfo_and_schema
-from hilum.domain.errors import HilumError
+from hilum.domain.errors import ArchiveUnavailable, HilumError
 from hilum.domain.occupancy import DataFolderInUse, Hold
 
 _ABANDONED_SECONDS: Final = 60
@@ -126,7 +126,10 @@ class PostgresqlDialect:
         return isinstance(connection, PostgresqlConnection) and connection.is_stale()
 
     def translate(self, error: Exception) -> HilumError | None:
-        return postgresql_faults.translate(error)
+        fact = postgresql_faults.translate(error)
+        if isinstance(fact, ArchiveUnavailable):
+            fact.add_note(postgresql_faults.place_of(self.conninfo))
+        return fact
 
     def is_data_error(self, error: Exception) -> bool:
         return postgresql_faults.is_data_error(error)

@@ -1,4 +1,8 @@
-"""What PostgreSQL's errors say about the archive. The texts name neither hosts nor users."""
+"""What PostgreSQL's errors say about the archive.
+
+The texts name neither hosts nor users, since clients read them. Where the server is that failed is
+a note of the exception (`place_of`), which commands show.
+"""
 
 import re
 from struct import error as StructError  # noqa: N812
@@ -26,8 +30,10 @@ _UNAVAILABLE: Final = {
     "40P01": "other processes were in the way, again and again",
     "40001": "other processes were in the way, again and again",
     "25006": "the database is read-only (a standby, or out of transaction numbers)",
+    "57P03": "the database server cannot be reached: it is starting up or shutting down",
     "25P03": "the database server gave up an unfinished transaction",
-    "28000": "the database server refuses the user",
+    "28000": "the database server refuses the user: there is no such user, or pg_hba.conf does not "
+    "let it in from here",
     "28P01": "the database server refuses the user or the password",
     "3D000": "the database server has no such database",
     "42501": "the database user lacks a right: make it the owner of the schema",
@@ -48,11 +54,27 @@ _REFUSED: Final = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
     "no pg_hba.conf entry": "28000",
+    'role "': "28000",
+    "the database system is": "57P03",
     "too many clients": "53300",
     "remaining connection slots": "53300",
     "too many connections": "53300",
 }
 """What libpq says when it cannot connect; it keeps the code to itself."""
+_NOT_CONNECTED: Final = {
+    "invalid port number": "the port in database.url is not one from 1 to 65535",
+    'connection option "port"': "the port in database.url is not one from 1 to 65535",
+    "to resolve host": "the name of the database server cannot be resolved",
+    "translate host name": "the name of the database server cannot be resolved",
+    "invalid response": "what answers in its place is no PostgreSQL server",
+    "expected authentication request": "what answers in its place is no PostgreSQL server",
+    "Connection refused": "the database server cannot be reached: nothing listens there",
+    "timeout expired": "the database server cannot be reached: nothing answers there",
+    "No such file": "the database server cannot be reached: there is no such socket",
+    "failed: server closed the connection": "the database server cannot be reached: what listens "
+    "there hangs up, so it may be no PostgreSQL server",
+}
+"""By words of libpq; the first that are found count."""
 _BAD_VALUE: Final = re.compile("invalid (port|integer|sslmode|[a-z_]+ value)")
 _DATA_CLASSES: Final = ("22", "23", "54")
 _TOO_COMPLEX: Final = {"54001", "2201B", "54000"}
@@ -83,6 +105,9 @@ def _unavailable(why: str) -> ArchiveUnavailable:
 
 
 def _why_not_connected(text: str) -> str:
+    for words, why in _NOT_CONNECTED.items():
+        if words in text:
+            return why
     if _BAD_VALUE.search(text):
         return "a port or an option in database.url has no such value"
     for words, state in _REFUSED.items():
@@ -93,6 +118,20 @@ def _why_not_connected(text: str) -> str:
     if 'database "' in text and "does not exist" in text:
         return _UNAVAILABLE["3D000"]
     return "the database server cannot be reached"
+
+
+def place_of(conninfo: str) -> str:
+    """Where a connection string leads, for people who operate it: no user and no password."""
+    try:
+        said = psycopg.conninfo.conninfo_to_dict(conninfo)
+    except psycopg.Error:
+        return "setting database.url"
+    host = str(said.get("host") or said.get("hostaddr") or "the local socket")
+    shown = f"[{host}]" if ":" in host else host
+    name = said.get("dbname") or "named like the user"
+    return (
+        f"PostgreSQL at {shown}:{said.get('port') or 5432}, database {name}; setting database.url"
+    )
 
 
 def is_passing(error: Exception) -> bool:

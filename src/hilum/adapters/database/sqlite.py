@@ -5,9 +5,11 @@
 - Checkpoints come with pauses of the writer, or after `_CHECKPOINT_PAGES` pages without one.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +28,8 @@ _WRITER_CACHE_KIB: Final = 64 * 1024
 _READER_CACHE_KIB: Final = 16 * 1024
 _STATEMENTS_KEPT: Final = 512
 _STEPS_BETWEEN_LOOKS: Final = 50_000  # virtual machine steps, some milliseconds
+_FILES: Final = 4
+"""Database, log, index of the log, and the folder while they are made."""
 _NO_SPACE_BYTES: Final = 2**20
 _LAST_NUMBER: Final = "SELECT seq FROM sqlite_sequence WHERE name = ?"
 _DATA_ERRORS: Final = (
@@ -101,12 +105,28 @@ class SqliteDialect:
         if primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and self._full()):
             return ArchiveFull("There is no space left for the database.")
         if primary in _UNAVAILABLE:
-            return ArchiveUnavailable(f"The archive is not available: {_UNAVAILABLE[primary]}.")
+            why = _UNAVAILABLE[primary]
+            if primary == sqlite3.SQLITE_CANTOPEN:
+                why += self._why_not_opened()
+            return ArchiveUnavailable(f"The archive is not available: {why}.")
         if "no such table" in str(error):
             return ArchiveUnavailable(
                 "The archive is not available: the database has no schema; run `hilum migrate`."
             )
         return None
+
+    def _why_not_opened(self) -> str:
+        """What the system says to opening the file and those beside it; SQLite does not tell."""
+        try:
+            with ExitStack() as stack:
+                for _ in range(_FILES):
+                    stack.enter_context(self.path.open("r+b"))
+        except OSError as error:
+            hint = "; raise the limit, ulimit -n" if error.errno == errno.EMFILE else ""
+            return f" ({os.strerror(error.errno or 0)}{hint})"
+        if not os.access(self.path.parent, os.W_OK):
+            return " (its folder cannot be written to)"
+        return ""
 
     def _full(self) -> bool:
         """Whether an I/O error is a lack of space: SQLite says so for some of its files only."""
