@@ -140,3 +140,47 @@ def test_dcmtk_reads_what_was_encoded_here(
     assert theirs.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     (seen,) = frames_of(theirs)
     assert np.array_equal(decode(EncodedFrame(seen.pixels, seen.data), ROOM).values, values)
+
+
+_WRITERS = [
+    *(["dcmcjpeg", "+el", "+sv", str(number)] for number in range(1, 8)),
+    ["dcmcjpeg", "+e1"],
+    ["dcmcjpls", "+el"],
+    ["dcmcjpls", "+el", "+il"],
+    ["dcmcjpls", "+en", "+md", "3"],
+    ["dcmcrle"],
+]
+_EXACT = {"+el", "+e1", "dcmcrle"}
+_WRITTEN = ["CT_small.dcm", "MR_small.dcm", "vlut_04.dcm", "US1_UNCR.dcm", "examples_rgb_color.dcm"]
+_NATIVE = {path.name: (path, dataset) for path, dataset in images() if path.name in _WRITTEN}
+
+
+# DCMTK refuses near-lossless compression of signed samples, as we do.
+_PAIRS = [
+    (writer, name)
+    for writer in _WRITERS
+    for name in _WRITTEN
+    if "+en" not in writer or not pixels_of(_NATIVE[name][1]).is_signed
+]
+
+
+@pytest.mark.parametrize(
+    ("writer", "name"), _PAIRS, ids=[" ".join((*writer, name)) for writer, name in _PAIRS]
+)
+def test_what_dcmtk_encodes_is_read_here(writer: list[str], name: str, tmp_path: Path) -> None:
+    path, dataset = _NATIVE[name]
+    encoded = tmp_path / "encoded.dcm"
+    subprocess.run([*writer, path, encoded], check=True, capture_output=True, timeout=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stored = pydicom.dcmread(encoded, force=True)
+
+    seen = decode(next(frames_of(stored)), ROOM)
+    expected = decode(next(frames_of(dataset)), ROOM)
+
+    assert seen.pixels.photometric_interpretation == expected.pixels.photometric_interpretation
+    if _EXACT & set(writer):
+        assert np.array_equal(seen.values, expected.values)
+    else:
+        difference = np.abs(seen.values.astype(np.int64) - expected.values)
+        assert 0 < difference.max() <= 3

@@ -1,10 +1,12 @@
 """Codestreams whose precision or sign is not what the data set says."""
 
+import io
 from typing import Any
 
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 
 from hilum.domain.errors import PixelsNotDecodable
 from hilum.domain.identifiers import TransferSyntaxUID
@@ -122,3 +124,22 @@ def test_padding_behind_the_end_does_not_matter() -> None:
     for target, data in ((JPEG_2000, wavelet(values, 12)), (JPEG_LOSSLESS, lossless(values, 12))):
         assert np.array_equal(read(target, data + b"\0").values, values)
         assert np.array_equal(read(target, data + b"\xff\xff\0").values, values)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55"])
+def test_progressive_jpeg_is_read(syntax: str) -> None:
+    values = np.add.outer(np.arange(32), np.arange(48)).astype(np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(values).save(written, "JPEG", quality=95, progressive=True)
+
+    there = read(
+        TransferSyntaxUID(syntax),
+        written.getvalue(),
+        rows=32,
+        columns=48,
+        bits_allocated=8,
+        bits_stored=8,
+        high_bit=7,
+    )
+
+    assert np.abs(there.values.astype(int) - values).max() <= 4
