@@ -24,8 +24,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what talks to an engine of its own process, by the engine's name in the test's."""
+    """Mark what talks to an engine of its own process, by the engine's name in the test's.
+
+    Unit tests talk to nothing: `azure` or `s3` in their names is a profile or a URL.
+    """
     for item in items:
+        if item.nodeid.startswith("tests/unit/"):
+            continue
         words = set(re.split(r"[^a-z0-9]+|_", f"{item.path.stem} {item.name}".lower()))
         if words & _ENGINES:
             item.add_marker(pytest.mark.engine)

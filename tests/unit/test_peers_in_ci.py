@@ -27,8 +27,16 @@ def test_that_is_known_to_fail(): assert False
 """
 
 
-def _run(folder: Path, source: str, ci: str) -> "subprocess.CompletedProcess[str]":
-    path = folder / "test_some.py"
+NAMED_AFTER_AN_ENGINE = """
+def test_azure_by_name(): assert True
+"""
+
+
+def _run(
+    folder: Path, source: str, ci: str, *more: str, place: str = "test_some.py"
+) -> "subprocess.CompletedProcess[str]":
+    path = folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source)
     command = [
         sys.executable,
@@ -41,7 +49,7 @@ def _run(folder: Path, source: str, ci: str) -> "subprocess.CompletedProcess[str
         "no:cacheprovider",
     ]
     return subprocess.run(
-        [*command, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), str(path)],
+        [*command, *more, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), str(path)],
         cwd=ROOT,
         env={**os.environ, "CI": ci},
         capture_output=True,
@@ -70,6 +78,18 @@ def test_other_skips_are_left_alone_in_ci(tmp_path: Path) -> None:
     ran = _run(tmp_path, OTHERS, "true")
 
     assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize(("tier", "engine"), [("unit", False), ("contract", True)])
+def test_only_what_is_no_unit_test_is_taken_for_a_test_of_an_engine_by_its_name(
+    tmp_path: Path, tier: str, engine: bool
+) -> None:
+    place = f"tests/{tier}/test_some.py"
+
+    ran = _run(tmp_path, NAMED_AFTER_AN_ENGINE, "", "-m", "not engine", place=place)
+
+    assert ("1 deselected" in ran.stdout) is engine, ran.stdout
+    assert ("1 passed" in ran.stdout) is not engine, ran.stdout
 
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
