@@ -20,8 +20,6 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         NoSuchFrame: 404,
         errors.UnreadableInstance: 422,
         FramesUnknown: 422,
-        errors.PixelsNotDecodable: 422,
-        errors.PixelEngineBusy: 503,
         errors.RangeNotSatisfiable: 416,
         errors.AccessDenied: 403,
         errors.NotAuthenticated: 401,
@@ -46,7 +44,6 @@ RETRY_AFTER_SECONDS: Final[Mapping[type[errors.HilumError], int]] = MappingProxy
         errors.ArchiveUnavailable: 5,
         errors.ShuttingDown: 5,
         errors.TooManyReaders: 15,
-        errors.PixelEngineBusy: 5,
         errors.PixelEngineBusy: 2,
     }
 )
