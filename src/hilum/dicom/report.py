@@ -55,15 +55,10 @@ class Report:
             self.pixel_data = span
 
     def mark(self) -> tuple[int, int]:
-        """Return the state that `since` and `back_to` take."""
+        """Return the state that `since` takes."""
         if not self.path:
             self._room = _PROBLEMS_PER_ELEMENT
         return len(self.problems), len(self.bulk)
-
-    def back_to(self, mark: tuple[int, int]) -> None:
-        """Forget what was reported since `mark`."""
-        del self.problems[mark[0] :]
-        del self.bulk[mark[1] :]
 
     def since(
         self, mark: tuple[int, int], position: int

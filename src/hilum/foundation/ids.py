@@ -4,7 +4,6 @@ import re
 import uuid
 from typing import Final
 
-CORRELATION_ID_MAXIMUM_LENGTH: Final = 64
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 

@@ -25,22 +25,3 @@ class IngestionMeter(Protocol):
     def backlog(self, source: str, waiting: int, /) -> None:
         """How many arrivals of a source wait or are being fetched."""
         ...
-
-
-class NoIngestionMeter:
-    """Counts nothing."""
-
-    def succeeded(self) -> None:
-        return
-
-    def failed(self, _reason: str, /) -> None:
-        return
-
-    def dead_lettered(self, _reason: str, /) -> None:
-        return
-
-    def visited(self, _seconds: float, /) -> None:
-        return
-
-    def backlog(self, _source: str, _waiting: int, /) -> None:
-        return

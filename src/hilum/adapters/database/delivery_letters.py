@@ -31,7 +31,6 @@ _COUNTS: Final = (
     "SELECT origin, subject, state, cause, count(*) FROM dead_letter "
     "GROUP BY origin, subject, state, cause"
 )
-_ASKED: Final = (LetterState.REPLAYING, LetterState.REDIRECTING)
 
 
 class SqlDeadLetters:

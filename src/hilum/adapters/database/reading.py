@@ -48,7 +48,6 @@ def _walks(select: str, join: str = "", tail: str = "") -> tuple[str, str, str]:
     )
 
 
-_KEYS: Final = _walks("i.key")
 _INSTANCE: Final = (
     'i.key, e."SeriesInstanceUID", i."SOPInstanceUID", i."SOPClassUID", v.transfer_syntax_uid, '
     "i.version, v.object_key, v.size_bytes, v.dataset_offset"

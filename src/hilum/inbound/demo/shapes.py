@@ -26,12 +26,6 @@ class Grid:
         x = (np.arange(columns, dtype=np.float32) - (columns - 1) / 2) * pixel_mm
         return cls(x=x[None, :], y=y[:, None], pixel_mm=pixel_mm)
 
-    def ellipse(
-        self, centre: tuple[float, float], radii: tuple[float, float], degrees: float = 0.0
-    ) -> Image:
-        """Coverage 0..1 of an ellipse, with an edge about one pixel wide; zero radii: nothing."""
-        return self.blob(centre, radii, self.pixel_mm, degrees)
-
     def blob(
         self,
         centre: tuple[float, float],
@@ -39,7 +33,7 @@ class Grid:
         edge_mm: float,
         degrees: float = 0.0,
     ) -> Image:
-        """Coverage 0..1 of an ellipse whose edge is `edge_mm` wide."""
+        """Coverage 0..1 of an ellipse whose edge is `edge_mm` wide; zero radii: nothing."""
         if min(radii) <= 0:
             return np.zeros((self.y.shape[0], self.x.shape[1]), dtype=np.float32)
         distance = (1.0 - self.distance(centre, radii, degrees)) * min(radii)

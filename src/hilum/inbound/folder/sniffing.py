@@ -2,9 +2,6 @@
 
 from typing import Final
 
-HEAD_BYTES: Final = 144
-"""How many bytes `looks_like_dicom` wants to see."""
-
 _ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _VALUE_REPRESENTATIONS: Final = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN "
