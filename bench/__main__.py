@@ -19,6 +19,7 @@ GROUPS = {
     "stow": stores.run,
     "qido": queries.run,
     "wado": retrieves.run,
+    "frames": retrieves.run_frames,
     "memory": retrieves.run_memory,
 }
 

@@ -1,4 +1,4 @@
-"""WADO-RS: metadata, studies and instances; and what large ones cost in memory."""
+"""WADO-RS: metadata, studies, instances, frames; and what large ones cost in memory."""
 
 import argparse
 import http.client
@@ -12,14 +12,16 @@ from bench.report import Row
 from bench.systems import System
 
 _MULTIPART = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_FRAME = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 _GIB = 1 << 30
+_FRAME_BYTES = 512 * 512 * 2
 
 
 def run(options: argparse.Namespace) -> Iterator[Row]:
     """Yield rows for a study of 100 instances of 525 KB."""
     study = make_study(100, ROWS_525_KB)
     path = f"/studies/{study[0].study}"
-    one = f"{path}/series/{study[0].series}/instances/{study[0].sop_instance}"
+    one = _instance_path(study[0])
     found: dict[str, tuple[Timings, ...]] = {}
     for start in (systems.hilum, systems.orthanc):
         with start(options.folder) as system:
@@ -58,17 +60,47 @@ def run(options: argparse.Namespace) -> Iterator[Row]:
     )
 
 
+def run_frames(options: argparse.Namespace) -> Iterator[Row]:
+    """Yield rows for frames of small instances and of one of 1 GB."""
+    study = make_study(100, ROWS_33_KB)
+    one = study[50]
+    frame = f"{_instance_path(one)}/frames/1"
+    rates: list[float] = []
+    for start in (systems.hilum, systems.orthanc):
+        with start(options.folder) as system:
+            stow(system, stow_bodies(study, 20), connections=1)
+            rates.append(1 / get(system, frame, times=1000, accept=_FRAME).p50)
+    yield Row(
+        "a frame of an instance of 33 KB", "requests/s", "higher", *rates, target=">= 4 x Orthanc"
+    )
+    with systems.hilum(options.folder) as system:
+        stow(system, stow_bodies(make_study(20, ROWS_33_KB), 20), connections=1)
+        large = _instance_path(_stow_large(system, frames=_GIB // _FRAME_BYTES))
+        get(system, f"{large}/frames/1", times=20, accept=_FRAME)
+        before = system.rss_bytes
+        with _Peak(system) as reading:
+            first = get(system, f"{large}/frames/1", times=200, accept=_FRAME)
+            late = get(system, f"{large}/frames/1000", times=200, accept=_FRAME)
+        yield Row(
+            "frame 1,000 of a 1 GB instance, to frame 1",
+            "times",
+            "lower",
+            late.p50 / first.p50,
+            target="<= 2",
+        )
+        yield _growth("frames of a 1 GB instance", reading.peak_bytes - before, 50)
+
+
 def run_memory(options: argparse.Namespace) -> Iterator[Row]:
     """Yield rows for a 2 GB multi-frame instance and a study of 5,000 instances, Hilum alone."""
     with systems.hilum(options.folder) as system:
         stow(system, stow_bodies(make_study(20, ROWS_33_KB), 20), connections=1)
         before = system.rss_bytes
         with _Peak(system) as storing:
-            large = _stow_large(system, frames=2 * _GIB // (512 * 512 * 2))
+            large = _stow_large(system, frames=2 * _GIB // _FRAME_BYTES)
         yield _growth("STOW of a 2 GB instance", storing.peak_bytes - before)
-        path = f"/studies/{large.study}/series/{large.series}/instances/{large.sop_instance}"
         with _Peak(system) as reading:
-            get(system, path, times=1, accept=_MULTIPART, seconds=300)
+            get(system, _instance_path(large), times=1, accept=_MULTIPART, seconds=300)
         yield _growth("WADO of a 2 GB instance", reading.peak_bytes - before)
     with systems.hilum(options.folder) as system:
         study = make_study(5_000, ROWS_33_KB)
@@ -86,10 +118,13 @@ def run_memory(options: argparse.Namespace) -> Iterator[Row]:
         )
 
 
-def _growth(what: str, grown_bytes: int) -> Row:
-    return Row(
-        f"{what}: memory grows by", "MB", "lower", max(grown_bytes, 0) / 1e6, target="< 150 MB"
-    )
+def _instance_path(one: Instance) -> str:
+    return f"/studies/{one.study}/series/{one.series}/instances/{one.sop_instance}"
+
+
+def _growth(what: str, grown_bytes: int, most_mb: int = 150) -> Row:
+    grown = max(grown_bytes, 0) / 1e6
+    return Row(f"{what}: memory grows by", "MB", "lower", grown, target=f"< {most_mb} MB")
 
 
 class _Peak:
