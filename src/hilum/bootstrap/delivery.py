@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from hilum.adapters.storage.layout import place
 from hilum.bootstrap.archive import Archive
@@ -12,6 +13,7 @@ from hilum.bootstrap.index_place import on_server
 from hilum.bootstrap.sinks import make_sink
 from hilum.delivery.operating import Operating
 from hilum.delivery.options import Declared, RelayOptions, StableOptions
+from hilum.delivery.rendering import DEAD_LETTER, FEED_TYPES
 from hilum.delivery.service import Delivery, DeliveryOptions, Engines
 from hilum.delivery.traced import TracedSink
 from hilum.domain.delivery import EventFilter
@@ -24,6 +26,10 @@ from hilum.ports.sinks import EventSink
 from hilum.ports.tracing import Tracing
 from hilum.settings import Settings, SettingsRejected
 from hilum.settings.delivery import SubscriptionSettings
+
+_TYPES: Final = (*FEED_TYPES, DEAD_LETTER)
+_SHOWN_SECONDS: Final = 60.0
+"""Length of leases that only show what is followed; renewing one is a transaction."""
 
 
 def make_delivery(
@@ -64,6 +70,13 @@ def declared(
         f"delivery.subscriptions.{each.name}: there is no sink {each.sink!r}; name one of `sinks`."
         for each in settings.delivery.subscriptions
         if each.sink not in settings.sinks
+    ]
+    problems += [
+        f"delivery.subscriptions.{each.name}: {text!r} is no type of event; there are "
+        f"{', '.join(_TYPES)}."
+        for each in settings.delivery.subscriptions
+        for text in each.types
+        if not any(EventFilter(types=(text,)).wants_type(known) for known in _TYPES)
     ]
     if problems:
         raise SettingsRejected(problems)
@@ -126,7 +139,8 @@ def delivery_options(settings: Settings, *, shared: bool) -> DeliveryOptions:
         stable=stable,
         drain_seconds=chosen.drain_seconds,
         demand_sinks=chosen.demand_sinks,
-        lease_seconds=chosen.lease_seconds if shared else None,
+        lease_seconds=chosen.lease_seconds if shared else _SHOWN_SECONDS,
+        alone=not shared,
     )
 
 

@@ -11,6 +11,7 @@ import structlog
 from hilum.domain.errors import HilumError
 from hilum.domain.records import DueDeletion
 from hilum.foundation.clock import Clock
+from hilum.foundation.outage import Outage
 from hilum.ports.index import DeletionQueue
 from hilum.ports.objects import ObjectStore
 
@@ -50,6 +51,7 @@ class Freeing:
         self._objects = objects
         self._clock = clock
         self._options = options or FreeingOptions()
+        self._outage = Outage(clock)
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -114,9 +116,13 @@ class Freeing:
                 worked = await self.free_due()
             except HilumError as error:
                 # The queue itself does not answer: the next round asks again.
-                _log.warning("deletion_queue_unavailable", error=error.code)
+                if self._outage.met():
+                    _log.warning("deletion_queue_unavailable", error=error.code)
             except Exception as error:  # noqa: BLE001 - the worker outlives a bug, the log tells it
                 _log.error("freeing_failed", kind=type(error).__name__)
+            else:
+                if (seconds := self._outage.over()) is not None:
+                    _log.info("deletion_queue_back", seconds=seconds)
             if not worked and not self._stopping:
                 await self._rest()
 

@@ -8,6 +8,7 @@ import structlog
 from hilum.domain.errors import HilumError
 from hilum.foundation.bell import Bell
 from hilum.foundation.clock import Clock
+from hilum.foundation.outage import Outage
 from hilum.ports.delivery import Leases
 
 _log = structlog.get_logger()
@@ -35,6 +36,7 @@ class LeaseKeeper:
         self._clock = clock
         self._fed = fed
         self._seconds = seconds
+        self._outage = Outage(clock)
         self._held: frozenset[str] = frozenset()
         self._until = 0.0
 
@@ -47,8 +49,11 @@ class LeaseKeeper:
         try:
             held = frozenset(await self._leases.hold(self._names, self._holder, self._seconds))
         except HilumError as error:
-            _log.warning("leases_not_renewed", code=error.code)
+            if self._outage.met():
+                _log.warning("leases_not_renewed", code=error.code)
             return
+        if (seconds := self._outage.over()) is not None:
+            _log.info("leases_renewed", seconds=seconds)
         self._until = began + self._seconds
         if held != self._held:
             _log.info("leases_held", names=sorted(held))

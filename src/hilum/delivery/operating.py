@@ -28,6 +28,13 @@ class SubscriptionNotFound(NotHeld):
     title: ClassVar[str] = "No such subscription"
 
 
+class SubscriptionFollowed(InvalidRequest):
+    """A server follows the feed for it: taken out of its settings first, it can be forgotten."""
+
+    code: ClassVar[str] = "subscription-followed"
+    title: ClassVar[str] = "A server follows the feed for this subscription"
+
+
 class DeadLetterNotFound(NotHeld):
     """No dead letter has this number."""
 
@@ -90,13 +97,41 @@ class Operating:
         await self._obey(name, await self.store.subscriptions.resume(name))
 
     async def replay(self, name: str, after: int) -> None:
-        """Tell everything above the sequence `after` again, with the same event ids."""
+        """Tell everything above the sequence `after` again, with the same event ids.
+
+        Raises `InvalidRequest` when `after` is ahead of what was told, since what lies between
+        would never be told, and `SubscriptionNotFound`.
+        """
         if after < 0:
             raise InvalidRequest("A sequence is 0 or more.")
+        found = await self.store.subscriptions.get(name)
+        if found is None:
+            raise _unknown(name)
+        if after > (last := await self.store.last_sequence()):
+            message = f"The feed ends at {last}: nothing lies above {after}."
+            raise InvalidRequest(message)
+        if after > found.cursor:
+            message = (
+                f"{name} was told up to {found.cursor}: to begin again after {after} would skip "
+                f"what it was not told. Give {found.cursor} or less."
+            )
+            raise InvalidRequest(message)
         await self._obey(name, await self.store.subscriptions.replay(name, after))
 
     async def remove(self, name: str) -> None:
-        """Forget a follower that no process runs; one that is declared begins anew."""
+        """Forget a follower that no process runs; one that is in the settings begins anew.
+
+        Raises `SubscriptionFollowed`, `SubscriptionNotFound`.
+        """
+        if await self.store.subscriptions.get(name) is None:
+            raise _unknown(name)
+        if holder := await self.store.leases.holder(name):
+            message = (
+                f"{name} is followed by the server {holder}. Take it out of "
+                "delivery.subscriptions and restart that server, or stop it, first. One that was "
+                "killed counts as running until its lease ends, within a minute as a rule."
+            )
+            raise SubscriptionFollowed(message)
         await self._obey(name, await self.store.subscriptions.remove(name))
 
     async def letters(self, query: LetterQuery, after: int, limit: int) -> Sequence[DeadLetter]:
@@ -106,7 +141,7 @@ class Operating:
         """Raises `DeadLetterNotFound`."""
         found = await self.store.letters.get(key)
         if found is None:
-            raise DeadLetterNotFound(f"There is no dead letter {key}.")
+            raise _no_letter(key)
         return found
 
     async def replay_letters(self, query: LetterQuery, reason: str = "") -> int:
@@ -115,6 +150,7 @@ class Operating:
         Those of a subscription are sent by whoever runs its relay, with the same event id. Those of
         an ingestion are fetched from their source again.
         """
+        await self._find_all(query)
         done = 0
         if query.origin is not LetterOrigin.INGESTION:
             told = replace(query, origin=LetterOrigin.SUBSCRIPTION)
@@ -129,6 +165,7 @@ class Operating:
         found = await self.store.subscriptions.get(target)
         if found is None or found.sink == NO_SINK:
             raise _unknown(target)
+        await self._find_all(query)
         query = replace(query, origin=LetterOrigin.SUBSCRIPTION)
         done = await self.store.letters.decide(
             query, LetterState.REDIRECTING, reason=reason, target=target
@@ -140,7 +177,17 @@ class Operating:
         """Give them up; they stay as rows, with the reason."""
         if not reason.strip():
             raise InvalidRequest("Discarding needs a reason: somebody will ask one day.")
+        await self._find_all(query)
         return await self.store.letters.decide(query, LetterState.DISCARDED, reason=reason)
+
+    async def _find_all(self, query: LetterQuery) -> None:
+        """Nothing is done about some when others that were named do not exist."""
+        keys = sorted(set(query.keys or ()))
+        if not keys:
+            return
+        found = await self.store.letters.list(LetterQuery(keys=keys), 0, len(keys))
+        if missing := set(keys).difference(letter.key for letter in found):
+            raise _no_letter(min(missing))
 
     async def _fetch_again(self, query: LetterQuery, reason: str) -> int:
         if self.notes is None:
@@ -186,6 +233,10 @@ class Operating:
         for bell in (self.fed, self.nudged):
             if bell is not None:
                 bell.ring()
+
+
+def _no_letter(key: int) -> DeadLetterNotFound:
+    return DeadLetterNotFound(f"There is no dead letter {key}: see `hilum feed dead-letters list`.")
 
 
 def _unknown(name: str) -> SubscriptionNotFound:

@@ -21,6 +21,7 @@ from hilum.domain.delivery import DeadLetter
 from hilum.domain.errors import HilumError
 from hilum.domain.events import Event, Rejected
 from hilum.domain.records import FeedEntry
+from hilum.foundation.outage import Outage
 
 _log = structlog.get_logger()
 
@@ -53,6 +54,8 @@ class Relay:
         self._around = around
         self._options = options
         self._stopping = False
+        self._removed = False
+        self._outage = Outage(around.clock)
         self._place = Place(
             declared.name,
             around.store.subscriptions,
@@ -95,28 +98,45 @@ class Relay:
                 meter.running(name, False)
                 return False
             running = await self._place.take()
+            self._removed = False
             meter.running(name, running)
-            if not running:
-                return False
-            await self._look_at_letters()
-            return await self._page()
+            went_on = False
+            if running:
+                await self._look_at_letters()
+                went_on = await self._page()
+            else:
+                self._sending.leave_alone()
         except TurnEnded:
             return False
         except LookupError:
-            _log.warning("subscription_removed", subscription=name)
-            self._place.leave()
+            self._gone()
             return False
         except HilumError as error:
-            _log.warning("delivery_waits", subscription=name, code=error.code)
+            if self._outage.met():
+                _log.warning("delivery_waits", subscription=name, code=error.code)
             return False
         except Exception:  # noqa: BLE001 (a bug must not end the follower)
             _log.exception("delivery_failed", subscription=name)
             return False
+        if (seconds := self._outage.over()) is not None:
+            _log.info("delivery_goes_on", subscription=name, seconds=seconds)
+        return went_on
+
+    def _gone(self) -> None:
+        """Somebody removed the row: there is nothing to follow until it is declared again."""
+        if not self._removed:
+            _log.warning("subscription_removed", subscription=self._name)
+        self._removed = True
+        self._place.leave()
+        self._sending.leave_alone()
+        self._around.meter.running(self._name, False)
 
     async def _page(self) -> bool:
         place, meter = self._place, self._around.meter
         page = await self._around.feed.feed(place.cursor, self._options.page_entries)
         if not page:
+            if await self._sending.reach(place.look):
+                place.moved_to(place.cursor)  # saved anew, the row says that the outage is over
             await place.save()
             meter.lag(self._name, 0, 0.0)
             return False

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -51,11 +52,40 @@ class Sending:
         await self._sink.open()
         self._is_open = True
 
+    def missed(self) -> None:
+        """The sink was away at the start: it is waited for from now on."""
+        self._down_since = self._told = self._clock.monotonic()
+        self._backoff.next()
+
+    def leave_alone(self) -> None:
+        """Nobody waits for the sink now: its subscription is paused, gone, or told by another."""
+        self._down_since = None
+        self._backoff.reset()
+
+    async def reach(self, look: Look) -> bool:
+        """Connect although there is nothing to send, so that an outage ends by itself.
+
+        True when the sink was down and is back. Raises `TurnEnded` as `send` does.
+        """
+        while not self._is_open:
+            await look()
+            try:
+                await self.open()
+            except SinkUnavailable as error:
+                await self._outage(str(error), look, error.retry_after_seconds)
+            except Exception as error:  # noqa: BLE001 (a bug of the sink must not end the follower)
+                _log.exception("sink_failed", subscription=self._name)
+                await self._outage(f"The sink failed ({type(error).__name__}).", look)
+            else:
+                return self._recovered()
+        return False
+
     def stop(self) -> None:
         """From now on an outage ends the turn instead of being waited for."""
         self._stopping = True
 
     async def close(self) -> None:
+        self.leave_alone()
         if self._is_open:
             self._is_open = False
             await self._sink.close()
@@ -136,13 +166,11 @@ class Sending:
             self._told = now
             seconds = round(now - self._down_since, 1)
             _log.warning("sink_unavailable", subscription=self._name, error=text, seconds=seconds)
-        try:
-            again = self._clock.now() + timedelta(seconds=pause)
+        again = self._clock.now() + timedelta(seconds=pause)
+        with suppress(HilumError):  # the follower asks the same database next, and tells of it
             await self._around.store.subscriptions.fail(
                 self._name, text, self._backoff.failures, again
             )
-        except HilumError as error:
-            _log.warning("delivery_waits", subscription=self._name, code=error.code)
         if self._stopping:
             raise TurnEnded
         await self._rest(now + pause, look)
@@ -158,9 +186,11 @@ class Sending:
             if await look() or nudged.rung != rung:
                 return  # a command: try at once
 
-    def _recovered(self) -> None:
+    def _recovered(self) -> bool:
+        was_down = self._down_since is not None
         if self._down_since is not None:
             seconds = round(self._clock.monotonic() - self._down_since, 1)
             _log.info("sink_recovered", subscription=self._name, seconds=seconds)
             self._down_since = None
         self._backoff.reset()
+        return was_down

@@ -37,10 +37,12 @@ class DeliveryOptions:
     """None: no study is announced by this process but by a source's word."""
     drain_seconds: float = 5.0
     """At the end: how long what is in the feed may still be told."""
-    demand_sinks: bool = True
+    demand_sinks: bool = False
     """A sink that cannot be reached at the start ends the start."""
     lease_seconds: float | None = None
-    """None: nobody else has this database, so there is nothing to agree about."""
+    """None: there are no leases, neither to agree with others nor to show what is followed."""
+    alone: bool = False
+    """Nobody else has this database: leases only show what is followed, and stop nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,10 @@ class Delivery:
         return {name: not sending.available for name, sending in self._sendings.items()}
 
     @property
+    def _wanted(self) -> Sequence[Declared]:
+        return [declared for declared, _ in self._declared]
+
+    @property
     def alive(self) -> bool:
         """True while every follower runs."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
@@ -118,13 +124,17 @@ class Delivery:
         )
         try:
             for declared, sink in self._declared:
-                sending = self._sendings[declared.name] = Sending(
-                    declared.name, sink, options.relay, around
-                )
-                await self._open(declared.name, sending)
+                sending = Sending(declared.name, sink, options.relay, around)
+                self._sendings[declared.name] = sending
+            # Before the first is declared, so that a start that fails leaves no rows behind.
+            await asyncio.gather(
+                *(self._open(declared, self._sendings[declared.name]) for declared in self._wanted)
+            )
+            for declared in self._wanted:
                 await store.subscriptions.declare(
                     declared.name, declared.sink, declared.wanted, from_now=declared.from_now
                 )
+                sending = self._sendings[declared.name]
                 relay = Relay(declared, sending, renderer, around, options.relay)
                 self._followers.append(relay)
         except BaseException:
@@ -144,15 +154,25 @@ class Delivery:
         return self
 
     def _lease_left(self, name: str) -> float:
-        return math.inf if self._keeper is None else self._keeper.left(name)
+        if self._keeper is None or self._options.alone:
+            return math.inf
+        return self._keeper.left(name)
 
-    async def _open(self, name: str, sending: Sending) -> None:
+    async def _open(self, declared: Declared, sending: Sending) -> None:
         try:
             await sending.open()
         except SinkUnavailable as error:
             if self._options.demand_sinks:
-                raise
-            _log.warning("sink_unavailable", subscription=name, error=str(error), seconds=0.0)
+                message = f"{error} To start without it set delivery.demand_sinks to false."
+                raise SinkUnavailable(message) from error
+            sending.missed()
+            _log.warning(
+                "sink_unavailable",
+                subscription=declared.name,
+                sink=declared.sink,
+                error=str(error),
+                seconds=0.0,
+            )
 
     async def __aexit__(self, *_exc: object) -> None:
         for each in self._followers:

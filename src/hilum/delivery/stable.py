@@ -12,6 +12,7 @@ from hilum.delivery.options import StableOptions
 from hilum.delivery.place import Place, TurnEnded
 from hilum.delivery.surroundings import Surroundings
 from hilum.domain.errors import HilumError
+from hilum.foundation.outage import Outage
 
 _log = structlog.get_logger()
 
@@ -26,6 +27,7 @@ class StableStudies:
         self._around = around
         self._options = options
         self._stopping = False
+        self._outage = Outage(around.clock)
         self._noted = float("-inf")
         self._asked = float("-inf")
         self._place = Place(
@@ -62,18 +64,22 @@ class StableStudies:
                 return False
             if not await self._place.take():
                 return False
-            return await self._note() or await self._announce()
+            went_on = await self._note() or await self._announce()
         except TurnEnded:
             return False
         except LookupError:
             self._place.leave()
             return False
         except HilumError as error:
-            _log.warning("delivery_waits", subscription=STABLE_STUDIES, code=error.code)
+            if self._outage.met():
+                _log.warning("delivery_waits", subscription=STABLE_STUDIES, code=error.code)
             return False
         except Exception:  # noqa: BLE001 (a bug must not end the follower)
             _log.exception("delivery_failed", subscription=STABLE_STUDIES)
             return False
+        if (seconds := self._outage.over()) is not None:
+            _log.info("delivery_goes_on", subscription=STABLE_STUDIES, seconds=seconds)
+        return went_on
 
     async def _note(self) -> bool:
         options, place = self._options, self._place

@@ -177,6 +177,10 @@ class Leases(Protocol):
 
     async def release(self, holder: str) -> None: ...
 
+    async def holder(self, name: str) -> str | None:
+        """Who has the lease now; None when nobody has, or no longer."""
+        ...
+
 
 class DeliveryStore(Protocol):
     """All of it, in the database of the feed."""

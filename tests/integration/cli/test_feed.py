@@ -49,17 +49,67 @@ def test_the_feed_is_shown_from_its_end_or_from_a_sequence(loaded: Hilum) -> Non
 
 def test_followers_are_steered_by_name(loaded: Hilum) -> None:
     assert loaded("feed", "pause", "all").code == 0
-    assert loaded("feed", "replay", "other", "--after", "1").code == 0
+    assert loaded("feed", "replay", "all", "--after", "1").code == 0
     shown = {each["name"]: each for each in loaded("feed", "status", "--json").json}
-    assert (shown["all"]["state"], shown["all"]["cursor"]) == ("paused", 3)
+    assert (shown["all"]["state"], shown["all"]["cursor"]) == ("paused", 1)
     assert shown["all"]["openDeadLetters"] == {"http-400": 2, "too-large": 1}
-    assert shown["other"]["cursor"] == 1
+    assert shown["other"]["cursor"] == 0
     assert loaded("feed", "resume", "all").code == 0
     assert "running" in loaded("feed", "status").out
     assert loaded("feed", "remove", "other").code == 0
 
     unknown = loaded("feed", "pause", "other")
     assert (unknown.code, "hilum feed status" in unknown.err) == (3, True)
+
+
+@pytest.mark.parametrize(("after", "told"), [(10_000, "The feed ends at"), (4, "told up to 3")])
+def test_a_replay_that_would_skip_events_is_refused(loaded: Hilum, after: int, told: str) -> None:
+    refused = loaded("feed", "replay", "all", "--after", str(after))
+
+    assert (refused.code, told in refused.err) == (3, True), refused.err
+    assert loaded.sql("SELECT cursor FROM subscription WHERE name = 'all'") == [(3,)]
+
+
+def test_a_subscription_that_a_server_follows_is_not_forgotten(loaded: Hilum) -> None:
+    loaded.sql("INSERT INTO lease (name, holder, until) VALUES ('other', 'here:7', ?)", 2**62)
+
+    refused = loaded("feed", "remove", "other")
+
+    assert (refused.code, "here:7" in refused.err) == (3, True)
+    assert "delivery.subscriptions" in refused.err
+    loaded.sql("UPDATE lease SET until = 0")
+    assert loaded("feed", "remove", "other").code == 0
+    assert loaded("feed", "remove", "other").code == 3
+
+
+@pytest.mark.parametrize(
+    "action",
+    [("replay",), ("discard", "--reason", "x"), ("redirect", "--to", "other")],
+    ids=lambda action: action[0],
+)
+def test_a_dead_letter_that_is_not_there_is_said_and_none_is_touched(
+    loaded: Hilum, action: tuple[str, ...]
+) -> None:
+    name, *options = action
+
+    refused = loaded("feed", "dead-letters", name, "1", "77", *options)
+
+    assert (refused.code, "no dead letter 77" in refused.err) == (3, True), refused
+    assert states(loaded) == [("open", "")] * 3
+
+
+def test_followers_in_trouble_are_shown(loaded: Hilum) -> None:
+    loaded.sql(
+        "UPDATE subscription SET attempts = 7, last_error = 'The [broker] is away.' "
+        "WHERE name = 'all'"
+    )
+
+    shown = loaded("feed", "status")
+
+    assert shown.code == 0
+    assert all(word in shown.out for word in ("[broker]", "away.", "(7", "attempts)"))
+    listed = loaded("feed", "dead-letters", "list")
+    assert (listed.code, listed.out.count("http-400")) == (1, 2)
 
 
 def test_dead_letters_are_listed_and_shown(loaded: Hilum) -> None:

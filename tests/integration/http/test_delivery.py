@@ -54,8 +54,11 @@ async def test_subscriptions_are_listed_paused_and_replayed(start: Start, tmp_pa
         ("stable-studies", None),
     ]
     assert (await client.post("/api/v1/subscriptions/all/pause")).json()["state"] == "paused"
-    replayed = await client.post("/api/v1/subscriptions/all/replay", json={"after": 7})
-    assert replayed.json()["cursor"] == 7
+    replayed = await client.post("/api/v1/subscriptions/all/replay", json={"after": 0})
+    assert replayed.json()["cursor"] == 0
+    skipping = await client.post("/api/v1/subscriptions/all/replay", json={"after": 7})
+    assert (skipping.status_code, "ends at 0" in skipping.json()["detail"]) == (400, True)
+    assert (await client.get("/api/v1/subscriptions/all")).json()["cursor"] == 0
     assert (await client.post("/api/v1/subscriptions/all/resume")).json()["state"] == "running"
     assert (await client.get("/api/v1/subscriptions/all")).json()["name"] == "all"
 
@@ -80,6 +83,10 @@ async def test_what_is_not_there_or_makes_no_sense_is_refused(start: Start, tmp_
     ):
         answer = await client.post(f"/api/v1/dead-letters/{action}", json=told)
         assert answer.status_code == 400, told
+    for action in ("replay", "discard"):
+        told = {"keys": [77], "reason": "x"}
+        answer = await client.post(f"/api/v1/dead-letters/{action}", json=told)
+        assert (answer.status_code, "77" in answer.json()["detail"]) == (404, True), action
     burned = await client.post("/api/v1/dead-letters/burn", json={"cause": "x"})
     assert burned.status_code == 404
     nowhere = {"cause": "x", "target": "stable-studies"}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from hilum.catalogue.freeing import Freeing, FreeingOptions
 from hilum.domain.errors import ArchiveUnavailable
@@ -142,6 +143,24 @@ async def test_the_worker_outlives_a_queue_that_does_not_answer(fault: Exception
         queue.fault = None
         freeing.due()
         await asyncio.wait_for(queue.emptied.wait(), 10)
+
+
+async def test_a_queue_that_stays_away_is_told_of_once_and_so_is_its_end() -> None:
+    objects, queue = await a_store(), Queue(KEYS[0])
+    queue.fault = ArchiveUnavailable("The archive is not available.")
+
+    with capture_logs() as logs:
+        async with Freeing(queue, objects, StillClock()) as freeing:
+            for _ in range(5):
+                queue.asked.clear()
+                freeing.due()
+                await asyncio.wait_for(queue.asked.wait(), 10)
+            queue.fault = None
+            freeing.due()
+            await asyncio.wait_for(queue.emptied.wait(), 10)
+
+    told = [log["event"] for log in logs if log["event"].startswith("deletion_queue")]
+    assert told == ["deletion_queue_unavailable", "deletion_queue_back"]
 
 
 async def test_stopping_finishes_the_object_at_hand_and_leaves_the_rest_queued() -> None:

@@ -466,19 +466,6 @@ async def test_the_end_cuts_short_a_sink_that_hangs(world: World) -> None:
     assert not sink.is_open
 
 
-async def test_a_demanded_sink_that_is_not_there_ends_the_start(world: World) -> None:
-    sink = ScriptedSink(refuses_to_open=True)
-    with pytest.raises(SinkUnavailable):
-        async with world.delivering(("all", sink, EVERYTHING)):
-            pytest.fail("it should not start")
-
-    await world.keep(1)
-    async with world.delivering(("all", sink, EVERYTHING), demand_sinks=False):
-        await until(lambda: world.clock.seconds > 60)
-        sink.refuses_to_open = False
-        await until(lambda: sink.sequences == [1])
-
-
 # Leases
 
 

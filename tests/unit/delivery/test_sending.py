@@ -60,6 +60,9 @@ class LostLeases:
 
     async def release(self, _holder: str) -> None: ...
 
+    async def holder(self, _name: str) -> str | None:
+        return None
+
 
 @dataclass
 class StoreWithLeases:

@@ -117,7 +117,8 @@ class World:
         stable: Quiet | None = None,
         holder: str = "one",
         lease_seconds: float | None = None,
-        demand_sinks: bool = True,
+        alone: bool = False,
+        demand_sinks: bool = False,
         drain_seconds: float = 5.0,
     ) -> AsyncIterator[Delivery]:
         index = self.index
@@ -126,6 +127,7 @@ class World:
             relay=self.options,
             stable=None if stable is None else StableOptions(quiet=stable),
             lease_seconds=lease_seconds,
+            alone=alone,
             demand_sinks=demand_sinks,
             drain_seconds=drain_seconds,
         )

@@ -48,7 +48,7 @@ class SqlDelivery:
         self.subscriptions: Final = SqlSubscriptions(reader, writer, now)
         self.letters: Final = SqlDeadLetters(reader, writer, now)
         self.watches: Final = SqlStudyWatches(reader, writer, now, fed)
-        self.leases: Final = SqlLeases(writer, now)
+        self.leases: Final = SqlLeases(reader, writer, now)
 
     # Announcements
 

@@ -12,13 +12,15 @@ _HOLD: Final = (
     "holder = excluded.holder, until = excluded.until "
     "WHERE lease.holder = excluded.holder OR lease.until < ?"
 )
+_HOLDER: Final = "SELECT holder FROM lease WHERE name = ? AND until >= ?"
 _RELEASE: Final = "DELETE FROM lease WHERE holder = ?"
 
 
 class SqlLeases:
     """`hilum.ports.delivery.Leases` over the writing lane of an index."""
 
-    def __init__(self, writer: Lane, now: Callable[[], int]) -> None:
+    def __init__(self, reader: Lane, writer: Lane, now: Callable[[], int]) -> None:
+        self._read = reader.run
         self._write = writer.run
         self._now = now
 
@@ -36,3 +38,10 @@ class SqlLeases:
 
     async def release(self, holder: str) -> None:
         await self._write(lambda connection: connection.execute(_RELEASE, (holder,)).rowcount)
+
+    async def holder(self, name: str) -> str | None:
+        def work(connection: Connection) -> str | None:
+            row = connection.execute(_HOLDER, (name, self._now())).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self._read(work)
