@@ -79,14 +79,14 @@ def print_json(document: Mapping[str, Any] | list[Any]) -> None:
     sys.stdout.write("\n")
 
 
-def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Write a table; the first column is right-aligned when it is a number's."""
+def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table; cells are no markup, and a column of numbers is right-aligned."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name in columns:
         justify = "right" if name in {"count", "files", "instances"} else "left"
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     out().print(table)
 
 

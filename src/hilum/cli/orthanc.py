@@ -70,7 +70,7 @@ def status(
             (
                 one["source"],
                 one["checked"] or "never",
-                one["sequence"],
+                "" if one["sequence"] < 0 else one["sequence"],
                 "" if one["resync_after"] is None else f"after {one['resync_after']}",
                 ", ".join(f"{number} {state}" for state, number in one["studies"].items()),
                 one["error"] or "",

@@ -41,14 +41,15 @@ class InvalidUID(InvalidRequest):
 
 
 class InvalidQuery(InvalidRequest):
-    """A query parameter that cannot be understood or is not offered here."""
+    """A query parameter that cannot be understood or is not offered here; "": the query as such."""
 
     code = "invalid-query"
     title = "The query is not valid"
 
     def __init__(self, parameter: str, reason: str) -> None:
         self.parameter = parameter
-        super().__init__(f"Query parameter {parameter!r} is invalid: {reason}.")
+        what = f"Query parameter {parameter!r}" if parameter else "The query"
+        super().__init__(f"{what} is invalid: {reason}.")
 
 
 class MalformedBody(InvalidRequest):

@@ -23,10 +23,11 @@ from hilum.desk.landing import landing_router
 from hilum.desk.metrics import MetricsPage, metrics_router
 from hilum.desk.problem_pages import problems_router
 from hilum.desk.status import Desk
+from hilum.desk.surfaces import surface_router
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
 from hilum.inbound.dicomweb.stow import stow_router
-from hilum.inbound.orthanc.webhook import Calls, webhook_router
+from hilum.inbound.orthanc.webhook import Calls, no_orthanc_router, webhook_router
 from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.frames import frames_router
 from hilum.outbound.dicomweb.qido import qido_router
@@ -140,8 +141,9 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     ]
     if services.events is not None:
         routers.append((events_router(services.events), "/api/v1", AccessScope.READ))
-    if services.orthanc is not None:
-        routers.append((webhook_router(services.orthanc), "/api/v1", AccessScope.WRITE))
+    calls = services.orthanc
+    webhook = no_orthanc_router() if calls is None else webhook_router(calls)
+    routers.append((webhook, "/api/v1", AccessScope.WRITE))
     return routers
 
 
@@ -160,6 +162,7 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
     frames = frames_router(services.frames, surface, base_url=base_url, cache_seconds=cache_seconds)
     qido = qido_router(services.search, surface, base_url=base_url, limits=services.search_limits)
     return [
+        (surface_router(surface), prefix, None),
         (qido, prefix, AccessScope.READ),
         (wado, prefix, AccessScope.READ),
         (frames, prefix, AccessScope.READ),

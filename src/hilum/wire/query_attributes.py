@@ -163,7 +163,7 @@ def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:
     keys = sum(len(keys) for keys in reading.items.values())
     if len(conditions) + keys > reading.rules.maximum_conditions:
         allowed = reading.rules.maximum_conditions
-        raise InvalidQuery("&", f"at most {allowed} attributes are matched at once")
+        raise InvalidQuery("", f"at most {allowed} attributes are matched at once")
     items = [
         ItemCondition(sequence, keys[0][0].level, tuple((item.path, match) for item, match in keys))
         for sequence, keys in reading.items.items()

@@ -85,12 +85,14 @@ def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:
     if not query_string:
         return []
     if len(query_string) > rules.maximum_query_bytes:
-        raise InvalidQuery("&", f"at most {rules.maximum_query_bytes} bytes are read in all")
+        allowed = rules.maximum_query_bytes
+        message = f"it is longer than {allowed} bytes (setting search.query_bytes)"
+        raise InvalidQuery("", message)
     if rules.literal and (b"<" in query_string or b"%3c" in query_string.lower()):
-        raise InvalidQuery("<", "this character is not taken in a query string")
+        raise InvalidQuery("", "the character '<' is not taken here")
     pieces = query_string.decode("latin-1").split("&")
     if len(pieces) > MAXIMUM_PARAMETERS:
-        raise InvalidQuery("&", f"at most {MAXIMUM_PARAMETERS} parameters are read")
+        raise InvalidQuery("", f"at most {MAXIMUM_PARAMETERS} parameters are read")
     parameters = []
     for piece in pieces:
         if piece:

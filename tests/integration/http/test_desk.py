@@ -104,6 +104,27 @@ async def test_metrics_count_requests_by_route_and_not_by_path(gateway: Gateway)
     assert_no_patient(answer.content, "/metrics")
 
 
+@pytest.mark.parametrize("prefix", ["/v1", "/v2", "/dicom-web"])
+async def test_the_root_of_a_surface_says_what_lies_below(gateway: Gateway, prefix: str) -> None:
+    document = (await gateway.client.get("/openapi.json")).json()
+
+    for path in (prefix, f"{prefix}/"):
+        told = (await gateway.client.get(path)).json()
+        for resource in told["resources"]:
+            assert resource["method"].lower() in document["paths"][resource["path"]], resource
+    shown = await gateway.client.get(prefix, headers={"Accept": "text/html"})
+    assert (shown.status_code, f"{prefix}/studies" in shown.text) == (200, True)
+    _loads_nothing(shown)
+
+
+async def test_without_an_orthanc_the_webhook_says_so(gateway: Gateway) -> None:
+    answer = await gateway.client.post("/api/v1/ingestion/studies", json={"ID": "x"})
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "/problems/no-orthanc-configured"
+    assert "orthanc.sources" in answer.json()["detail"]
+
+
 async def test_the_openapi_document_names_every_dicomweb_route(gateway: Gateway) -> None:
     document = (await gateway.client.get("/openapi.json")).json()
 

@@ -149,7 +149,7 @@ async def test_a_listener_may_begin_anywhere(gateway: Gateway) -> None:
 
 
 async def test_a_listener_hears_only_what_it_asked_for(gateway: Gateway) -> None:
-    query = f"?types=hilum.instance.deleted.*,no.such.v1&study={OTHER}"
+    query = f"?types=hilum.instance.deleted.*,dicom.*&study={OTHER}"
     async with listening(gateway, query) as listener:
         await store(gateway)
         uids = await store(gateway, 1, OTHER)
@@ -165,7 +165,7 @@ async def test_a_listener_hears_only_what_it_asked_for(gateway: Gateway) -> None
 
 async def test_a_quiet_stream_shows_signs_of_life_and_moves_on(start: Start) -> None:
     gateway = await start(events__heartbeat_seconds=0.2, delivery__poll_seconds=0.1)
-    async with listening(gateway, "?types=nothing.of.this") as listener:
+    async with listening(gateway, "?types=dicom.metadata.dlq") as listener:
         await store(gateway, 2)
         reading = asyncio.create_task(listener.next())
         await asyncio.sleep(1.0)
@@ -284,7 +284,10 @@ async def test_wrong_questions_are_told(gateway: Gateway) -> None:
     for query, code in (
         ("?type=x", "invalid-query"),
         ("?types=A", "invalid-query"),
+        ("?types=foo", "invalid-query"),
+        ("?types=hilum.*,foo.*", "invalid-query"),
         ("?after=-1", "invalid-query"),
+        ("?after=1000", "invalid-query"),
         ("?study=abc", "invalid-uid"),
         ("?" + "&".join(["study=1.2"] * 33), "invalid-query"),
     ):
@@ -293,6 +296,10 @@ async def test_wrong_questions_are_told(gateway: Gateway) -> None:
         assert answer.json()["type"] == f"/problems/{code}"
     answer = await gateway.client.get("/api/v1/events", headers={"Last-Event-ID": "17"})
     assert answer.status_code == 400
+    feed_id = (await gateway.client.get("/api/v1/feed")).headers["X-Feed-Id"]
+    ahead = {"Last-Event-ID": f"{feed_id}:1000"}
+    answer = await gateway.client.get("/api/v1/events", headers=ahead)
+    assert (answer.status_code, "ends at 0" in answer.json()["detail"]) == (400, True)
 
 
 async def test_a_listener_that_takes_nothing_is_cut(start: Start) -> None:

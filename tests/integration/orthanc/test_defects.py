@@ -137,6 +137,15 @@ async def test_defect_5_every_error_has_the_documented_body(
         assert list(await middleware.serving.archive.index.arrivals.arrivals()) == []
 
 
+async def test_a_body_that_is_no_object_is_told_in_plain_words(tmp_path: Path) -> None:
+    async with a_middleware(tmp_path) as middleware:
+        answer = await middleware.client.post("/api/v1/ingestion/studies", content=b"[]")
+
+    detail = answer.json()["detail"]
+    assert (answer.status_code, 'a JSON object such as {"ID": "..."}' in detail) == (422, True)
+    assert "Call" not in detail
+
+
 async def test_defect_5_a_body_that_never_ends_is_refused(tmp_path: Path) -> None:
     async with a_middleware(tmp_path) as middleware:
         answer = await middleware.client.post("/api/v1/ingestion/studies", content=b" " * 70_000)

@@ -242,6 +242,21 @@ def test_what_cannot_be_understood_is_refused(text: str) -> None:
         standard(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("PatientID=" + "1" * 40_000, "The query is invalid: it is longer than 32768 bytes"),
+        ("&".join(["PatientID=1"] * 1000), "The query is invalid: at most"),
+    ],
+    ids=["long", "many"],
+)
+def test_a_query_that_is_too_much_as_a_whole_names_no_parameter(text: str, told: str) -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        standard(text)
+
+    assert str(caught.value).startswith(told)
+
+
 def test_a_refusal_names_the_parameter_and_what_can_be_searched_but_never_the_value() -> None:
     with pytest.raises(InvalidQuery) as caught:
         standard("PatientNme=Secret%5ENancy")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import orjson
 import structlog
@@ -13,12 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.domain.arrivals import Seen, Told
-from hilum.domain.errors import LimitExceeded
+from hilum.domain.errors import LimitExceeded, NotHeld
 from hilum.foundation.ids import accepted_correlation_id
 from hilum.inbound.orthanc.answers import SOURCE_ID
 from hilum.ports.arrivals import ArrivalNotes
 
 _log = structlog.get_logger(__name__)
+
+
+class NoOrthancConfigured(NotHeld):
+    """Nobody was told where an Orthanc is, so nothing can be fetched from one."""
+
+    code: ClassVar[str] = "no-orthanc-configured"
+    title: ClassVar[str] = "No Orthanc is configured"
 
 
 class Call(BaseModel):
@@ -98,6 +105,8 @@ def _read(body: bytes) -> Call:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise _wrong("body", "It is not JSON") from None
+    if not isinstance(document, dict):
+        raise _wrong("body", 'It should be a JSON object such as {"ID": "..."}')
     try:
         return Call.model_validate(document)
     except ValidationError as error:
@@ -106,6 +115,25 @@ def _read(body: bytes) -> Call:
             for each in error.errors(include_input=False, include_url=False)
         ]
         raise RequestValidationError(errors) from None
+
+
+def no_orthanc_router() -> APIRouter:
+    """The route where no Orthanc is configured: it says so."""
+    router = APIRouter(tags=["Ingestion"])
+
+    @router.post(
+        "/ingestion/studies",
+        summary="Fetch a study from Orthanc",
+        description="No Orthanc is configured here (`orthanc.sources`), so it answers 404.",
+        status_code=404,
+        response_class=Response,
+    )
+    async def ingest_study() -> Response:
+        raise NoOrthancConfigured(
+            "No Orthanc is configured here: set orthanc.sources (docs/operations/orthanc.md)."
+        )
+
+    return router
 
 
 def _source(call: Call, sources: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hilum.delivery.rendering import FEED_TYPES
 from hilum.domain.delivery import EventFilter
 from hilum.domain.errors import InvalidQuery
 from hilum.domain.identifiers import parse_uid
@@ -25,7 +26,8 @@ the same `event_id`. The stream ends from time to time, so that credentials are 
 
 - `types`: types of events, with commas; `*` is any run of characters (`hilum.instance.*`).
 - `study`: a Study Instance UID; may be repeated.
-- `after`: begin behind this sequence of the feed instead of now; 0 tells everything.
+- `after`: begin behind this sequence of the feed instead of now; 0 tells everything. A number
+  behind the end of the feed is refused.
 
 See `docs/events.md` for the events.
 """
@@ -59,8 +61,9 @@ def wish_of(request: Request) -> Wish:
     for name, values in (("types", types), ("study", studies)):
         if len(values) > _MOST:
             raise InvalidQuery(name, f"give at most {_MOST}")
-    if wrong := next((each for each in types if not _TYPE.fullmatch(each)), None):
-        raise InvalidQuery("types", f"{wrong[:64]!r} is no type of event")
+    if wrong := next((each for each in types if not _is_type(each)), None):
+        known = ", ".join(FEED_TYPES)
+        raise InvalidQuery("types", f"{wrong[:64]!r} is no type of event; there are {known}")
     feed_id, after = _position(request)
     return Wish(
         EventFilter(types=tuple(types)),
@@ -68,6 +71,14 @@ def wish_of(request: Request) -> Wish:
         feed_id,
         after,
     )
+
+
+def _is_type(text: str) -> bool:
+    """Whether a type of event is called so, or matched by it."""
+    if _TYPE.fullmatch(text) is None:
+        return False
+    wanted = EventFilter(types=(text,))
+    return any(wanted.wants_type(each) for each in FEED_TYPES)
 
 
 def _position(request: Request) -> tuple[str | None, int | None]:

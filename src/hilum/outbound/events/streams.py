@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hilum.delivery.rendering import Locate, Renderer
-from hilum.domain.errors import LimitExceeded, TooManyReaders
+from hilum.domain.errors import InvalidQuery, LimitExceeded, TooManyReaders
 from hilum.foundation.bell import Bell
 from hilum.outbound.events.tail import FeedTail
 from hilum.outbound.events.writing import Wish, position, written
@@ -85,16 +85,21 @@ class EventStreams:
         self._closing.set()
 
     async def answer(self, wish: Wish) -> Response:
-        """The stream. Raises `TooManyReaders`."""
+        """The stream. Raises `TooManyReaders`, and `InvalidQuery` for a place behind the end."""
         if self.open >= self._options.clients:
             limit, allowed = "events.clients", self._options.clients
             raise TooManyReaders(limit, allowed, "As many listen as are allowed")
         feed_id = await self._feed.feed_id()
         last = await self._last()
-        self._tail.begin(last)
         after = last if wish.after is None else wish.after
         if wish.feed_id not in {None, feed_id}:
             after = 0  # a position in a feed that is no more: this one announces everything anew
+        if after > last:
+            last = await self._last()  # what came since we asked
+        if after > last:
+            name = "after" if wish.feed_id is None else "Last-Event-ID"
+            raise InvalidQuery(name, f"the feed ends at {last}")
+        self._tail.begin(last)
         listed = self._options.listed_instances
         renderer = Renderer(feed_id, self._instances, self._locate, listed)
         return _EventStream(self, _Listener(wish, feed_id, after, renderer))
