@@ -3,6 +3,7 @@
 import typer
 
 from hilum.cli import (
+    check_server,
     configuration,
     dead_letters,
     demo,
@@ -54,6 +55,7 @@ app.command(name="serve")(serve.serve)
 app.command(name="import")(importing.import_files)
 app.command(name="export")(exporting.export)
 app.command(name="demo")(demo.demo)
+app.command(name="check")(check_server.check)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="fsck")(fsck.fsck)
 app.command(name="reconcile")(reconcile.reconcile)
