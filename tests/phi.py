@@ -12,7 +12,7 @@ from typing import Literal
 
 import structlog
 
-from hilum.adapters.telemetry import patient_keywords
+from hilum.adapters.telemetry.patient_attributes import patient_keywords
 from hilum.domain.errors import HilumError
 from hilum.foundation.logs import LogOptions, configure_logging
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hilum.adapters.telemetry import Metrics
+from hilum.adapters.telemetry.metrics import Metrics
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations" / "metrics.md"
 INTRODUCTION = """# Metrics

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from hilum.adapters.telemetry import patient_keywords
+from hilum.adapters.telemetry.patient_attributes import patient_keywords
 from hilum.domain.errors import HilumError
 from hilum.foundation.logs import LogOptions, configure_logging
 from hilum.settings import Settings

@@ -14,17 +14,13 @@ from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
 from hilum.bootstrap.archive import demand_index_of_objects
 from hilum.bootstrap.index_place import (
-    database_path,
-    demand_same_objects,
-    index_exists,
     index_url,
     on_server,
-    place_of_index,
 )
-from hilum.bootstrap.object_store import are_shared, has_objects, make_objects
+from hilum.bootstrap.object_store import are_shared, make_objects
+from hilum.bootstrap.open_index import demand_index, open_index
 from hilum.catalogue.fsck import REPAIR_PREFIX
 from hilum.desk.redescribing import DescribeObjects
-from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.domain.origins import Door, Origin
 from hilum.foundation.ids import new_correlation_id
@@ -63,29 +59,16 @@ async def open_engines(
     schema.
     """
     folder = settings.data_dir
-    if not await asyncio.to_thread(_is_there, settings):
-        lost = await asyncio.to_thread(has_objects, settings)
-        hint = "run `hilum rebuild`" if lost else "check --data"
-        message = f"There is no index in {place_of_index(settings)}: {hint}."
-        raise ArchiveUnavailable(message)
+    await asyncio.to_thread(demand_index, settings)
     alone = not is_held(folder) and not await asyncio.to_thread(_others_may_be, settings)
     async with AsyncExitStack() as stack:
-        stack.enter_context(hold_data_folder(folder, hold))
-        index = await stack.enter_async_context(SqlIndex(index_url(settings), hold=hold))
-        await demand_same_objects(settings, index)
+        index = await stack.enter_async_context(open_index(settings, hold=hold))
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(DiskSpool(folder / "spool"))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
         origin = Origin(Door.REBUILD, REPAIR_PREFIX + new_correlation_id())
         describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
         yield OpenedEngines(index, objects, spool, intents, describe, alone)
-
-
-def _is_there(settings: Settings) -> bool:
-    """Whether there is an index file, were it damaged, or an index on the server."""
-    if on_server(settings):
-        return index_exists(settings)
-    return database_path(settings.data_dir).exists()
 
 
 def _others_may_be(settings: Settings) -> bool:

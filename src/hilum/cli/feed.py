@@ -12,7 +12,7 @@ from hilum.cli import options
 from hilum.cli.console import CannotStart, counted, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from hilum.bootstrap.maintenance import OpenedEngines
+    from hilum.adapters.database.sql_index import SqlIndex
     from hilum.delivery.operating import Operating, Standing
     from hilum.domain.records import FeedEntry
     from hilum.settings import Settings
@@ -32,14 +32,13 @@ Name = Annotated[str, typer.Argument(help="Name of a subscription.", show_defaul
 
 
 @asynccontextmanager
-async def opened(settings: "Settings") -> "AsyncIterator[tuple[OpenedEngines, Operating]]":
+async def opened(settings: "Settings") -> "AsyncIterator[tuple[SqlIndex, Operating]]":
     """The database of the archive, beside any server."""
-    from hilum.bootstrap.maintenance import open_engines
+    from hilum.bootstrap.open_index import open_index
     from hilum.delivery.operating import Operating
 
-    async with open_engines(settings) as engines:
-        index = engines.index
-        yield engines, Operating(index.delivery, index.arrivals)
+    async with open_index(settings) as index:
+        yield index, Operating(index.delivery, index.arrivals)
 
 
 def operate(settings: "Settings", work: "Callable[[Operating], Awaitable[T]]") -> T:
@@ -88,8 +87,8 @@ def tail(
 async def _tail(
     settings: "Settings", lines: int, after: int | None, *, follow: bool, as_json: bool
 ) -> None:
-    async with opened(settings) as (engines, _):
-        index, cursor = engines.index, after
+    async with opened(settings) as (index, _):
+        cursor = after
         if cursor is None:
             cursor = max(0, await index.delivery.last_sequence() - lines)
         while True:

@@ -10,8 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Final
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-
+from hilum.dicom.dictionary import DICTIONARY, TAGS
 from hilum.domain.levels import Level
 
 
@@ -54,7 +53,7 @@ class IndexedAttribute:
     @property
     def vr(self) -> str:
         """Value representation (PS3.6)."""
-        return dictionary_VR(self.tag)
+        return DICTIONARY[self.tag][0]
 
     @property
     def folding(self) -> Folding:
@@ -77,7 +76,7 @@ class IndexedItem:
     @property
     def vr(self) -> str:
         """Value representation (PS3.6)."""
-        return dictionary_VR(tag_of(self.keyword))
+        return DICTIONARY[tag_of(self.keyword)][0]
 
     @property
     def folding(self) -> Folding:
@@ -87,10 +86,7 @@ class IndexedItem:
 @cache
 def tag_of(keyword: str) -> int:
     """Tag of a PS3.6 keyword, as 0xGGGGEEEE. Raises `KeyError` for an unknown keyword."""
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise KeyError(keyword)
-    return int(tag)
+    return TAGS[keyword]
 
 
 def _at(level: Level, keywords: str) -> tuple[IndexedAttribute, ...]:
@@ -192,4 +188,9 @@ def fold_text(text: str) -> str:
 
 def keyword_of(tag: int) -> str:
     """Keyword of a tag in PS3.6, or an empty text."""
+    if tag in DICTIONARY:
+        return DICTIONARY[tag][4]
+    # Groups that repeat, group lengths, private tags; pydicom is no light import.
+    from pydicom.datadict import keyword_for_tag  # noqa: PLC0415
+
     return keyword_for_tag(tag)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from hilum.adapters.telemetry import DiskCheck, StateCheck, patient_keywords
+from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
+from hilum.adapters.telemetry.patient_attributes import patient_keywords
 from hilum.ports.readiness import NotReady
 
 

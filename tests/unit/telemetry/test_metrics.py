@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.adapters.telemetry import Metrics
+from hilum.adapters.telemetry.metrics import Metrics
 from hilum.domain.instances import Disposition
 from hilum.domain.origins import Door
 from hilum.domain.records import ArchiveCounts

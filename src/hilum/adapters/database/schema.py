@@ -7,12 +7,8 @@ second waits and then finds nothing left to do, and a crash leaves the old schem
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -20,12 +16,16 @@ from hilum.adapters.database.connections import Dialect
 from hilum.adapters.database.dialects import dialect_for
 from hilum.domain.errors import ArchiveUnavailable
 
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+# Alembic is imported where it is used: most commands migrate nothing, and it is slow to load.
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
 def head() -> str:
     """Name the revision this program works with."""
-    return str(ScriptDirectory(str(_SCRIPTS)).get_current_head())
+    return str(_scripts().get_current_head())
 
 
 def current(url: str) -> str | None:
@@ -78,6 +78,9 @@ def migrate(url: str, *, alone: bool = False) -> bool:
             )
         if found is not None and not alone:
             dialect.demand_nobody_else(connection)
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
         config = Config()
         config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
         config.attributes["connection"] = connection
@@ -85,11 +88,19 @@ def migrate(url: str, *, alone: bool = False) -> bool:
         return True
 
 
+def _scripts() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    return ScriptDirectory(str(_SCRIPTS))
+
+
 def _known() -> set[str]:
-    return {script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()}
+    return {script.revision for script in _scripts().walk_revisions()}
 
 
 def _revision(connection: Connection) -> str | None:
+    from alembic.migration import MigrationContext  # noqa: PLC0415
+
     return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Final
 
-from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from hilum.dicom.dictionary import DICTIONARY, REPEATERS
 
 # Beside group 0010 and every person name: texts and numbers that lead to one patient.
 _IDENTIFYING: Final = (
@@ -20,9 +20,9 @@ def patient_keywords() -> frozenset[str]:
 
     Not among them: the UIDs, which logs need and which name nobody.
     """
-    known = [(tag, entry[0], entry[4]) for tag, entry in DicomDictionary.items()]
+    known = [(tag, entry[0], entry[4]) for tag, entry in DICTIONARY.items()]
     keywords = {
         keyword for tag, vr, keyword in known if keyword and (tag >> 16 == 0x0010 or vr == "PN")
     }
-    repeated = {entry[4] for entry in RepeatersDictionary.values() if entry[0] == "PN"}
+    repeated = {entry[4] for entry in REPEATERS.values() if entry[0] == "PN"}
     return frozenset(keywords | repeated | set(_IDENTIFYING)) - {""}
