@@ -20,7 +20,18 @@ def _values(one: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?:%b)?(?:\\(?:%b)?)*+%b" % (one, one, _PADDING))
 
 
-_YEAR_MONTH_DAY: Final = rb"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+# The Gregorian calendar: it has no year 0, and 29 February in leap years only.
+_YEAR: Final = rb"(?!0000)[0-9]{4}"
+_LEAP_YEAR: Final = rb"(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_MONTH_DAY: Final = (
+    rb"(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])"
+    rb"|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|1[0-9]|2[0-8]))"
+)
+_YEAR_MONTH_DAY: Final = rb"(?:%b%b|(?!0000)%b0229)" % (_YEAR, _MONTH_DAY, _LEAP_YEAR)
+_OFFSET: Final = (
+    rb"(?:\+(?:0[0-9][0-5][0-9]|1[0-3][0-5][0-9]|1400)"
+    rb"|-(?!0000)(?:0[0-9][0-5][0-9]|1[01][0-5][0-9]|1200))"
+)
 _TIME: Final = rb"(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?)?)?"
 _UID: Final = rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*"
 
@@ -30,13 +41,18 @@ PATTERNS: Final[Mapping[str, re.Pattern[bytes]]] = {
     "CS": _values(rb"[A-Z0-9 _]{0,16}+"),
     "DA": _values(_YEAR_MONTH_DAY + rb" *+"),
     "DT": _values(
-        rb"[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12][0-9]|3[01])(?:%b)?)?)?"
-        rb"(?:[+-][01][0-9][0-5][0-9])? *+" % _TIME
+        rb"(?:%b(?:%b)?|%b(?:0[1-9]|1[0-2])|%b)(?:%b)? *+"
+        % (_YEAR_MONTH_DAY, _TIME, _YEAR, _YEAR, _OFFSET)
     ),
     "TM": _values(_TIME + rb" *+"),
     "UI": _values(rb"(?=[0-9.]{1,64}(?:[\\ \0]|$))" + _UID),
 }
 """What they match is also plain inside a JSON string, but for the separators."""
+
+DATE: Final = re.compile(_YEAR_MONTH_DAY)
+"""One day of the calendar (DA)."""
+OFFSET: Final = re.compile(_OFFSET)
+"""Offset from UTC, from -1200 to +1400 (DT, and PS3.3 C.12.1.1.8)."""
 
 _SHORT_DECIMAL: Final = rb"-?(?:0|[1-9][0-9]{0,7})(?:\.[0-9]{1,6})?"
 _SHORT_INTEGER: Final = rb"-?(?:0|[1-9][0-9]{0,8})"

@@ -11,6 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from hilum.dicom.grammar import DATE
 from hilum.dicom.json_text import SAFE_CHARACTERS
 from hilum.dicom.person_names import PLAIN_NAME
 from hilum.dicom.values import CONVERTERS, Converter
@@ -52,7 +53,7 @@ _PLAIN: Final[Mapping[str, tuple[Callable[[bytes], object], bytes, bytes]]] = {
     "AE": (_plain(rb"[\x21\x23-\x5b\x5d-\x7e]{0,16}+"), b'"', b'"'),
     "AS": (_plain(rb"[0-9]{3}[DWMY]"), b'"', b'"'),
     "CS": (_plain(rb"[A-Z0-9 _]{0,16}+"), b'"', b'"'),
-    "DA": (_plain(rb"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"), b'"', b'"'),
+    "DA": (_plain(DATE.pattern), b'"', b'"'),
     "DS": (_plain(rb"-?(?:0|[1-9][0-9]{0,7})(?:\.[0-9]{1,6})?"), b"", b""),
     "IS": (_plain(rb"-?(?:0|[1-9][0-9]{0,8})"), b"", b""),
     "LO": (_plain(_TEXT + rb"{0,64}+"), b'"', b'"'),

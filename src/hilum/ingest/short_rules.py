@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hilum.dicom.attributes import Folding
+from hilum.dicom.grammar import DATE
 from hilum.domain.errors import InvalidUID
 from hilum.domain.identifiers import parse_uid
 from hilum.ingest.folding import fold_time, folded
@@ -16,7 +17,6 @@ from hilum.ingest.folding import fold_time, folded
 Rule = Callable[[Any], str | None]
 
 _CONTROL: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]")  # all but ESC
-_DATE: Final = re.compile(r"[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])")
 _PN_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _DATE_TIME: Final = re.compile(
     r"[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12][0-9]|3[01])(?P<time>[0-9.]*))?)?"
@@ -42,7 +42,7 @@ def _age(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 def _date(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     text = str(value).rstrip(" \0")
-    return None if _DATE.fullmatch(text) else "Value must be a date of the form yyyyMMdd."
+    return None if DATE.fullmatch(text.encode()) else "Value must be a date of the form yyyyMMdd."
 
 
 def _time(value: Any) -> str | None:  # noqa: ANN401 - any JSON value

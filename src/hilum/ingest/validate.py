@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hilum.dicom.attributes import INDEXED_ATTRIBUTES, keyword_of
+from hilum.dicom.attributes import INDEXED_ATTRIBUTES, keyword_of, tag_of
+from hilum.dicom.grammar import OFFSET
 from hilum.dicom.header import Header
 from hilum.domain.errors import InvalidUID
 from hilum.domain.findings import Finding, Severity
@@ -43,6 +44,7 @@ NOTICES: Final = (IMPLICIT_VR, MULTIPLE_VALUES)
 
 _IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
 _STUDY, _SERIES, _SOP_INSTANCE, _SOP_CLASS = IDENTIFYING_TAGS
+_TIMEZONE_OFFSET: Final = tag_of("TimezoneOffsetFromUTC")
 _INDEXED_TAGS: Final = tuple(attribute.tag for attribute in INDEXED_ATTRIBUTES)
 
 
@@ -75,6 +77,7 @@ def validate(header: Header, policy: StorePolicy) -> Verdict:
         *_required(header, profile),
         *_indexed(header, profile),
     ]
+    findings.extend(_wrong_offset(header, profile))
     findings.extend(_value_problems(header, profile, {finding.tag for finding in findings}))
     triple = None
     if _STUDY in texts and _SERIES in texts and _SOP_INSTANCE in texts:
@@ -174,6 +177,19 @@ def _value_problems(header: Header, profile: Profile, told: "set[int | None]") -
             told.add(problem.tag)
             text = f"Content of {problem.path} does not validate VR {problem.vr}: {problem.reason}"
             yield Finding(VALUE_INVALID, profile.value_problem, problem.tag, text)
+
+
+def _wrong_offset(header: Header, profile: Profile) -> Iterator[Finding]:
+    """Its VR, SH, allows any text (PS3.3 C.12.1.1.8 does not)."""
+    _, values = header.values.get(_TIMEZONE_OFFSET, ("", []))
+    if profile.value_problem is None or not values or values[0] is None:
+        return
+    if OFFSET.fullmatch(str(values[0]).strip(" \0").encode()) is None:
+        text = (
+            "TimezoneOffsetFromUTC is no offset of the form &ZZXX between -1200 and +1400 "
+            "(-0000 is none)."
+        )
+        yield Finding(VALUE_INVALID, profile.value_problem, _TIMEZONE_OFFSET, text)
 
 
 def _missing(tag: int, severity: Severity) -> Finding:

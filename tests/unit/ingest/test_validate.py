@@ -278,3 +278,37 @@ def test_the_document_of_findings_names_every_code_profile_and_notice() -> None:
     told = set(re.findall(r"^\| `([a-z0-9-]+)`", text, re.MULTILINE))
 
     assert told == {*CODES, *NOTICES, *PROFILES}
+
+
+@pytest.mark.parametrize("offset", ["+9999", "-0000", "+1401", "-1201", "+1", "Z"])
+@pytest.mark.parametrize(
+    ("profile", "severity"),
+    [("standard", Severity.WARNING), ("azure-v2", Severity.WARNING), ("strict", Severity.ERROR)],
+)
+def test_an_offset_from_utc_that_is_none_is_found(
+    profile: str, severity: Severity, offset: str
+) -> None:
+    verdict = _verdict(_planted("TimezoneOffsetFromUTC", "SH", offset), profile)
+
+    (finding,) = [each for each in verdict.findings if each.tag == 0x00080201]
+    assert (finding.code, finding.severity) == (VALUE_INVALID, severity)
+
+
+@pytest.mark.parametrize("offset", ["+0000", "-1200", "+1400", "+0530", "", "+0100 "])
+def test_an_offset_from_utc_is_let_through(offset: str) -> None:
+    verdict = _verdict(_planted("TimezoneOffsetFromUTC", "SH", offset), "strict")
+
+    assert 0x00080201 not in {each.tag for each in verdict.findings}
+
+
+@pytest.mark.parametrize("date", ["00000101", "19000229", "20230229", "20260431"])
+def test_a_day_that_the_calendar_does_not_have_is_found(date: str) -> None:
+    for profile, severity in (
+        ("standard", Severity.WARNING),
+        ("azure-v1", Severity.ERROR),
+        ("azure-v2", Severity.WARNING),
+    ):
+        verdict = _verdict(_planted("StudyDate", "DA", date), profile)
+
+        found = {(each.code, each.severity) for each in verdict.findings if each.tag == 0x00080020}
+        assert found == {(VALUE_INVALID, severity)}
