@@ -1,7 +1,6 @@
 """Searching the archive: one question for QIDO-RS, C-FIND and federation."""
 
 import asyncio
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -177,6 +176,5 @@ def _open_metadata(
 
 
 def _pick(record: MetadataRecord, tags: frozenset[str]) -> DataSet:
-    text = zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(record.metadata.deflated)
-    dataset: DataSet = orjson.loads(text)
+    dataset: DataSet = orjson.loads(record.metadata.text())
     return {tag: dataset[tag] for tag in tags if tag in dataset}

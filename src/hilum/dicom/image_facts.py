@@ -1,6 +1,5 @@
 """How the pixels of an instance are laid out, from its DICOM JSON (PS3.3 C.7.6.3)."""
 
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,7 @@ def image_pixels(metadata: Metadata, transfer_syntax_uid: TransferSyntaxUID) -> 
 
     Raises `PixelsNotDecodable` when Rows, Columns or BitsAllocated is missing or no number.
     """
-    text = zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(metadata.deflated)
-    dataset: Mapping[str, Mapping[str, Any]] = orjson.loads(text)
+    dataset: Mapping[str, Mapping[str, Any]] = orjson.loads(metadata.text())
     samples = _number(dataset, "00280002", 1)
     allocated = _number(dataset, "00280100")
     stored = _number(dataset, "00280101", allocated)

@@ -1,5 +1,6 @@
 """An instance on its way through the pipeline: Arrival -> Description -> Kept -> Outcome."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -110,6 +111,14 @@ class Metadata:
     """CRC-32 of the JSON text, for joining checksums."""
     size_bytes: int
     """Length of the JSON text."""
+
+    def text(self) -> bytes:
+        """The JSON text. Raises `zlib.error` or `ValueError` when it is damaged."""
+        text = zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(self.deflated)
+        if len(text) != self.size_bytes:
+            message = "stored metadata is damaged"
+            raise ValueError(message)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
