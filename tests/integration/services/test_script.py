@@ -1,28 +1,13 @@
 """`scripts/services`: the programs of others, installed, started and stopped again and again."""
 
 import shutil
-import subprocess
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.integration.services.script import services
 from tests.ports import free_port
-
-SCRIPT = Path(__file__).parents[3] / "scripts" / "services"
-
-
-def services(
-    *arguments: str, environment: dict[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [str(SCRIPT), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=environment,
-    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("sideways",), ("up", "--http-port"), ("up", "--x")])
