@@ -21,38 +21,40 @@ def with_overlays(picture: Array, overlays: Sequence[Overlay], words: Array | No
         return picture
     picture = picture.copy()
     for overlay in drawn:
-        plane = _plane(overlay, words)
-        _draw(picture, _outline(plane) if overlay.is_region else plane, overlay)
+        # What of the overlay lies in the picture, in its own rows and columns.
+        rows = range(max(0, -overlay.row), min(overlay.rows, picture.shape[0] - overlay.row))
+        columns = range(
+            max(0, -overlay.column), min(overlay.columns, picture.shape[1] - overlay.column)
+        )
+        if not rows or not columns:
+            continue
+        plane = _plane(overlay, words, rows, columns)
+        if overlay.is_region:
+            plane = _outline(plane)
+        top, left = overlay.row + rows.start, overlay.column + columns.start
+        picture[top : top + len(rows), left : left + len(columns)][plane] = _WHITE
     return picture
 
 
-def _plane(overlay: Overlay, words: Array | None) -> Array:
-    if not overlay.data and words is not None:
-        if overlay.bit >= 8 * words.dtype.itemsize:
-            return np.zeros((0, 0), bool)
-        seen: Array = words[: overlay.rows, : overlay.columns] >> overlay.bit & 1
-        return seen > 0
-    count = overlay.rows * overlay.columns
-    bits = np.unpackbits(np.frombuffer(overlay.data, np.uint8), bitorder="little")
-    plane = bits[overlay.bit : overlay.bit + count].astype(bool)
-    return plane.reshape(overlay.rows, overlay.columns)
+def _plane(overlay: Overlay, words: Array | None, rows: range, columns: range) -> Array:
+    """Return what is seen of a plane: bool, (rows, columns)."""
+    seen = np.zeros((len(rows), len(columns)), bool)
+    if overlay.data:
+        bits = np.frombuffer(overlay.data, np.uint8)
+        for at, row in enumerate(rows):  # a row at a time, since bits need eight times their room
+            first = overlay.bit + row * overlay.columns + columns.start
+            stop = first + len(columns)
+            line = np.unpackbits(bits[first // 8 : -(stop // -8)], bitorder="little")
+            seen[at] = line[first % 8 : first % 8 + len(columns)]
+    elif words is not None and overlay.bit < 8 * words.dtype.itemsize:
+        part = words[rows.start : rows.stop, columns.start : columns.stop] >> overlay.bit & 1
+        seen[: part.shape[0], : part.shape[1]] = part
+    return seen
 
 
 def _outline(plane: Array) -> Array:
     """Return the points of a region that do not have all four neighbours in it."""
     around = np.pad(plane, 1)
     inside = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    return plane & ~inside
-
-
-def _draw(picture: Array, plane: Array, overlay: Overlay) -> None:
-    """Draw the part of a plane that lies in the picture."""
-    top, left = max(0, overlay.row), max(0, overlay.column)
-    bottom = min(picture.shape[0], overlay.row + plane.shape[0])
-    right = min(picture.shape[1], overlay.column + plane.shape[1])
-    if top >= bottom or left >= right:
-        return
-    seen = plane[
-        top - overlay.row : bottom - overlay.row, left - overlay.column : right - overlay.column
-    ]
-    picture[top:bottom, left:right][seen] = _WHITE
+    outline: Array = plane & ~inside
+    return outline

@@ -9,7 +9,7 @@ from hilum.domain.presentation import Display, LookupTable, Padding, Rescale, Vo
 from hilum.imaging.pixels import Array, Decoded
 
 _BAND: Final = 1 << 20
-"""Values of more than 16 bits that are worked on at once, so that memory stays bounded."""
+"""Values that are worked on at once: what is made of them on the way takes 8 bytes of each."""
 _LARGEST_EXPONENT: Final = 500.0
 _MADE_FOR_DISPLAYS: Final = frozenset({1, 8})
 """BitsStored of images whose values are grey levels already when nothing else is said."""
@@ -43,11 +43,11 @@ def grey_levels(decoded: Decoded, display: Display, window: Window | None) -> Ar
 
 def mapped(values: Array, function: GreyOf) -> Array:
     """Apply a function of single values, which gives uint8; by a table of all values if it can."""
-    if values.dtype.itemsize <= 2:
-        return function(_every(values.dtype))[_unsigned(values)]
+    table = function(_every(values.dtype)) if values.dtype.itemsize <= 2 else None
     out = np.empty(values.size, np.uint8)
     for at, band in _bands(values):
-        out[at : at + band.size] = function(band)
+        mapped_band = function(band) if table is None else table[_unsigned(band)]
+        out[at : at + band.size] = mapped_band
     return out.reshape(values.shape)
 
 
@@ -105,12 +105,15 @@ def _whole_range(decoded: Decoded, display: Display) -> Window:
 
 def _present(values: Array) -> Iterator[Array]:
     """Yield every stored value that occurs, at least once."""
-    if values.dtype.itemsize <= 2:
-        every = _every(values.dtype)
-        yield every[np.bincount(_unsigned(values).reshape(-1), minlength=every.size) > 0]
+    if values.dtype.itemsize > 2:
+        for _, band in _bands(values):
+            yield band
         return
+    every = _every(values.dtype)
+    occurs = np.zeros(every.size, bool)
     for _, band in _bands(values):
-        yield band
+        occurs[_unsigned(band)] = True
+    yield every[occurs]
 
 
 def _every(kind: np.dtype[np.generic]) -> Array:

@@ -19,7 +19,7 @@ from hilum.imaging.syntaxes import Codec
 from tests.corpus import corpus_id
 from tests.instances import part10
 from tests.unit.imaging.oracle import frames_of, images, pixels_of
-from tests.unit.imaging.shown import LIMITS, an_image, by_dcmtk, display_in, picture
+from tests.unit.imaging.shown import LIMITS, a_table, an_image, by_dcmtk, display_in, picture
 
 pytestmark = [
     pytest.mark.peer("DCMTK"),
@@ -158,14 +158,6 @@ def test_an_overlay_is_drawn_as_dcmtk_does(tmp_path: Path, origin: tuple[int, in
     drawn = picture(dataset)
 
     _demand_alike(drawn, _drawn_by_dcmtk(dataset, tmp_path, "+Wi", "1"), _LEVELS)
-
-
-def a_table(entries: "np.ndarray[Any, Any]", first: int, bits: int) -> Dataset:
-    """An item of a LUT sequence."""
-    item = Dataset()
-    item.add_new(0x00283002, "SS", [len(entries), first, bits])
-    item.add_new(0x00283006, "OW", entries.astype("<u2").tobytes())
-    return item
 
 
 def _drawn_by_dcmtk(dataset: Dataset, folder: Path, *options: str) -> "np.ndarray[Any, Any]":

@@ -49,9 +49,12 @@ def an_image(values: "np.ndarray[Any, Any]", **elements: Any) -> Dataset:
     return dataset
 
 
-def stored(dataset: Dataset) -> Dataset:
-    """The data set as it comes back from a file."""
-    return pydicom.dcmread(io.BytesIO(part10(dataset)))
+def a_table(entries: "np.ndarray[Any, Any]", first: int, bits: int) -> Dataset:
+    """An item of a LUT sequence."""
+    item = Dataset()
+    item.add_new(0x00283002, "SS", [len(entries), first, bits])
+    item.add_new(0x00283006, "OW", entries.astype("<u2").tobytes())
+    return item
 
 
 def json_of(part_10: bytes) -> tuple[dict[str, Any], BulkReader]:

@@ -8,8 +8,7 @@ from pydicom.sequence import Sequence
 
 from hilum.domain.presentation import LookupTable, Rendering, Rescale, VoiFunction, Window
 from hilum.imaging.values import modality_transformed, voi_transformed
-from tests.integration.pixels.test_pictures_beside_dcmtk import a_table
-from tests.unit.imaging.shown import an_image, picture
+from tests.unit.imaging.shown import a_table, an_image, picture
 
 
 def _row(*values: int, dtype: Any = np.int16) -> "np.ndarray[Any, Any]":

@@ -1,6 +1,7 @@
 """Pictures as files."""
 
 import io
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ from hilum.domain.presentation import (
     Window,
 )
 from hilum.imaging.pictures import moving, written
-from hilum.imaging.presenting import PictureLimits, draw, draw_moving
+from hilum.imaging.presenting import PictureLimits, draw, draw_moving, picture_of
 from tests.unit.imaging.oracle import LITTLE
 
 _RANDOM = np.random.default_rng(3)
@@ -250,6 +251,36 @@ def test_whatever_is_asked_of_whatever_there_is_a_picture_or_a_known_error(
 
     width, height = _opened(data).size
     assert width * height <= limits.picture_pixels
+
+
+@pytest.mark.parametrize(
+    ("samples", "photometric", "bits"),
+    [(1, "MONOCHROME2", 16), (1, "MONOCHROME2", 32), (1, "PALETTE COLOR", 8), (3, "YBR_FULL", 8)],
+)
+def test_memory_is_a_few_times_that_of_frame_and_picture(
+    samples: int, photometric: str, bits: int
+) -> None:
+    pixels = ImagePixels(
+        LITTLE, 2048, 2048, samples, photometric, bits, bits, bits - 1, is_signed=False
+    )
+    data = _RANDOM.bytes(2048 * 2048 * samples * bits // 8)
+    table = LookupTable(0, 8, bytes(512))
+    display = Display(palette=Palette(table, table, table))
+    if samples == 1 and photometric == "MONOCHROME2":
+        plane = Overlay(65_535, 65_535, -60_000, -60_000, False, bytes(65_535 * 8192))
+        display = Display(overlays=[plane])
+
+    tracemalloc.start()
+    try:
+        picture_of(
+            EncodedFrame(pixels, data), display, Rendering(), PictureLimits(1 << 30, 1 << 24)
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    picture_bytes = 2048 * 2048 * (1 if photometric == "MONOCHROME2" else 3)
+    assert peak < 2 * len(data) + 2 * picture_bytes + (64 << 20)
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32])
