@@ -171,7 +171,9 @@ def _with_port(server: str, port: int) -> str:
 def _tls(found: RemoteSinkSettings) -> TlsFiles | None:
     if found.parts.scheme not in {"kafkas", "amqps", "rediss", "https"}:
         return None
-    return TlsFiles(found.tls_ca_file, found.tls_certificate_file, found.tls_key_file)
+    files = TlsFiles(found.tls_ca_file, found.tls_certificate_file, found.tls_key_file)
+    files.context()  # files that cannot be used stop the start: no waiting makes them right
+    return files
 
 
 def _secret(found: SinkSettings, environment: Mapping[str, str]) -> str:

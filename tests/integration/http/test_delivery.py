@@ -133,3 +133,25 @@ async def test_reading_is_not_enough_to_steer(start: Start, tmp_path: Path) -> N
     path = "/api/v1/subscriptions/all/pause"
     assert (await client.post(path, headers=reader)).status_code == 403
     assert (await client.post(path, headers=boss)).status_code == 200
+
+
+async def test_a_broker_that_is_away_is_waited_for_and_shown(start: Start) -> None:
+    gateway = await start(
+        sinks={"broker": {"url": "redis://127.0.0.1:1/0", "connect_seconds": 1}},
+        delivery__subscriptions={"ward": {"sink": "broker"}},
+        telemetry__readiness_cache_seconds=0.01,
+    )
+    client = gateway.client
+
+    ready = await client.get("/ready")
+    assert ready.status_code == 200
+    assert "Waits for the sinks of: ward" in ready.text
+
+    assert (await client.post("/api/v1/subscriptions/ward/pause")).json()["state"] == "paused"
+
+    async def waits_for_nobody() -> bool:
+        return "Waits for the sinks" not in (await client.get("/ready")).text
+
+    await until(waits_for_nobody)
+    stored = await client.get("/dicom-web/studies")
+    assert stored.status_code == 204

@@ -11,6 +11,7 @@ import pytest
 
 import hilum.bootstrap.sinks
 from hilum.adapters.sinks.topics import Topics
+from hilum.bootstrap.delivery import declared
 from hilum.bootstrap.sinks import make_sink
 from hilum.settings import Settings, SettingsRejected, load_settings
 from hilum.settings.sinks import SinkSettings
@@ -148,3 +149,38 @@ def test_the_longest_name_of_a_type_chooses_the_topic() -> None:
     assert topics.of("hilum.dead-letter.v1") == "all"
     assert topics.of("dicom.metadata.dlq") == "dicom.metadata.dlq"
     assert topics.of("something.else.v1") == "something.else.v1"
+
+
+@pytest.mark.parametrize("scheme", ["kafkas", "amqps", "rediss"])
+def test_tls_files_of_a_broker_that_cannot_be_used_stop_the_start(scheme: str) -> None:
+    table = {"url": f"{scheme}://a", "tls_ca_file": "/no/such/file"}
+
+    with pytest.raises(SettingsRejected, match="TLS files of a sink cannot be used"):
+        make_sink("one", _settings(one=table))
+
+
+@pytest.mark.parametrize(
+    ("types", "is_wrong"),
+    [
+        (["hilum.instances.*"], True),
+        (["dicom.metadata.v1", "dicom.metadata.v9"], True),
+        (["hilum.instance.*", "dicom.metadata.dlq", "hilum.dead-letter.v1", "*"], False),
+        ([], False),
+    ],
+)
+def test_a_type_of_event_that_does_not_exist_stops_the_start(
+    types: list[str], *, is_wrong: bool
+) -> None:
+    settings = load_settings(
+        {
+            "sinks": {"one": {"url": "file:///tmp/x.jsonl"}},
+            "delivery.subscriptions": {"ward": {"sink": "one", "types": types}},
+        },
+        environment={},
+    )
+
+    if not is_wrong:
+        assert len(declared(settings)) == 1
+        return
+    with pytest.raises(SettingsRejected, match=r"subscriptions\.ward.*is no type of event"):
+        declared(settings)
