@@ -20,11 +20,11 @@ from hilum.bootstrap.index_place import (
 from hilum.bootstrap.object_store import are_shared, make_objects
 from hilum.bootstrap.open_index import demand_index, open_index
 from hilum.catalogue.fsck import REPAIR_PREFIX
-from hilum.desk.redescribing import DescribeObjects
 from hilum.domain.occupancy import Hold
 from hilum.domain.origins import Door, Origin
 from hilum.foundation.ids import new_correlation_id
 from hilum.ingest.recovery import recover
+from hilum.ingest.redescribing import DescribeObjects
 from hilum.ports.objects import ObjectStore
 from hilum.settings import Settings
 

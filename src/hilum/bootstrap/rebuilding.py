@@ -23,11 +23,11 @@ from hilum.bootstrap.index_file import IndexFile
 from hilum.bootstrap.index_place import database_path, demand_same_objects, index_url, on_server
 from hilum.bootstrap.object_store import are_shared, make_objects
 from hilum.catalogue.rebuild import Rebuild, RebuildReport, free_everything_due
-from hilum.desk.redescribing import DescribeObjects
 from hilum.domain.errors import ArchiveUnavailable, HilumError
 from hilum.domain.occupancy import Hold
 from hilum.domain.origins import Door, Origin
 from hilum.foundation.ids import new_correlation_id
+from hilum.ingest.redescribing import DescribeObjects
 from hilum.ports.objects import ObjectStore
 from hilum.settings import Settings
 

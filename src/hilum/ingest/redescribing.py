@@ -1,6 +1,6 @@
 """Describing stored objects again, for repair and rebuild: the pipeline's reading without writing.
 
-It stands here because it joins the pipeline and the catalogue, which do not know each other.
+Both belong to the catalogue and know it as `hilum.ports.describing`.
 """
 
 import asyncio
