@@ -2,15 +2,20 @@
 
 HilumError
 ├── InvalidRequest            the caller's words are wrong (InvalidUID, InvalidQuery, MalformedBody)
-├── NotAcceptable             no representation the caller accepts
+├── NotAcceptable             no representation the caller accepts (NotTranscodable)
 ├── UnsupportedMediaType      a body we do not take
-├── LimitExceeded             a bound that is a setting was reached (BodyTooLarge: as announced)
-├── NotHeld                   study, series or instance unknown here
+├── LimitExceeded             a bound that is a setting was reached (BodyTooLarge: as announced;
+│                             TooManyReaders, PixelLimitExceeded)
+├── NotHeld                   study, series or instance unknown here, or without pixel data
+├── RangeNotSatisfiable       a range of bytes outside what there is
+├── PixelsNotDecodable        stored pixel data that is not what the data set says
+├── PixelEngineBusy           later it may work
 ├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors);
 │                             NotIndexable
 ├── AccessDenied              NotAuthenticated, NotAllowed
-└── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectExists, ObjectMissing,
-                              QueryTooCostly, ShuttingDown
+├── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectExists, ObjectMissing,
+│                             QueryTooCostly, ShuttingDown
+└── EngineUnavailable         what stands beside the archive: SinkUnavailable, BusUnavailable
 """
 
 from typing import ClassVar
