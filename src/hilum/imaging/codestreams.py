@@ -26,7 +26,7 @@ _LSE_SIZE: Final = 4
 _END: Final = b"\xff\xd9"
 """EOI of JPEG and JPEG-LS, EOC of JPEG 2000."""
 _PADDING_BYTES: Final = 64
-"""Behind the end some writers leave more than the one byte of PS3.5 A.4."""
+"""Behind the end some writers leave more than the one byte of PS3.5 A.4, or nothing but zeros."""
 _MOST_SEGMENTS: Final = 10_000
 _MOST_TILES: Final = 65_535
 """ISO/IEC 15444-1 A.5.1."""
@@ -231,7 +231,7 @@ def _sound(found: Announced, *, most_bits: int) -> Announced:
 
 
 def _demand_end(data: bytes) -> None:
-    if _END not in data[-_PADDING_BYTES:]:
+    if _END not in data[-_PADDING_BYTES:] and not data.rstrip(b"\0\xff").endswith(_END):
         raise _damaged("it was cut off")
 
 

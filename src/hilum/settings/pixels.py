@@ -12,7 +12,7 @@ class PixelSettings(Section):
 
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     """Processes that work on frames, one at a time each. They are started when they are first
-    needed, and take about 60 MiB of memory each beside what a frame needs."""
+    needed, and take about 40 MiB of memory each beside what a frame needs."""
     memory_bytes: ByteCount = 2 << 30
     """Memory that work on one frame may take, beyond what a worker needs to be there. Codecs of the
     JPEG 2000 family need about ten times the decoded frame. More answers 413."""

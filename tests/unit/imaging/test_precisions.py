@@ -124,6 +124,7 @@ def test_padding_behind_the_end_does_not_matter() -> None:
     for target, data in ((JPEG_2000, wavelet(values, 12)), (JPEG_LOSSLESS, lossless(values, 12))):
         assert np.array_equal(read(target, data + b"\0").values, values)
         assert np.array_equal(read(target, data + b"\xff\xff\0").values, values)
+        assert np.array_equal(read(target, data + bytes(1000)).values, values)
 
 
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55"])
