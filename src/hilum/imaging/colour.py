@@ -36,12 +36,16 @@ def painted(values: Array, palette: Palette) -> Array:
     bits = [_bits_used(table, tables) for table in tables]
     out = np.empty((*values.shape, 3), np.uint8)
     for at, table in enumerate(tables):
-        out[..., at] = mapped(values, partial(_entry, table, (1 << bits[at]) - 1))
+        out[..., at] = mapped(values, partial(_entry, table, bits[at]))
     return out
 
 
-def _entry(table: LookupTable, top: int, stored: Array) -> Array:
+def _entry(table: LookupTable, bits: int, stored: Array) -> Array:
+    top = (1 << bits) - 1
     entries = np.minimum(looked_up(stored, table), top)
+    if bits > 8:
+        # Writers make 16 bits of 8 by a shift, or by 257: the upper ones are right for both.
+        return (entries >> (bits - 8)).astype(np.uint8)
     return np.rint(entries * (255 / top)).astype(np.uint8)
 
 
