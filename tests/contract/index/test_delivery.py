@@ -411,6 +411,16 @@ async def test_one_holds_a_lease_until_it_ends_or_is_let_go(timed: SqlIndex, clo
     assert await hold(["a"], "other", 15) == ["a"]
 
 
+async def test_who_holds_a_lease_is_known_until_it_ends(timed: SqlIndex, clock: Clock) -> None:
+    leases = timed.delivery.leases
+    assert await leases.holder("a") is None
+    await leases.hold(["a"], "one", 15)
+    assert await leases.holder("a") == "one"
+    assert await leases.holder("b") is None
+    clock.forward(16)
+    assert await leases.holder("a") is None
+
+
 async def test_the_origins_of_versions_are_known_until_they_are_deleted(timed: SqlIndex) -> None:
     await timed.commit([kept(1), kept(2)])
 
