@@ -8,6 +8,7 @@ from typing import Final
 
 from hilum.adapters.database.schema import current
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.storage.system import FILE_MODE
 from hilum.bootstrap.object_store import are_shared, place_of_objects
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
@@ -74,7 +75,8 @@ def _folder_id(folder: Path) -> str:
     fresh = folder / f"{_OBJECTS_ID}.{token_hex(8)}"
     try:
         if not path.exists():
-            with fresh.open("x") as file:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+            with os.fdopen(descriptor, "w") as file:
                 file.write(f"folder {token_hex(16)}\n")
                 file.flush()
                 os.fsync(file.fileno())

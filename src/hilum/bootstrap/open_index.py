@@ -19,9 +19,11 @@ from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.settings import Settings
 
+OpenedIndex = SqlIndex
+
 
 @asynccontextmanager
-async def open_index(settings: Settings, *, hold: Hold = Hold.SHARED) -> AsyncIterator[SqlIndex]:
+async def open_index(settings: Settings, *, hold: Hold = Hold.SHARED) -> AsyncIterator[OpenedIndex]:
     """Open the index that is there; nothing is made, migrated or recovered.
 
     Raises `DataFolderInUse`, and `ArchiveUnavailable` when there is no index, or one of another

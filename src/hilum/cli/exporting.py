@@ -77,6 +77,9 @@ def export(
     if compress and not is_zip:
         message = "--compress is for zip files (-o FILE.zip)."
         raise WrongUsage(message)
+    if not output.absolute().parent.is_dir():
+        message = f"there is no folder {output.parent}; make it first."
+        raise WrongUsage(message)
     settings = options.settings(data, config)
     sink = _sink(output, wanted, is_zip=is_zip, dicomdir=dicomdir, compress=compress, force=force)
     report = asyncio.run(_export(settings, wanted, sink, dicomdir=dicomdir, quiet=quiet or as_json))

@@ -12,7 +12,7 @@ from hilum.cli import options
 from hilum.cli.console import CannotStart, counted, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from hilum.adapters.database.sql_index import SqlIndex
+    from hilum.bootstrap.open_index import OpenedIndex
     from hilum.delivery.operating import Operating, Standing
     from hilum.domain.records import FeedEntry
     from hilum.settings import Settings
@@ -32,7 +32,7 @@ Name = Annotated[str, typer.Argument(help="Name of a subscription.", show_defaul
 
 
 @asynccontextmanager
-async def opened(settings: "Settings") -> "AsyncIterator[tuple[SqlIndex, Operating]]":
+async def opened(settings: "Settings") -> "AsyncIterator[tuple[OpenedIndex, Operating]]":
     """The database of the archive, beside any server."""
     from hilum.bootstrap.open_index import open_index
     from hilum.delivery.operating import Operating

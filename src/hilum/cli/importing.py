@@ -101,6 +101,8 @@ def import_files(
     Run the same command again to go on after an interruption: what was accepted is skipped
     when the archive still holds it.
 
+    Ends with 1 when a file was refused or failed, and when nothing that is DICOM was found.
+
     Examples:
 
         hilum import /media/cdrom studies.zip
@@ -130,11 +132,9 @@ def import_files(
         _tell(result, settings.data_dir)
     if result.stopped_because is not None:
         complain(f"stopped: {result.stopped_because} Mend that and run the same command again.")
-    end(Ending.OK if result.complete and (result.held or not _nothing(result)) else Ending.PROBLEMS)
-
-
-def _nothing(result: "ImportReport") -> bool:
-    return result.held + result.refused + result.failed == 0
+    elif result.complete and not result.held:
+        complain("nothing that is DICOM was found.")
+    end(Ending.OK if result.complete and result.held else Ending.PROBLEMS)
 
 
 class _Policy:
@@ -252,7 +252,8 @@ def _document(result: "ImportReport") -> dict[str, Any]:
         "notDicom": result.not_dicom,
         "refused": result.refused,
         "failed": result.failed,
-        "keptBytes": result.kept_bytes,
+        "newBytes": result.new_bytes,
+        "alreadyHeldBytes": result.already_held_bytes,
         "stoppedBecause": result.stopped_because,
         "reasons": [
             {"reason": group.reason, "count": group.count, "examples": group.examples}
@@ -283,5 +284,7 @@ def _tell(result: "ImportReport", folder: Path) -> None:
         *([f"{result.failed:,} failed"] if result.failed else []),
         f"{result.not_dicom:,} not DICOM",
     ]
-    kept = f"{size_text(result.kept_bytes)} held in {folder}."
-    say(f"{counted(result.seen, 'file')}: {', '.join(parts)}. {kept}")
+    stored = f"{size_text(result.new_bytes)} newly stored in {folder}"
+    if result.already_held_bytes:
+        stored += f", {size_text(result.already_held_bytes)} held before"
+    say(f"{counted(result.seen, 'file')}: {', '.join(parts)}. {stored}.")

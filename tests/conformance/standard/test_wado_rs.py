@@ -191,6 +191,18 @@ def test_an_instance_has_an_etag_and_is_not_sent_twice(client: httpx.Client) -> 
     assert "private" in first.headers["cache-control"]
 
 
+def test_head_of_an_instance_has_the_same_etag(client: httpx.Client) -> None:
+    asked = client.get(path(1, 1))
+    for accept in ("application/dicom; transfer-syntax=*", asked.headers["content-type"]):
+        head = client.head(path(1, 1), headers={"Accept": accept})
+        assert head.status_code == 200
+        assert head.headers["etag"] == asked.headers["etag"]
+        assert head.headers["cache-control"] == asked.headers["cache-control"]
+
+    known = client.head(path(1, 1), headers={"If-None-Match": asked.headers["etag"]})
+    assert known.status_code == 304
+
+
 def test_metadata_has_a_quoted_etag_at_every_level(client: httpx.Client) -> None:
     for target in (path(1), path(1, 1)):
         first = client.get(f"{target}/metadata")

@@ -115,6 +115,21 @@ def test_an_export_replaces_nothing_unless_told_to(
     assert zipfile.is_zipfile(tmp_path / "out.zip")
 
 
+@pytest.mark.parametrize("name", ["x.zip", "x"])
+def test_an_export_makes_no_parents(filled: Hilum, tmp_path: Path, name: str) -> None:
+    ran = filled("export", PET, "-o", tmp_path / "not" / "there" / name)
+
+    assert ran.code == 2
+    assert "there is no folder" in ran.err
+    assert not (tmp_path / "not").exists()
+
+
+def test_what_is_kept_is_not_for_everybody(filled: Hilum) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in filled.data.rglob("*")}
+
+    assert {mode & 0o027 for mode in modes.values()} == {0}
+
+
 def test_an_unknown_study_exports_nothing(filled: Hilum, tmp_path: Path) -> None:
     ran = filled("export", PET, "1.2.3", "-o", tmp_path / "out")
 
@@ -148,6 +163,9 @@ def test_an_import_run_again_reads_nothing_twice(filled: Hilum, media: Path) -> 
     again = filled("import", media, "--json")
     anew = filled("import", media, "--restart", "--json")
 
+    everything = sum(map(len, contents(media)))
+    assert (again.json["newBytes"], again.json["alreadyHeldBytes"]) == (0, 0)
+    assert (anew.json["newBytes"], anew.json["alreadyHeldBytes"]) == (0, everything)
     assert again.json["skippedAcceptedBefore"] == 21
     assert (anew.json["alreadyHeld"], anew.json["skippedAcceptedBefore"]) == (21, 0)
     assert (again.code, anew.code) == (0, 0)
@@ -195,7 +213,10 @@ def test_a_folder_without_dicom_ends_with_1(hilum: Hilum, tmp_path: Path) -> Non
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("nothing")
 
-    assert hilum("import", tmp_path / "texts").code == 1
+    ran = hilum("import", tmp_path / "texts")
+
+    assert ran.code == 1
+    assert "nothing that is DICOM was found" in ran.err
 
 
 def test_the_demo_loads_studies_once(hilum: Hilum) -> None:

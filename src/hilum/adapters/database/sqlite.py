@@ -5,11 +5,10 @@
 - Checkpoints come with pauses of the writer, or after `_CHECKPOINT_PAGES` pages without one.
 """
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ _WRITER_CACHE_KIB: Final = 64 * 1024
 _READER_CACHE_KIB: Final = 16 * 1024
 _STATEMENTS_KEPT: Final = 512
 _STEPS_BETWEEN_LOOKS: Final = 50_000  # virtual machine steps, some milliseconds
+_FILE_MODE: Final = 0o640
 _FILES: Final = 4
 """Database, log, index of the log, and the folder while they are made."""
 _NO_SPACE_BYTES: Final = 2**20
@@ -116,16 +116,20 @@ class SqliteDialect:
         return None
 
     def _why_not_opened(self) -> str:
-        """What the system says to opening the file and those beside it; SQLite does not tell."""
+        """What SQLite does not tell.
+
+        The file itself is left alone: closing it would end the locks that SQLite has on it.
+        """
         try:
             with ExitStack() as stack:
                 for _ in range(_FILES):
-                    stack.enter_context(self.path.open("r+b"))
+                    stack.enter_context(Path(os.devnull).open("rb"))
         except OSError as error:
-            hint = "; raise the limit, ulimit -n" if error.errno == errno.EMFILE else ""
-            return f" ({os.strerror(error.errno or 0)}{hint})"
-        if not os.access(self.path.parent, os.W_OK):
+            return f" ({os.strerror(error.errno or 0)}; raise the limit, ulimit -n)"
+        if not os.access(self.path.parent, os.W_OK | os.X_OK):
             return " (its folder cannot be written to)"
+        if self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK):
+            return " (this user may not read and write it)"
         return ""
 
     def _full(self) -> bool:
@@ -234,6 +238,8 @@ class SqliteDialect:
         return self.path.stat().st_size
 
     def core_engine(self) -> Engine:
+        with suppress(OSError):  # SQLite says it better, and asks the umask for the mode
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _FILE_MODE))
         engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool)
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)

@@ -47,7 +47,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         """Open or create `path`. Raises `ImportRunning` or `OSError`."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:

@@ -35,7 +35,10 @@ class ImportReport:
     index_files: int = 0
     refused: int = 0
     failed: int = 0
-    kept_bytes: int = 0
+    new_bytes: int = 0
+    """Size of what this run brought in."""
+    already_held_bytes: int = 0
+    """Size of files that were read and whose bytes the archive held; of skipped ones none is."""
     seen_weight_bytes: int = 0
     """Share of the work that is done, in the unit of the survey: bytes on the disk."""
     stopped_because: str | None = None
@@ -73,15 +76,16 @@ class ImportReport:
 
     def count(self, name: str, outcome: Outcome, size_bytes: int) -> None:
         """Add the pipeline's answer for one file."""
-        if outcome.held:
-            self.kept_bytes += size_bytes
         match outcome.disposition:
             case Disposition.CREATED:
                 self.created += 1
+                self.new_bytes += size_bytes
             case Disposition.NEW_VERSION:
                 self.new_versions += 1
+                self.new_bytes += size_bytes
             case Disposition.ALREADY_HELD:
                 self.already_held += 1
+                self.already_held_bytes += size_bytes
             case Disposition.FAILED:
                 self.fail(name, why_not_held(outcome))
             case _:

@@ -34,12 +34,14 @@ class InstanceSender:
         accept = accept_of(request.scope, request.scope["query_string"], strict=rules.strict)
         form = negotiate_retrieve(accept, level=level, rules=rules)
         wanted = Wanted(form.syntaxes, rules.converts_many, rules.maximum_conversion_bytes)
-        if request.method == "HEAD" or level is not Level.INSTANCE:
+        if level is not Level.INSTANCE:
             return await self._many(request, scope, form, wanted)
         if rules.quoted_etags and "if-none-match" in request.headers:
             tag = entity_tag(await self.retrieve.summary(scope), level)
             if not none_match(request.headers["if-none-match"], tag):
                 return Response(status_code=304, headers=self._cache_headers(tag))
+        if request.method == "HEAD":
+            return await self._many(request, scope, form, wanted)
         return self._one(request, await self.retrieve.instance(scope, wanted), form)
 
     def _one(self, request: Request, opened: OpenInstance, form: InstanceForm) -> Response:
@@ -63,6 +65,8 @@ class InstanceSender:
     ) -> Response:
         plan = await self.retrieve.plan(scope, wanted)
         headers = {"vary": "Accept", "cache-control": "private, no-cache"}
+        if scope.sop_instance is not None:
+            headers = self._cache_headers(str(plan.first_page[0].version))
         if not form.multipart:
             return _head_of_one(plan, headers)
         writer = MultipartWriter()

@@ -104,7 +104,8 @@ async def test_a_large_file_passes_through_the_spool(
 
     assert report.created == 2
     assert importer.spool.spooled == [len(large)]
-    assert report.kept_bytes == len(large) + len(instances[1])
+    assert report.new_bytes == len(large) + len(instances[1])
+    assert report.already_held_bytes == 0
 
 
 async def test_a_file_beyond_the_limit_is_refused(
