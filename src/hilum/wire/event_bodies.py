@@ -26,8 +26,7 @@ class EventBody(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     event_id: str
-    """Made of the feed, the sequence and the type: telling it again repeats it. Drop repeats by it.
-    """
+    """Made of the feed, the sequence and the type: the same when told again. Drop repeats by it."""
     event_type: str
     """Type of the event."""
     sequence: int
@@ -222,6 +221,6 @@ class EventHeaders(BaseModel):
     event_type: str
     """As in the body."""
     sequence: str
-    """As in the body, in digits: of a study and type, what is not above the last was told before."""
+    """As in the body, in digits: of a study and type, one not above the last was told before."""
     traceparent: str | None = None
     """W3C trace context of the work that told the event, while traces are collected."""
