@@ -47,6 +47,7 @@ def main() -> int:
     code = subprocess.call(command, cwd=ROOT, env=environment)
     if code == 0:
         STAMP.write_text(state)
+        print(f"ready: {VENV.relative_to(ROOT) / 'bin' / 'hilum'} --help")
     return code
 
 

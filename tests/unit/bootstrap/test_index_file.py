@@ -64,6 +64,7 @@ def test_a_crash_before_the_new_index_is_in_place_leaves_the_former_whole(
 
 
 @pytest.mark.parametrize("which", ["path", "fresh"])
+@pytest.mark.slow
 def test_nothing_moves_while_somebody_uses_one_of_them(file: IndexFile, which: str) -> None:
     write_with_a_log(file.path, 1)
     write_with_a_log(file.fresh, 2)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _WITHOUT = """
 import sys
 sys.modules["obstore"] = None
@@ -34,6 +36,7 @@ def _ran(program: str, *arguments: str) -> str:
     return ran.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_disk_needs_no_client_of_buckets(tmp_path: Path) -> None:
     assert _ran(_ON_DISK, str(tmp_path)) == "[]"
 
