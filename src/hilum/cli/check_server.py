@@ -226,7 +226,7 @@ def _tell(outcome: "Outcome") -> None:
     console = out()
     level = f"{check.level.value:6}"
     console.print(
-        f"{_MARKS[outcome.state.value]} {check.id:28} {level} {escape(check.cited):14} "
+        f"{_MARKS[outcome.state.value]} {check.id:30} {level} {escape(check.cited):14} "
         f"{escape(check.title)}"
     )
     if outcome.expected:

@@ -52,8 +52,8 @@ class Samples:
         self.study = str(generate_uid(prefix=None))
         self.patient_id = f"CHECK-{self.study[-12:]}"
         first, second = str(generate_uid(prefix=None)), str(generate_uid(prefix=None))
-        slices = [_sample(self._slice(first, number)) for number in (1, 2, 3, 4)]
-        self.slices, self.late = tuple(slices[:3]), slices[3]
+        slices = [_sample(self._slice(first, number)) for number in (1, 2, 3, 4, 5)]
+        self.slices, self.late, self.spare = tuple(slices[:3]), slices[3], slices[4]
         self.frames = _sample(self._multi_frame(second))
         self.palette = _sample(self._palette(second))
         stray = self._slice(str(generate_uid(prefix=None)), 1)
@@ -63,13 +63,14 @@ class Samples:
 
     @property
     def first(self) -> tuple[Sample, ...]:
-        """What is stored by the first request; `late` follows into the study."""
+        """What is stored by the first request; `late` and `spare` follow into the study."""
         return (*self.slices, self.frames, self.palette)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield what the server is to hold."""
+        """Yield what the server may come to hold of the study."""
         yield from self.first
         yield self.late
+        yield self.spare
 
     def _common(self, series: str, sop_class: UID, number: int, modality: str) -> Dataset:
         dataset = Dataset()

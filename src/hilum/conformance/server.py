@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
@@ -97,9 +97,8 @@ class Server:
         fields = dict(headers or {})
         if accept is not None:
             fields["Accept"] = accept
-        request = self._client.build_request(
-            method, url, params=query or None, headers=fields, content=body
-        )
+        target = f"{url}?{_query(query)}" if query else url
+        request = self._client.build_request(method, target, headers=fields, content=body)
         if accept is None:
             request.headers.pop("Accept", None)
         try:
@@ -180,3 +179,13 @@ class Server:
             if len(content) > self.options.max_bytes:
                 break
         return bytes(content)
+
+
+def _query(query: Mapping[str, str | int]) -> str:
+    """A query string in which `*`, `,` and `?` stand as they are.
+
+    Encoded they would be other queries (RFC 3986 2.2), which a server need not read alike.
+    """
+    return "&".join(
+        f"{quote(name, safe='')}={quote(str(value), safe='*,?/:')}" for name, value in query.items()
+    )

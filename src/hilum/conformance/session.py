@@ -117,7 +117,7 @@ async def prepare(session: Session) -> None:
     session.stored_late = await server.store(f"/studies/{samples.study}", [samples.late.part10])
     if session.stored_late.status in {200, 202}:
         held.append(samples.late)
-    session.know([_held(one) for one in held])
+    session.know([held_of(one) for one in held])
     session.facts.add(Fact.SAMPLES)
 
 
@@ -167,7 +167,8 @@ def value(data_set: Mapping[str, Any], tag: str) -> Any:  # noqa: ANN401 - of an
     return values[0] if isinstance(values, list) and values else None
 
 
-def _held(sample: Sample) -> Held:
+def held_of(sample: Sample) -> Held:
+    """Where an instance of ours is once the server holds it."""
     dataset = sample.dataset
     frames = int(dataset.get("NumberOfFrames", 1))
     return Held(

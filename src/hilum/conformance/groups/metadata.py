@@ -194,7 +194,7 @@ async def _gzip(session: Session) -> None:
 async def _ours(session: Session) -> list[tuple[Dataset, Json]]:
     """Each sample with what the metadata says of it."""
     found = {value(one, "00080018"): one for one in await session.metadata()}
-    pairs = []
+    pairs: list[tuple[Dataset, Json]] = []
     for held in session.held:
         sample = session.sample_of(held)
         if sample is None or held.uid not in found:

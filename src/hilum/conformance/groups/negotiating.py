@@ -78,7 +78,7 @@ async def _parameter(session: Session) -> None:
 )
 async def _single_part(session: Session) -> None:
     answer = await session.server.retrieve(session.held[0].path, f"{DICOM}; transfer-syntax=*")
-    if answer.status == 406:
+    if answer.status in {400, 406}:
         raise NotOffered("single part application/dicom, optional in table 10.4.4-1")
     answer.expect_status(200)
     answer.expect_type(DICOM)

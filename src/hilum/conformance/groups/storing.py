@@ -5,7 +5,7 @@ from typing import Any
 from hilum.conformance.checks import Fact, Level, NotOffered, Unmet, check
 from hilum.conformance.exchange import Exchange, Json
 from hilum.conformance.server import JSON
-from hilum.conformance.session import Session, value
+from hilum.conformance.session import Session, held_of, value
 
 _REFERENCED, _FAILED, _URL = "00081199", "00081198", "00081190"
 _STORE = (Fact.STORE,)
@@ -172,10 +172,14 @@ async def _failure_reason(session: Session) -> None:
 )
 async def _partly(session: Session) -> None:
     session.strayed = True
-    both = [session.ours.slices[1].part10, session.ours.stray.part10]
+    both = [session.ours.spare.part10, session.ours.stray.part10]
     answer = await session.server.store(session.study_path, both)
-    if answer.status == 409:
-        raise NotOffered("what is held already is refused, so that nothing was stored")
+    answer.expect_status(200, 202, 409)
+    stored = {value(item, "00081155") for item in _items(answer, _REFERENCED)}
+    if session.ours.spare.uid in stored:
+        session.know([*session.held, held_of(session.ours.spare)])
+    elif answer.status == 409:
+        raise NotOffered("a request is stored as a whole or not at all")
     answer.expect_status(202)
 
 
