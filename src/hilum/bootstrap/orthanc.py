@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hilum.bootstrap.archive import Archive
+from hilum.bootstrap.index_place import on_server
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.instances import OnConflict
 from hilum.foundation.bell import Bell
@@ -59,7 +60,7 @@ def orthanc_door(
         announcements=announcements,
         meter=meter,
         clock=clock,
-        alone=not getattr(settings.database, "url", ""),
+        alone=not on_server(settings),
     )
     sources = [orthanc_source(name, one) for name, one in settings.orthanc.sources.items()]
     return OrthancDoor(sources, orthanc_options(settings), parts)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hilum.delivery.operating import DeadLetterNotFound, Operating, Standing
 from hilum.desk.parameters import whole_number
 from hilum.domain.delivery import DeadLetter, LetterOrigin, LetterState
-from hilum.domain.errors import InvalidQuery, LimitExceeded, MalformedBody
+from hilum.domain.errors import InvalidQuery, MalformedBody
 from hilum.ports.delivery import LetterQuery
 
 _DEFAULT_LIMIT: Final = 100
@@ -155,7 +155,7 @@ async def _object(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _BODY_BYTES:
-            raise LimitExceeded("body", _BODY_BYTES, "The body is too long for a command")
+            raise MalformedBody(f"The body should be a JSON object of at most {_BODY_BYTES} bytes.")
     try:
         told = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
