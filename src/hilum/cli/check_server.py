@@ -61,9 +61,9 @@ def check(
         typer.Option(
             "--user",
             metavar="NAME:PASSWORD",
-            envvar="HILUM_CHECK_USER",
+            envvar="DICOMWEB_CHECK_USER",
             show_envvar=False,
-            help="Basic authentication; better as $HILUM_CHECK_USER, which no process list shows.",
+            help="Basic authentication; better as $DICOMWEB_CHECK_USER.",
         ),
     ] = "",
     token: Annotated[
@@ -71,9 +71,9 @@ def check(
         typer.Option(
             "--token",
             metavar="TOKEN",
-            envvar="HILUM_CHECK_TOKEN",
+            envvar="DICOMWEB_CHECK_TOKEN",
             show_envvar=False,
-            help="Bearer token; better as $HILUM_CHECK_TOKEN.",
+            help="Bearer token; better as $DICOMWEB_CHECK_TOKEN.",
         ),
     ] = "",
     timeout: Annotated[

@@ -18,7 +18,7 @@ class Level(StrEnum):
     SHOULD = "should"
     """Recommended, or not said in so many words: what is not met is warned of."""
     MAY = "may"
-    """Optional: what is not met is not offered."""
+    """Optional: skipped where it is not offered, warned of where it is and is wrong."""
 
 
 class State(StrEnum):
@@ -111,7 +111,7 @@ class NotOffered(Exception):
 
 
 CHECKS: Final[dict[str, Check]] = {}
-"""By id, in the order in which they run; filled by importing `hilum.conformance.groups`."""
+"""By id, in the order in which they run; filled by importing `hilum.conformance.listing`."""
 
 
 def check(

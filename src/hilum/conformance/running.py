@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from hilum.conformance import groups
 from hilum.conformance.checks import Check, Fact, Level, NotOffered, Outcome, State, Unmet
+from hilum.conformance.listing import CHECKS
 from hilum.conformance.samples import Samples
 from hilum.conformance.server import Server, Unreachable
 from hilum.conformance.session import Session, clean_up, look_at, prepare
 
 _MISSING: Final = {
-    Fact.STORE: "no sample was sent (--read-only)",
+    Fact.STORE: "no sample was sent",
     Fact.SAMPLES: "the server does not hold our samples, so that values cannot be compared",
     Fact.STUDY: "no study is known that the server holds",
     Fact.IMAGE: "no instance of the study has pixel data",
@@ -57,7 +57,7 @@ class Run:
 
 def all_checks() -> tuple[Check, ...]:
     """Every check there is, in the order in which they run."""
-    return tuple(groups.CHECKS.values())
+    return tuple(CHECKS.values())
 
 
 async def run_checks(
@@ -124,11 +124,7 @@ async def _prepared(session: Session, plan: Plan) -> str:
 def _unmet(check: Check, error: Unmet, session: Session) -> Outcome:
     level = error.level or check.level
     exchange = error.exchange or session.server.last
-    state = {
-        Level.SHALL: State.FAILED,
-        Level.SHOULD: State.WARNED,
-        Level.MAY: State.SKIPPED,
-    }[level if check.level is not Level.MAY else Level.MAY]
+    state = State.FAILED if level is check.level is Level.SHALL else State.WARNED
     return Outcome(
         check,
         state,

@@ -195,6 +195,7 @@ FAULTS: dict[str, Fault] = {
     "qido.json-model": on(_UIDS + "/series", having("0020000d", {"vr": "UI"})),
     "qido.nothing": on(_SEARCH, every),
     "qido.limit": on(_UIDS + "/instances", edited(doubled), where="limit"),
+    "qido.large-limit": on(_UIDS + "/series", answered(400), where="1000000"),
     "qido.offset": on(_UIDS + "/instances", having("00080018", {"vr": "UI", "Value": ["1"]})),
     "qido.order": Shuffled(),
     "qido.beyond": on(_UIDS + "/instances", every, where="100000"),

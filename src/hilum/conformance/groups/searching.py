@@ -36,13 +36,17 @@ async def _study_series(session: Session) -> None:
 
 @check("qido.study-instances", "The instances of a study are searched", Level.SHALL, "10.6.1.1")
 async def _study_instances(session: Session) -> None:
-    answer = await session.server.search(f"{session.study_path}/instances", JSON, limit=1000)
+    answer = await session.server.search(
+        f"{session.study_path}/instances", JSON, limit=len(session.held) + 1
+    )
     _only(answer, _INSTANCE, {one.uid for one in session.held})
 
 
 @check("qido.series-instances", "The instances of a series are searched", Level.SHALL, "10.6.1.1")
 async def _series_instances(session: Session) -> None:
-    answer = await session.server.search(f"{session.series_path}/instances", JSON, limit=1000)
+    answer = await session.server.search(
+        f"{session.series_path}/instances", JSON, limit=len(session.held) + 1
+    )
     _only(answer, _INSTANCE, {one.uid for one in session.series_held})
 
 
@@ -168,6 +172,18 @@ async def _limit(session: Session) -> None:
     answer.expect_status(200)
     count = len(answer.data_sets)
     answer.expect(count == 1, "1 result", f"{count}")
+
+
+@check(
+    "qido.large-limit",
+    "A limit above what the server gives at once is cut, not refused",
+    Level.SHALL,
+    "8.3.4.4.1",
+)
+async def _large_limit(session: Session) -> None:
+    answer = await session.server.search(f"{session.study_path}/series", JSON, limit=1_000_000)
+    answer.expect_status(200)
+    answer.expect(bool(answer.data_sets), "results", "none")
 
 
 @check("qido.offset", "Pages by offset give every match once", Level.SHALL, "8.3.4.4.1")
