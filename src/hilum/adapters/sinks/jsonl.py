@@ -12,7 +12,6 @@ One process writes a file at a time (a lock on it says so); the folder must be w
 import asyncio
 import fcntl
 import os
-import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,23 +57,19 @@ class JsonLinesSink:
         self._file: int | None = None
         self._size = 0
         self._turn = asyncio.Lock()
-        # A cancelled `send` leaves its thread at work: the next one waits for it here.
-        self._busy = threading.Lock()
+        self._working: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        async with self._turn:
-            await asyncio.to_thread(self._guarded, self._opened)
+        await self._in_turn(self._opened)
 
     async def send(self, events: Sequence[Event]) -> Sequence[Rejected]:
         lines = b"".join(_line(event) for event in events)
         if lines:
-            async with self._turn:
-                await asyncio.to_thread(self._guarded, lambda: self._append(lines))
+            await self._in_turn(lambda: self._append(lines))
         return ()
 
     async def close(self) -> None:
-        async with self._turn:
-            await asyncio.to_thread(self._guarded, self._closed)
+        await self._in_turn(self._closed)
 
     async def told(self, types: Collection[str]) -> AsyncIterator[ToldEvent]:
         """See `RemembersEvents`; files that were removed are not there."""
@@ -92,15 +87,23 @@ class JsonLinesSink:
             message = f"{self._where}: {path} cannot be read back: {type(error).__name__}."
             raise SinkUnavailable(message) from error
 
+    async def _in_turn(self, work: Callable[[], object]) -> None:
+        """Work in a thread, behind the one that a cancelled call may have left at work."""
+        async with self._turn:
+            if self._working is not None:
+                await asyncio.wait([self._working])
+            self._working = asyncio.create_task(asyncio.to_thread(self._guarded, work))
+            self._working.add_done_callback(_look)
+            await asyncio.shield(self._working)
+
     def _guarded(self, work: Callable[[], object]) -> None:
-        with self._busy:
-            try:
-                work()
-            except OSError as error:
-                self._closed()
-                reason = error.strerror or type(error).__name__
-                message = f"{self._where}: {self._options.path} cannot be written: {reason}."
-                raise SinkUnavailable(message) from error
+        try:
+            work()
+        except OSError as error:
+            self._closed()
+            reason = error.strerror or type(error).__name__
+            message = f"{self._where}: {self._options.path} cannot be written: {reason}."
+            raise SinkUnavailable(message) from error
 
     def _append(self, lines: bytes) -> None:
         if self._file is not None and _moved(self._file, self._options.path):
@@ -163,6 +166,12 @@ class JsonLinesSink:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+
+def _look(done: "asyncio.Task[None]") -> None:
+    """Take note of an error, so that asyncio does not complain when nobody waits any more."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _line(event: Event) -> bytes:
