@@ -89,6 +89,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             started=clock.now(),
             doors=lambda: _addresses(settings, dimse),
             health_status=settings.telemetry.health_status,
+            command_bytes=settings.http.command_bytes,
         )
         calls = orthanc_calls(settings, archive, orthanc)
         streams = make_streams(settings, archive)

@@ -12,13 +12,12 @@ from starlette.responses import Response
 from hilum.delivery.operating import DeadLetterNotFound, Operating, Standing
 from hilum.desk.parameters import whole_number
 from hilum.domain.delivery import DeadLetter, LetterOrigin, LetterState
-from hilum.domain.errors import InvalidQuery, MalformedBody
+from hilum.domain.errors import InvalidQuery, LimitExceeded, MalformedBody
 from hilum.ports.delivery import LetterQuery
 
 _DEFAULT_LIMIT: Final = 100
 _MAXIMUM_LIMIT: Final = 1000
 _LARGEST: Final = 2**63 - 1
-_BODY_BYTES: Final = 64 << 10
 _MOST_KEYS: Final = 1000
 
 
@@ -67,8 +66,8 @@ def subscriptions_router(operating: Operating) -> APIRouter:
     return router
 
 
-def delivery_commands_router(operating: Operating) -> APIRouter:
-    """What changes something: below `/api/v1`."""
+def delivery_commands_router(operating: Operating, command_bytes: int = 65_536) -> APIRouter:
+    """What changes something: below `/api/v1`. `command_bytes`: the longest body."""
     router = APIRouter(tags=["Delivery"])
 
     @router.post("/subscriptions/{name}/pause", summary="Stop telling; nothing is lost")
@@ -88,7 +87,7 @@ def delivery_commands_router(operating: Operating) -> APIRouter:
         "the same event ids.",
     )
     async def replay(name: str, request: Request) -> Response:
-        after = (await _object(request)).get("after")
+        after = (await _object(request, command_bytes)).get("after")
         if not isinstance(after, int) or isinstance(after, bool) or not 0 <= after <= _LARGEST:
             raise MalformedBody('The body should be {"after": N}, with a sequence of the feed.')
         await operating.replay(name, after)
@@ -105,7 +104,7 @@ def delivery_commands_router(operating: Operating) -> APIRouter:
         ),
     )
     async def decide(action: str, request: Request) -> Response:
-        body = await _object(request)
+        body = await _object(request, command_bytes)
         query, reason = _query(body, "body"), _text(body, "reason")
         if query == LetterQuery():
             raise MalformedBody("The body should say which: keys, cause, subject or origin.")
@@ -150,12 +149,12 @@ def _text(said: Mapping[str, Any], name: str) -> str:
     return value
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def _object(request: Request, most_bytes: int) -> dict[str, Any]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_BYTES:
-            raise MalformedBody(f"The body should be a JSON object of at most {_BODY_BYTES} bytes.")
+        if len(body) > most_bytes:
+            raise LimitExceeded("http.command_bytes", most_bytes, "The body is too large")
     try:
         told = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:

@@ -43,6 +43,8 @@ class Desk:
     """Asked at each page, since ports are known only when the doors are open."""
     newest_studies: int = 10
     health_status: str = HEALTHY
+    command_bytes: int = 65_536
+    """The longest body of a command."""
     """What `/health` says while the process is alive."""
 
     async def holdings(self) -> Holdings:

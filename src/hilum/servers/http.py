@@ -131,7 +131,11 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
         (api_router(desk), "/api/v1", AccessScope.READ),
         (feed_router(services.feed), "/api/v1", AccessScope.READ),
         (subscriptions_router(services.operating), "/api/v1", AccessScope.READ),
-        (delivery_commands_router(services.operating), "/api/v1", AccessScope.EVERYTHING),
+        (
+            delivery_commands_router(services.operating, desk.command_bytes),
+            "/api/v1",
+            AccessScope.EVERYTHING,
+        ),
         (arrivals_router(services.arrivals), "/api/v1", AccessScope.READ),
         (health_router(desk.readiness, desk.health_status), "", None),
         (metrics_router(services.metrics, desk.statistics), "", metrics_scope),

@@ -52,6 +52,8 @@ class HttpSettings(Section):
     """The headers of a request must be complete this long after its first byte (slow loris)."""
     header_bytes: ByteCount = 65_536
     """Request line and headers together; more is refused with 431."""
+    command_bytes: ByteCount = 65_536
+    """Body of a command below `/api/v1`; more is refused with 413."""
     body_idle_seconds: Seconds = 60.0
     """A request whose body stops for this long is given up with 408."""
     body_bytes_per_second: CountOrZero = 500

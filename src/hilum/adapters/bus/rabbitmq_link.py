@@ -74,7 +74,7 @@ class RabbitLink:
 
     async def close_channel(self, channel: AbstractChannel) -> None:
         if not channel.is_closed:
-            with suppress(AMQPError, OSError, RuntimeError, asyncio.CancelledError):
+            with suppress(BusUnavailable), self.telling():
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await channel.close()
 
@@ -85,7 +85,7 @@ class RabbitLink:
     async def _discard(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(AMQPError, OSError, RuntimeError, asyncio.CancelledError):
+            with suppress(BusUnavailable), self.telling():
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await connection.close()
 

@@ -185,9 +185,15 @@ class RabbitSink:
     async def _disconnect(self) -> None:
         connection, self._connection, self._exchange = self._connection, None, None
         if connection is not None:
-            with suppress(*_FAULTS, asyncio.CancelledError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await connection.close()
+            try:
+                with suppress(*_FAULTS):
+                    async with asyncio.timeout(_CLOSE_SECONDS):
+                        await connection.close()
+            except asyncio.CancelledError:
+                # The library cancels whoever waits when the connection breaks; we may be, too.
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
 
     def _unavailable(self, what: str, error: BaseException) -> SinkUnavailable:
         # The name of the error only: texts of the library may hold what it was configured with.
