@@ -139,8 +139,11 @@ def _jpeg_2000(decoded: Decoded, syntax: Syntax) -> Written:
     pixels = decoded.pixels
     is_lossy = syntax.may_be_lossy
     transforms = pixels.photometric_interpretation == "RGB"
+    values = decoded.values
+    if pixels.bits_stored <= 8:  # depths of a byte are taken from bytes only
+        values = values.astype(np.int8 if pixels.is_signed else np.uint8)
     data = imagecodecs.jpeg2k_encode(
-        decoded.values,
+        values,
         _PSNR if is_lossy else None,
         codecformat="j2k",
         colorspace="SRGB" if pixels.samples_per_pixel == 3 else "GRAY",
