@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from hilum.dicom.frame_places import FramePlaces
-from hilum.domain.errors import ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.domain.records import InstanceRecord
 
@@ -48,8 +47,3 @@ class FrameContent:
 
     position: int
     content: bytes | AsyncIterator[bytes]
-
-
-def damaged(record: InstanceRecord) -> ObjectMissing:
-    """The error for an object that has fewer bytes than it had."""
-    return ObjectMissing(f"The stored object of instance {record.uids.sop_instance} is too short.")

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-from hilum.catalogue.frame_pieces import damaged
+from hilum.catalogue.stored_bytes import damaged
 from hilum.dicom.frames import Span
 from hilum.domain.records import InstanceRecord
 from hilum.ports.objects import ObjectStore

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
 from hilum.catalogue.conversion import CONVERTED_TO, Conversion, is_convertible
+from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
 from hilum.dicom.explicit_little import NotConvertible
 from hilum.domain.errors import (
     InstanceNotFound,
@@ -18,6 +19,7 @@ from hilum.domain.errors import (
 )
 from hilum.domain.identifiers import Scope
 from hilum.domain.records import InstanceRecord, MetadataRecord, ScopeSummary
+from hilum.foundation import tasks
 from hilum.ports.index import InstanceReader
 from hilum.ports.objects import ObjectStore
 
@@ -162,9 +164,7 @@ class Retrieve:
                 ahead = None
         finally:
             if ahead is not None:
-                ahead.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await ahead
+                await tasks.end(ahead)
 
     async def metadata(self, scope: Scope) -> AsyncIterator[Sequence[MetadataRecord]]:
         """Yield stored metadata in pages, in order of arrival; nothing when nothing is held."""
@@ -252,23 +252,12 @@ class Retrieve:
         size = record.size_bytes
         content: bytes | AsyncIterator[bytes]
         if size <= self._limits.whole_object_bytes:
-            content = await self._objects.read(record.object_key, 0, size)
-            if len(content) != size:
-                raise _damaged(record)
+            content = await read_exactly(self._objects, record, 0, size)
         else:
             # The first chunk is read now: a missing object is an error before the answer begins.
-            chunks = self._exactly(record)
+            chunks = stream_exactly(self._objects, record, 0, size)
             content = _continued(await anext(chunks), chunks)
         return OpenInstance(record, record.transfer_syntax_uid, size, content)
-
-    async def _exactly(self, record: InstanceRecord) -> AsyncGenerator[bytes, None]:
-        """Stream an object, and fail rather than end early."""
-        left = record.size_bytes
-        async for chunk in self._objects.stream(record.object_key, 0, left):
-            left -= len(chunk)
-            yield chunk
-        if left:
-            raise _damaged(record)
 
 
 async def _continued(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
@@ -291,10 +280,6 @@ def not_held(scope: Scope) -> NotHeld:
     if scope.series is not None:
         return SeriesNotFound(f"No instance of series {scope.series} is held here.")
     return StudyNotFound(f"No instance of study {scope.study} is held here.")
-
-
-def _damaged(record: InstanceRecord) -> ObjectMissing:
-    return ObjectMissing(f"The stored object of instance {record.uids.sop_instance} is too short.")
 
 
 def _listed(wanted: Wanted) -> str:

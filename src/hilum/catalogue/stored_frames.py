@@ -5,9 +5,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece, damaged
+from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
 from hilum.catalogue.frame_samples import bits_from, cut, swapped
 from hilum.catalogue.inflation import Inflation
+from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
 from hilum.dicom.frames import Span
 from hilum.ports.objects import ObjectStore
 
@@ -134,22 +135,14 @@ class StoredFrames:
         if span.length <= self._whole_bytes:
             yield await self._read(span)
             return
-        left = span.length
-        async for chunk in self._objects.stream(
-            self._found.record.object_key, span.offset, span.length
-        ):
-            left -= len(chunk)
+        record = self._found.record
+        async for chunk in stream_exactly(self._objects, record, span.offset, span.length):
             yield chunk
-        if left:
-            raise damaged(self._found.record)
 
     async def _read(self, span: Span) -> bytes:
         if not span.length:
             return b""
-        data = await self._objects.read(self._found.record.object_key, span.offset, span.length)
-        if len(data) != span.length:
-            raise damaged(self._found.record)
-        return data
+        return await read_exactly(self._objects, self._found.record, span.offset, span.length)
 
 
 async def _inflated(inflation: Inflation, spans: Sequence[Span]) -> AsyncIterator[bytes]:

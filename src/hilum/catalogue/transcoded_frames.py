@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
@@ -11,6 +10,7 @@ from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from hilum.domain.errors import PixelLimitExceeded
 from hilum.domain.identifiers import TransferSyntaxUID
 from hilum.domain.images import EncodedFrame, ImagePixels
+from hilum.foundation import tasks
 from hilum.foundation.memory import HeldMemory
 from hilum.ports.pixels import PixelEngine
 
@@ -101,9 +101,7 @@ class TranscodedFrames:
         finally:
             self._memory.release()
             if ahead is not None:
-                ahead.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await ahead
+                await tasks.end(ahead)
 
     def _each_bytes(self, frame_bytes: int) -> int:
         """A frame as stored, and as it comes out; one that is larger is refused by the engine."""

@@ -10,6 +10,7 @@ import structlog
 
 from hilum.domain.errors import ArchiveFault, ArchiveUnavailable
 from hilum.domain.identifiers import ObjectKey
+from hilum.foundation import tasks
 from hilum.ingest.recovery import settle
 from hilum.ports.index import InstanceReader
 from hilum.ports.objects import ObjectStore, WriteIntents
@@ -64,8 +65,7 @@ class Leftovers:
     async def close(self) -> None:
         """Try once more, but hold nobody up; what is left then is for the next start."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
         with suppress(ArchiveFault, TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 while self._keys:

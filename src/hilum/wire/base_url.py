@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
+from hilum.domain.identifiers import InstanceUIDs
+
 _HOST: Final = re.compile(r"[A-Za-z0-9._~\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~\-]+)+")
 _SCHEMES: Final = frozenset({"http", "https"})
@@ -54,6 +56,11 @@ class BaseUrl:
         except ValueError:
             return False
         return any(address in network for network in self.trusted_proxies)
+
+
+def instance_url(base: str, uids: InstanceUIDs) -> str:
+    """The resource of an instance below `base`, the URL of a surface (PS3.18 section 10.1.1)."""
+    return f"{base}/studies/{uids.study}/series/{uids.series}/instances/{uids.sop_instance}"
 
 
 def _chosen(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -24,6 +24,12 @@ def etag_header(tag: str, rules: RetrieveRules) -> str:
     return f'W/"{tag}"' if rules.quoted_etags else tag
 
 
+def cache_control(seconds: float) -> str:
+    """Value of the Cache-Control field: how long a browser may use an answer without asking."""
+    age = int(seconds)
+    return f"private, max-age={age}" if age else "private, no-cache"
+
+
 def none_match(if_none_match: str | None, tag: str) -> bool:
     """False when the client holds `tag` already, so that 304 answers it.
 

@@ -8,9 +8,10 @@ import orjson
 
 from hilum.domain.errors import ArchiveFault, HilumError
 from hilum.domain.findings import Finding, Severity
-from hilum.domain.identifiers import InstanceUIDs, StudyInstanceUID
+from hilum.domain.identifiers import StudyInstanceUID
 from hilum.domain.instances import Disposition, OnConflict, Outcome
 from hilum.ingest.validate import IMPLICIT_VR, MULTIPLE_VALUES, STUDY_MISMATCH
+from hilum.wire.base_url import instance_url
 from hilum.wire.store_rules import DOES_NOT_MATCH, DUPLICATE, PROCESSING_FAILURE
 from hilum.wire.surfaces import Surface
 
@@ -87,7 +88,7 @@ class _DataSet:
     def __init__(self, request: StoreRequest, surface: Surface) -> None:
         self._request = request
         self._surface = surface
-        self._studies_url = f"{request.base_url}{surface.prefix}/studies"
+        self._base = f"{request.base_url}{surface.prefix}"
         self._stored: list[Item] = []
         self._failed: list[Item] = []
         self._other_failures: list[Item] = []
@@ -114,7 +115,7 @@ class _DataSet:
         if study is None and self._surface.store.names_study_always and len(self._studies) == 1:
             (study,) = self._studies
         if self._stored and study is not None:
-            elements[_RETRIEVE_URL] = _value("UR", f"{self._studies_url}/{study}")
+            elements[_RETRIEVE_URL] = _value("UR", f"{self._base}/studies/{study}")
         elif self._surface.store.names_study_always:
             elements[_RETRIEVE_URL] = {"vr": "UR"}
         for tag, items in (
@@ -149,7 +150,7 @@ class _DataSet:
         item = _referenced(outcome)
         if outcome.uids is not None:
             self._studies.add(outcome.uids.study)
-            item[_RETRIEVE_URL] = _value("UR", self._instance_url(outcome.uids))
+            item[_RETRIEVE_URL] = _value("UR", instance_url(self._base, outcome.uids))
         reason = self._warning_reason(outcome)
         if reason is not None:
             self._has_warnings = True
@@ -175,11 +176,6 @@ class _DataSet:
         if comments:
             item[_FAILED_ATTRIBUTES_SEQUENCE] = _sequence(comments)
         return item
-
-    def _instance_url(self, uids: InstanceUIDs) -> str:
-        return (
-            f"{self._studies_url}/{uids.study}/series/{uids.series}/instances/{uids.sop_instance}"
-        )
 
 
 def _referenced(outcome: Outcome) -> Item:

@@ -1,6 +1,9 @@
 """Instances whose frames lie in every way there is, and what their frames are."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +23,7 @@ from pydicom.uid import (
 
 from tests.conformance.multipart import parts
 from tests.instances import a_dataset, part10
+from tests.served_dicomweb import ServedDicomWeb
 
 ROOT = "1.2.826.0.1.3680043.10.9"
 OCTETS = "application/octet-stream"
@@ -147,3 +151,11 @@ def padded(codestream: bytes) -> bytes:
 
 def part_types(response: httpx.Response) -> set[str]:
     return {head["Content-Type"] for head, _ in parts(response)}
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[ServedDicomWeb]:
+    """A server that holds all of them."""
+    with ServedDicomWeb(folder, retrieve={"frames_per_request": 50}) as server:
+        server.keep(*INSTANCES)
+        yield server

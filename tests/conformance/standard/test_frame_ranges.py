@@ -15,7 +15,6 @@ from tests.conformance.standard.frame_instances import (
     BIT_FRAMES,
     DEFLATED,
     EXPLICIT,
-    INSTANCES,
     JPEG_LS,
     LARGE,
     LARGE_FRAME,
@@ -26,6 +25,7 @@ from tests.conformance.standard.frame_instances import (
     WORDS,
     frames_of,
     path,
+    served,
     uids,
     words_in,
 )
@@ -35,9 +35,7 @@ from tests.served_dicomweb import ServedDicomWeb
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]:
-    limits = {"frames_per_request": 50}
-    with ServedDicomWeb(tmp_path_factory.mktemp("frames"), retrieve=limits) as server:
-        server.keep(*INSTANCES)
+    with served(tmp_path_factory.mktemp("frames")) as server:
         yield server
 
 

@@ -27,7 +27,6 @@ from tests.conformance.standard.frame_instances import (
     DEFLATED,
     EXPLICIT,
     IMPLICIT,
-    INSTANCES,
     JP2_SYNTAX,
     JPEG,
     JPEG_LS,
@@ -51,6 +50,7 @@ from tests.conformance.standard.frame_instances import (
     padded,
     part_types,
     path,
+    served,
     uids,
 )
 from tests.instances import a_dataset, part10
@@ -59,9 +59,7 @@ from tests.served_dicomweb import ServedDicomWeb
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]:
-    limits = {"frames_per_request": 50}
-    with ServedDicomWeb(tmp_path_factory.mktemp("frames"), retrieve=limits) as server:
-        server.keep(*INSTANCES)
+    with served(tmp_path_factory.mktemp("frames")) as server:
         yield server
 
 

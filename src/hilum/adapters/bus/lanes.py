@@ -17,6 +17,7 @@ from hilum.adapters.bus.envelopes import CORRELATION
 from hilum.adapters.bus.options import BusOptions
 from hilum.domain.errors import BusUnavailable, HilumError
 from hilum.foundation.correlation import CORRELATION_ID
+from hilum.foundation.tasks import is_being_cancelled
 from hilum.ports.bus import Handler, Message
 
 log = structlog.get_logger()
@@ -78,8 +79,7 @@ class Work:
         try:
             await self.handler(message)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             return "cancelled"
         except Exception as error:  # noqa: BLE001 - a handler may fail as it likes

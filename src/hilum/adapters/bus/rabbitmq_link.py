@@ -12,6 +12,7 @@ from aiormq.exceptions import AMQPError, ChannelPreconditionFailed
 from yarl import URL
 
 from hilum.adapters.bus.options import BusOptions, demand_servers, unavailable
+from hilum.clients.rabbitmq import connection_errors
 from hilum.domain.errors import BusUnavailable
 
 _CLOSE_SECONDS: Final = 2.0
@@ -93,15 +94,10 @@ class RabbitLink:
     def telling(self) -> Iterator[None]:
         """Turn what the library raises into `BusUnavailable`."""
         try:
-            yield
+            with connection_errors():
+                yield
         except (AMQPError, OSError, RuntimeError) as error:  # RuntimeError: used after closing
             raise unavailable(self.url, error) from None
-        except asyncio.CancelledError:
-            # The library cancels whoever waits for an answer when the connection breaks.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise unavailable(self.url, ConnectionError()) from None
 
 
 def backlog_full(topic: str) -> BusUnavailable:

@@ -3,10 +3,10 @@
 import asyncio
 import socket
 import subprocess
-import sys
 from typing import Final
 
 from hilum.adapters.keeper.exchange import LENGTH, Memory
+from hilum.foundation import processes
 
 _END_SECONDS: Final = 30.0
 
@@ -46,28 +46,9 @@ class Child:
     async def end(self) -> int | None:
         """Let it finish; returns its exit code, None when it had to be killed."""
         self.connection.close()
-        try:
-            return await asyncio.to_thread(self.process.wait, _END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            await asyncio.to_thread(self.process.wait)
-            return None
+        return await processes.ended(self.process, _END_SECONDS)
 
 
 def spawn(module: str, memory: Memory) -> Child:
     """Run `module` with the interpreter of this process; raises `OSError`."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    arguments = (str(theirs.fileno()), str(memory.fd), str(memory.size))
-    try:
-        with theirs:
-            process = subprocess.Popen(  # noqa: S603 - our own module
-                # Without -P, modules lying in the working folder would take ours' place.
-                [sys.executable, "-P", "-m", module, *arguments],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), memory.fd),
-            )
-    except OSError:
-        ours.close()
-        raise
-    return Child(process, ours)
+    return Child(*processes.spawn(module, (memory.fd, memory.size), inherited=(memory.fd,)))

@@ -5,10 +5,10 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 from typing import Final
 
 from hilum.adapters.pixels.exchange import Answer, Kind, WorkerGone, answer, ask, call_bytes
+from hilum.foundation import processes
 
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 5.0
@@ -30,25 +30,15 @@ class Worker:
     @classmethod
     def spawn(cls, module: str, memory_bytes: int, task_seconds: int) -> "Worker":
         """Start a process that runs a module. Raises `OSError`."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        numbers = theirs.fileno(), memory_bytes, task_seconds
         environment = {name: value for name, value in os.environ.items() if name in _TOLD}
-        try:
-            with theirs:
-                process = subprocess.Popen(  # noqa: S603 - our own module
-                    # Without -P, modules lying in the working folder would take ours' place.
-                    [sys.executable, "-P", "-m", module, *map(str, numbers)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,  # codecs write there as they please
-                    pass_fds=(theirs.fileno(),),
-                    env={**environment, **_ONE_THREAD},
-                )
-        except OSError:
-            ours.close()
-            raise
-        return cls(process, ours)
+        return cls(
+            *processes.spawn(
+                module,
+                (memory_bytes, task_seconds),
+                environment=environment | _ONE_THREAD,
+                silent=True,  # codecs write there as they please
+            )
+        )
 
     @property
     def alive(self) -> bool:
@@ -82,8 +72,5 @@ class Worker:
     async def end(self) -> int:
         """Let it go; returns its exit code."""
         self._connection.close()
-        try:
-            return await asyncio.to_thread(self.process.wait, _END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return await asyncio.to_thread(self.process.wait)
+        code = await processes.ended(self.process, _END_SECONDS)
+        return self.process.returncode if code is None else code

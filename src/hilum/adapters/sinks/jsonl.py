@@ -25,6 +25,7 @@ import structlog
 
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected, ToldEvent
+from hilum.foundation.tasks import note_error
 
 log = structlog.get_logger()
 
@@ -93,7 +94,7 @@ class JsonLinesSink:
             if self._working is not None:
                 await asyncio.wait([self._working])
             self._working = asyncio.create_task(asyncio.to_thread(self._guarded, work))
-            self._working.add_done_callback(_look)
+            self._working.add_done_callback(note_error)
             await asyncio.shield(self._working)
 
     def _guarded(self, work: Callable[[], object]) -> None:
@@ -166,12 +167,6 @@ class JsonLinesSink:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
-
-
-def _look(done: "asyncio.Task[None]") -> None:
-    """Take note of an error, so that asyncio does not complain when nobody waits any more."""
-    if not done.cancelled():
-        done.exception()
 
 
 def _line(event: Event) -> bytes:

@@ -35,6 +35,7 @@ from hilum.adapters.sinks.outcomes import Outcomes
 from hilum.clients.kafka import ended
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected, ToldEvent
+from hilum.foundation.tasks import note_error
 
 log = structlog.get_logger()
 
@@ -145,7 +146,7 @@ class KafkaSink:
         except KafkaError as error:
             await self._discard()
             raise self._unavailable("does not take batches", error) from None
-        future.add_done_callback(_look)
+        future.add_done_callback(note_error)
         if not self._flying:
             self._flying_since = time.monotonic()
         self._flying[future] = taken
@@ -227,9 +228,3 @@ class KafkaSink:
 
 def _headers(event: Event) -> list[tuple[str, bytes | None]]:
     return [(name, value.encode()) for name, value in headers_of(event).items()]
-
-
-def _look(future: "asyncio.Future[object]") -> None:
-    """Take note of an error, so that asyncio does not complain when nobody else does."""
-    if not future.cancelled():
-        future.exception()

@@ -25,6 +25,7 @@ from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryErr
 from hilum.adapters.sinks.headers import CONTENT_TYPE, headers_of, too_large
 from hilum.adapters.sinks.outcomes import Outcomes
 from hilum.adapters.sinks.tls import TlsFiles
+from hilum.clients.rabbitmq import connection_errors
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected
 
@@ -185,15 +186,9 @@ class RabbitSink:
     async def _disconnect(self) -> None:
         connection, self._connection, self._exchange = self._connection, None, None
         if connection is not None:
-            try:
-                with suppress(*_FAULTS):
-                    async with asyncio.timeout(_CLOSE_SECONDS):
-                        await connection.close()
-            except asyncio.CancelledError:
-                # The library cancels whoever waits when the connection breaks; we may be, too.
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
+            with suppress(*_FAULTS), connection_errors():
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await connection.close()
 
     def _unavailable(self, what: str, error: BaseException) -> SinkUnavailable:
         # The name of the error only: texts of the library may hold what it was configured with.

@@ -16,10 +16,10 @@ from hilum.domain.errors import (
 )
 from hilum.domain.identifiers import Scope
 from hilum.outbound.dicomweb.frame_body import FrameBody
-from hilum.wire.base_url import BaseUrl
+from hilum.wire.base_url import BaseUrl, instance_url
 from hilum.wire.bodies import BytesResponse, StreamedResponse
 from hilum.wire.byte_ranges import requested_range
-from hilum.wire.etags import none_match
+from hilum.wire.etags import cache_control, none_match
 from hilum.wire.frame_choices import frame_forms, frame_wishes
 from hilum.wire.frame_list import frame_numbers
 from hilum.wire.frame_tags import frame_tag
@@ -110,18 +110,15 @@ class FrameSender:
         return StreamedResponse(chunks, headers, first=first, status_code=status, length=size)
 
     def _headers(self, tag: str) -> dict[str, str]:
-        age = int(self.cache_seconds)
         if not self.surface.frames.validates:
             return {"vary": "Accept", "cache-control": "private, no-cache"}
         return {
             "vary": "Accept",
-            "cache-control": f"private, max-age={age}" if age else "private, no-cache",
+            "cache-control": cache_control(self.cache_seconds),
             "etag": f'"{tag}"',
         }
 
     def _urls(self, request: Request, found: FoundFrames) -> Sequence[str]:
-        uids, base = found.record.uids, self.base_url(request.scope) + self.surface.prefix
-        of_instance = (
-            f"{base}/studies/{uids.study}/series/{uids.series}/instances/{uids.sop_instance}"
-        )
+        base = self.base_url(request.scope) + self.surface.prefix
+        of_instance = instance_url(base, found.record.uids)
         return [f"{of_instance}/frames/{frame + 1}" for frame in found.frames]

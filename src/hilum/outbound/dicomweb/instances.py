@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from hilum.catalogue.retrieve import OpenInstance, Plan, Retrieve, Wanted
-from hilum.domain.identifiers import InstanceUIDs, Scope
+from hilum.domain.identifiers import Scope
 from hilum.domain.levels import Level
 from hilum.domain.records import InstanceRecord
-from hilum.wire.base_url import BaseUrl
+from hilum.wire.base_url import BaseUrl, instance_url
 from hilum.wire.bodies import BytesResponse, StreamedResponse
-from hilum.wire.etags import entity_tag, etag_header, none_match
+from hilum.wire.etags import cache_control, entity_tag, etag_header, none_match
 from hilum.wire.media_types import DICOM, InstanceForm, negotiate_retrieve
 from hilum.wire.multipart_writer import MultipartWriter
 from hilum.wire.query_parameters import accept_of
@@ -116,10 +116,9 @@ class InstanceSender:
         rules = self.surface.retrieve
         if not rules.quoted_etags:
             return {"vary": "Accept", "cache-control": "private, no-cache"}
-        age = int(self.cache_seconds)
         return {
             "vary": "Accept",
-            "cache-control": f"private, max-age={age}" if age else "private, no-cache",
+            "cache-control": cache_control(self.cache_seconds),
             "etag": etag_header(tag, rules),
         }
 
@@ -150,12 +149,8 @@ def _head_of_one(plan: Plan, headers: dict[str, str]) -> Response:
 def _part_head(
     writer: MultipartWriter, base: str, record: InstanceRecord, syntax: str, size: int
 ) -> bytes:
-    location = _instance_url(base, record.uids)
+    location = instance_url(base, record.uids)
     return writer.part_head(_media_type(syntax), [("Content-Location", location)], size)
-
-
-def _instance_url(base: str, uids: InstanceUIDs) -> str:
-    return f"{base}/studies/{uids.study}/series/{uids.series}/instances/{uids.sop_instance}"
 
 
 def _media_type(transfer_syntax_uid: str) -> str:

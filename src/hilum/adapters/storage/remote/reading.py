@@ -7,10 +7,10 @@ connection that breaks costs one range, not the stream.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
 from hilum.domain.errors import ArchiveUnavailable
+from hilum.foundation import tasks
 
 ReadsRange = Callable[[int, int], Awaitable[tuple[bytes, int]]]
 """Reads up to so many bytes from an offset; also returns the size of the whole object."""
@@ -52,7 +52,7 @@ async def stream_ranges(
             read_ahead()
             yield chunk
     finally:
-        await _abandon([task for task, _ in reading])
+        await tasks.end(*(task for task, _ in reading))
 
 
 async def _task(read: ReadsRange, offset: int, length: int) -> tuple[bytes, int]:
@@ -62,11 +62,3 @@ async def _task(read: ReadsRange, offset: int, length: int) -> tuple[bytes, int]
 def _demand(chunk: bytes, expected: int) -> None:
     if len(chunk) != expected:
         raise ArchiveUnavailable(_SHORT)
-
-
-async def _abandon(tasks: "list[asyncio.Task[tuple[bytes, int]]]") -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError, Exception):
-            await task
