@@ -130,10 +130,11 @@ class RabbitSink:
             app_id="hilum",
         )
         try:
-            async with asyncio.timeout(self._options.acknowledge_seconds):
-                await exchange.publish(
-                    message, event.type, mandatory=self._options.unroutable != "drop"
-                )
+            with connection_errors():
+                async with asyncio.timeout(self._options.acknowledge_seconds):
+                    await exchange.publish(
+                        message, event.type, mandatory=self._options.unroutable != "drop"
+                    )
         except PublishError:
             return self._unroutable(event)
         except DeliveryError:
@@ -157,24 +158,25 @@ class RabbitSink:
         await self._disconnect()
         options = self._options
         try:
-            async with asyncio.timeout(options.connect_seconds):
-                self._connection = await aio_pika.connect(
-                    host=options.host,
-                    port=options.port,
-                    login=options.user,
-                    password=options.password,
-                    virtualhost=options.virtual_host,
-                    ssl=options.tls is not None,
-                    ssl_context=options.tls.context() if options.tls else None,
-                    client_properties={"connection_name": f"hilum {self._where}"},
-                )
-                channel = await self._connection.channel(on_return_raises=True)
-                self._exchange = await channel.declare_exchange(
-                    options.exchange,
-                    aio_pika.ExchangeType.TOPIC,
-                    durable=True,
-                    passive=not options.declare,
-                )
+            with connection_errors():
+                async with asyncio.timeout(options.connect_seconds):
+                    self._connection = await aio_pika.connect(
+                        host=options.host,
+                        port=options.port,
+                        login=options.user,
+                        password=options.password,
+                        virtualhost=options.virtual_host,
+                        ssl=options.tls is not None,
+                        ssl_context=options.tls.context() if options.tls else None,
+                        client_properties={"connection_name": f"hilum {self._where}"},
+                    )
+                    channel = await self._connection.channel(on_return_raises=True)
+                    self._exchange = await channel.declare_exchange(
+                        options.exchange,
+                        aio_pika.ExchangeType.TOPIC,
+                        durable=True,
+                        passive=not options.declare,
+                    )
         except _FAULTS as error:
             await self._disconnect()
             raise self._unavailable("cannot be used", error) from None
