@@ -16,5 +16,6 @@ def make_pixels(settings: Settings, meter: PixelMeter | None) -> PixelPool:
         queue=pixels.queue,
         maximum_frame_bytes=pixels.maximum_frame_bytes,
         lossy=pixels.lossy,
+        maximum_picture_pixels=pixels.maximum_picture_pixels,
     )
     return PixelPool(options, meter or SilentPixelMeter())

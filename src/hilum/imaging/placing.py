@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from hilum.domain.errors import InvalidQuery, PixelLimitExceeded
-from hilum.domain.presentation import Viewport
+from hilum.domain.images import ImagePixels
+from hilum.domain.presentation import Display, Rendering, Viewport
+from hilum.imaging.layout import demand_possible
 
 LIMIT: Final = "pixels.maximum_picture_pixels"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """Bounds that are kept before memory is taken."""
+
+    frame_bytes: int
+    """Of a decoded frame."""
+    picture_pixels: int
+    """Of a picture; of all frames together where it moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +93,21 @@ def _within(placement: Placement, maximum_pixels: int) -> Placement:
     if pixels > maximum_pixels:
         raise PixelLimitExceeded(LIMIT, maximum_pixels, f"The picture would have {pixels} pixels")
     return placement
+
+
+def picture_pixels(
+    pixels: ImagePixels, display: Display, rendering: Rendering, limits: PictureLimits
+) -> int:
+    """Return how many pixels the picture of a frame has, before anything is decoded.
+
+    Raises what `demand_possible` and `placed` raise.
+    """
+    demand_possible(pixels, limits.frame_bytes)
+    placement = placed(
+        pixels.rows,
+        pixels.columns,
+        display.pixel_aspect,
+        rendering.viewport,
+        limits.picture_pixels,
+    )
+    return placement.width * placement.height

@@ -1,7 +1,6 @@
 """Stored frames to pictures: decode, grey levels or colours, overlays, viewport, file."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,21 +14,11 @@ from hilum.imaging.native import values_of
 from hilum.imaging.overlays import with_overlays
 from hilum.imaging.pictures import moving, written
 from hilum.imaging.pixels import Array, Decoded
-from hilum.imaging.placing import placed
+from hilum.imaging.placing import PictureLimits, placed
 from hilum.imaging.resizing import resized
 from hilum.imaging.values import grey_levels
 
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLimits:
-    """Bounds that are kept before memory is taken."""
-
-    frame_bytes: int
-    """Of a decoded frame."""
-    picture_pixels: int
-    """Of a picture; of all frames together where it moves."""
 
 
 def draw(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hilum.settings.types import ByteCount, CountOrZero, Section
+from hilum.settings.types import ByteCount, Count, CountOrZero, Section
 
 
 class PixelSettings(Section):
@@ -23,6 +23,9 @@ class PixelSettings(Section):
     maximum_frame_bytes: ByteCount = 256 << 20
     """Largest decoded frame that is worked on, whatever its codestream or data set announces.
     Larger frames can still be had as they are stored."""
+    maximum_picture_pixels: Count = 1 << 26
+    """Pixels of the largest picture that is drawn; of all frames together in a moving one. Larger
+    ones are refused with 413. The default is 8192 x 8192."""
     lossy: bool = False
     """Put frames into lossy transfer syntaxes for clients that ask for one by its name. Frames that
     are stored in a lossy syntax go out in it in any case."""

@@ -18,7 +18,8 @@ from hilum.dicom.header import read_header
 from hilum.dicom.lookup_tables import BulkReader
 from hilum.dicom.memo import Memo
 from hilum.domain.presentation import Display, PictureType, Rendering
-from hilum.imaging.presenting import PictureLimits, picture_of
+from hilum.imaging.placing import PictureLimits
+from hilum.imaging.presenting import picture_of
 from tests.instances import a_dataset, part10
 from tests.unit.imaging.oracle import BIG, ROOM, frames_of
 

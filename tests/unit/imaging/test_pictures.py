@@ -30,7 +30,8 @@ from hilum.domain.presentation import (
     Window,
 )
 from hilum.imaging.pictures import moving, written
-from hilum.imaging.presenting import PictureLimits, draw, draw_moving, picture_of
+from hilum.imaging.placing import PictureLimits
+from hilum.imaging.presenting import draw, draw_moving, picture_of
 from tests.unit.imaging.oracle import LITTLE
 
 _RANDOM = np.random.default_rng(3)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from hilum.domain.errors import InvalidQuery, PixelLimitExceeded
 from hilum.domain.presentation import Rendering, Viewport
-from hilum.imaging.placing import placed
-from hilum.imaging.presenting import PictureLimits
+from hilum.imaging.placing import PictureLimits, placed
 from tests.unit.imaging.oracle import ROOM
 from tests.unit.imaging.shown import LIMITS, an_image, picture
 

@@ -13,7 +13,7 @@ from hilum.domain.errors import (
     PixelLimitExceeded,
     PixelsNotDecodable,
 )
-from hilum.imaging.layout import LIMIT
+from hilum.imaging import layout, placing
 from hilum.ports.pixel_telemetry import PixelOutcome
 
 _MOST_TEXT: Final = 500
@@ -33,6 +33,8 @@ class PixelOptions:
     """Of a decoded frame."""
     lossy: bool
     """Whether frames may be put into lossy syntaxes."""
+    maximum_picture_pixels: int = 1 << 26
+    """Of what is drawn; of all frames together where it moves."""
 
 
 class Crashed(PixelsNotDecodable):
@@ -70,7 +72,7 @@ def read_answer(answer: Answer, options: PixelOptions) -> Answer:
         raise no_memory(options)
     code, text = (str(answer.facts.get(name))[:_MOST_TEXT] for name in ("code", "message"))
     if answer.kind is Kind.REFUSED and code == PixelLimitExceeded.code:
-        raise PixelLimitExceeded(LIMIT, options.maximum_frame_bytes, "The decoded frame is larger")
+        raise _too_large(str(answer.facts.get("limit")), options)
     if answer.kind is Kind.REFUSED and code in _REFUSALS:
         raise _REFUSALS[code](text)
     message = f"a pixel worker failed: {answer.facts.get('error')} at {answer.facts.get('place')}"
@@ -81,3 +83,12 @@ def no_memory(options: PixelOptions) -> PixelLimitExceeded:
     """Say that a task would need more memory than it may have."""
     what = "Work on a frame would take more memory"
     return PixelLimitExceeded("pixels.memory_bytes", options.memory_bytes, what)
+
+
+def _too_large(limit: str, options: PixelOptions) -> PixelLimitExceeded:
+    """The limit that a worker told of, with our words and our number."""
+    if limit == placing.LIMIT:
+        most, what = options.maximum_picture_pixels, "The picture would have more pixels"
+        return PixelLimitExceeded(placing.LIMIT, most, what)
+    most, what = options.maximum_frame_bytes, "The decoded frame is larger"
+    return PixelLimitExceeded(layout.LIMIT, most, what)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final, Self
 
 import structlog
@@ -20,12 +21,16 @@ from hilum.domain.errors import (
     HilumError,
     NotTranscodable,
     PixelEngineBusy,
+    PixelLimitExceeded,
     ShuttingDown,
 )
 from hilum.domain.identifiers import TransferSyntaxUID
 from hilum.domain.images import EncodedFrame, ImagePixels, TranscodedFrame
+from hilum.domain.presentation import Display, Rendering
 from hilum.foundation.turns import Turns
+from hilum.imaging import placing
 from hilum.imaging.layout import demand_possible
+from hilum.imaging.placing import PictureLimits, picture_pixels
 from hilum.imaging.syntaxes import SYNTAXES
 from hilum.ports.pixel_telemetry import PixelMeter, PixelOutcome
 
@@ -46,6 +51,9 @@ class PixelPool:
 
     def __init__(self, options: PixelOptions, meter: PixelMeter, module: str = WORKER) -> None:
         self._options = options
+        self._picture_limits = PictureLimits(
+            options.maximum_frame_bytes, options.maximum_picture_pixels
+        )
         self._module = module
         self._meter = meter
         self._turns = Turns(self._take, self._give_back)
@@ -83,12 +91,40 @@ class PixelPool:
             message = "a pixel worker told nonsense"
             raise RuntimeError(message) from error
 
-    async def do(self, kind: str, arguments: tuple[object, ...]) -> Answer:
-        """Have one of `hilum.imaging.tasks` done. Raises what `PixelEngine` tells of."""
+    async def draw(self, frame: EncodedFrame, display: Display, rendering: Rendering) -> bytes:
+        """See `PictureEngine`."""
+        limits = self._picture_limits
+        picture_pixels(frame.pixels, display, rendering, limits)
+        arguments = frame, display, rendering, limits
+        return (await self.do("draw", arguments, _picture_bytes(limits))).data
+
+    async def draw_moving(
+        self, frames: Sequence[tuple[EncodedFrame, Display]], rendering: Rendering
+    ) -> bytes:
+        """See `PictureEngine`."""
+        limits = self._picture_limits
+        most = limits.picture_pixels
+        pixels = sum(
+            picture_pixels(frame.pixels, display, rendering, limits) for frame, display in frames
+        )
+        if pixels > most:
+            raise PixelLimitExceeded(placing.LIMIT, most, f"The frames have {pixels} pixels")
+        arguments = tuple(frames), rendering, limits
+        return (await self.do("draw-moving", arguments, _picture_bytes(limits))).data
+
+    async def do(
+        self, kind: str, arguments: tuple[object, ...], most_bytes: int | None = None
+    ) -> Answer:
+        """Have one of `hilum.imaging.tasks` done. Raises what `PixelEngine` tells of.
+
+        Its answer has about `most_bytes` at most; None: those of a decoded frame.
+        """
+        if most_bytes is None:
+            most_bytes = self._options.maximum_frame_bytes
         began = time.perf_counter()
         outcome = PixelOutcome.ABANDONED
         try:
-            answer = await self._in_turn(kind, arguments)
+            answer = await self._in_turn(kind, arguments, most_bytes)
             outcome = PixelOutcome.DONE
         except HilumError as error:
             outcome = outcome_of(error)
@@ -100,7 +136,7 @@ class PixelPool:
             self._meter.task(kind, outcome, time.perf_counter() - began)
         return answer
 
-    async def _in_turn(self, kind: str, arguments: tuple[object, ...]) -> Answer:
+    async def _in_turn(self, kind: str, arguments: tuple[object, ...], most_bytes: int) -> Answer:
         if self._busy >= self._options.workers and self._waiting >= self._options.queue:
             message = f"{self._waiting} frames wait already (setting pixels.queue)."
             raise PixelEngineBusy(message)
@@ -110,7 +146,7 @@ class PixelPool:
         finally:
             self._count_waiting(-1)
         # What happens to the worker must not depend on whether somebody still waits for it.
-        job = _Job(kind, arguments)
+        job = _Job(kind, arguments, 2 * most_bytes + _SLACK_BYTES)
         running = asyncio.create_task(self._run(job), name="hilum-pixel-task")
         self._jobs[running] = job
         running.add_done_callback(self._forget)
@@ -137,10 +173,9 @@ class PixelPool:
             if job.stopped:
                 raise ShuttingDown(_CLOSING) from error
             raise _not_started(error) from error
-        most = 2 * self._options.maximum_frame_bytes + _SLACK_BYTES
         try:
             async with asyncio.timeout(self._options.task_seconds):
-                answer = await worker.ask(job.kind, job.arguments, most)
+                answer = await worker.ask(job.kind, job.arguments, job.most_bytes)
         except TimeoutError as error:
             job.end()
             await worker.kill()
@@ -201,9 +236,10 @@ class PixelPool:
 class _Job:
     """A task under way, and the worker that has it."""
 
-    def __init__(self, kind: str, arguments: tuple[object, ...]) -> None:
+    def __init__(self, kind: str, arguments: tuple[object, ...], most_bytes: int) -> None:
         self.kind = kind
         self.arguments = arguments
+        self.most_bytes = most_bytes
         self.stopped = False
         self._worker: Worker | None = None
 
@@ -228,3 +264,8 @@ def _not_started(error: Exception) -> PixelEngineBusy:
     _log.error("pixel_worker_not_started", error=type(error).__name__)
     message = "No process to work on the image can be started now."
     return PixelEngineBusy(message)
+
+
+def _picture_bytes(limits: PictureLimits) -> int:
+    """A picture that cannot be compressed at all, before it is doubled for its file's sake."""
+    return 3 * limits.picture_pixels

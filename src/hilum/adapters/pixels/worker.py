@@ -19,7 +19,7 @@ from hilum.adapters.pixels.exchange import (
     receive_call,
     send_answer,
 )
-from hilum.domain.errors import HilumError
+from hilum.domain.errors import HilumError, LimitExceeded
 from hilum.imaging.tasks import TASKS, warm_up
 
 _LATE_SECONDS: Final = 5
@@ -43,7 +43,9 @@ def _answer(name: str, arguments: tuple[object, ...]) -> Answer:
     try:
         result = TASKS[name](*arguments)
     except HilumError as error:
-        return Answer(Kind.REFUSED, {"code": error.code, "message": str(error)}, b"")
+        limit = error.limit if isinstance(error, LimitExceeded) else ""
+        facts = {"code": error.code, "message": str(error), "limit": limit}
+        return Answer(Kind.REFUSED, facts, b"")
     except MemoryError:
         return Answer(Kind.NO_MEMORY, {}, b"")
     except Exception as error:  # noqa: BLE001 - the edge of a process; the other side logs it
