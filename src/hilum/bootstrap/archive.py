@@ -18,6 +18,7 @@ from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
+from hilum.bootstrap.derived import make_derived
 from hilum.bootstrap.index_place import (
     demand_same_objects,
     folder_hold,
@@ -43,6 +44,8 @@ from hilum.ingest.committer import Committer
 from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
 from hilum.ingest.traced import Receive, TracedMeter, traced_ingest
+from hilum.ports.derived import DerivedStore
+from hilum.ports.derived_telemetry import DerivedMeter
 from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
 from hilum.ports.pixel_telemetry import PixelMeter
@@ -72,6 +75,8 @@ class Archive:
     frames: Frames
     delete: Delete
     pixels: PixelEngine
+    derived: DerivedStore | None
+    """None when the settings keep nothing derived."""
 
 
 def demand_index_of_objects(settings: Settings) -> None:
@@ -94,6 +99,7 @@ async def open_archive(
     hold: Hold = Hold.SHARED,
     meter: IngestMeter | None = None,
     pixel_meter: PixelMeter | None = None,
+    derived_meter: DerivedMeter | None = None,
     tracing: Tracing | None = None,
     pixels: PixelEngine | None = None,
 ) -> AsyncIterator[Archive]:
@@ -122,8 +128,12 @@ async def open_archive(
         spool = await stack.enter_async_context(_spool(settings))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
         await recover(intents, index, objects)
+        cache = await stack.enter_async_context(
+            make_derived(settings, await index.feed_id(), derived_meter)
+        )
+        derived = cache if settings.derived.maximum_bytes else None
         freeing = await stack.enter_async_context(
-            Freeing(index, objects, SystemClock(), options.freeing_options(settings))
+            Freeing(index, objects, SystemClock(), options.freeing_options(settings), cache)
         )
         conversion = stack.enter_context(closing(_conversion(settings, objects)))
         keeper = make_keeper(settings, url, intents, objects, index, meter)
@@ -157,6 +167,7 @@ async def open_archive(
             frames=Frames(index, objects, pixels, options.frame_limits(settings)),
             delete=Delete(index, freeing.due),
             pixels=pixels,
+            derived=derived,
         )
 
 

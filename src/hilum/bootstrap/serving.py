@@ -63,6 +63,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
                 hold=Hold.SERVER,
                 meter=metrics.ingest,
                 pixel_meter=metrics.pixels,
+                derived_meter=metrics.derived,
                 tracing=tracing,
             )
         )

@@ -9,9 +9,11 @@ from typing import Final, Self
 import structlog
 
 from hilum.domain.errors import HilumError
+from hilum.domain.identifiers import parse_object_key
 from hilum.domain.records import DueDeletion
 from hilum.foundation.clock import Clock
 from hilum.foundation.outage import Outage
+from hilum.ports.derived import Forgetting
 from hilum.ports.index import DeletionQueue
 from hilum.ports.objects import ObjectStore
 
@@ -46,11 +48,14 @@ class Freeing:
         objects: ObjectStore,
         clock: Clock,
         options: FreeingOptions | None = None,
+        derived: Forgetting | None = None,
     ) -> None:
+        """`derived` forgets what was made of the objects that go."""
         self._queue = queue
         self._objects = objects
         self._clock = clock
         self._options = options or FreeingOptions()
+        self._derived = derived
         self._outage = Outage(clock)
         self._wake = asyncio.Event()
         self._stopping = False
@@ -87,7 +92,7 @@ class Freeing:
             if self._stopping:
                 break
             try:
-                await self._objects.delete(deletion.object_key)
+                await self._free(deletion)
             except HilumError as error:
                 await self._postpone(deletion, now, error)
             else:
@@ -95,6 +100,12 @@ class Freeing:
         if freed:
             await self._queue.freed(freed)
         return len(due)
+
+    async def _free(self, deletion: DueDeletion) -> None:
+        if self._derived is not None:
+            _, _, version = parse_object_key(deletion.object_key)
+            await self._derived.forget(version)
+        await self._objects.delete(deletion.object_key)
 
     async def _postpone(self, deletion: DueDeletion, now: datetime, error: HilumError) -> None:
         doublings = min(deletion.attempts, _LARGEST_DOUBLING)

@@ -13,6 +13,7 @@ from hilum.settings.archive import (
 )
 from hilum.settings.bus import BusSettings
 from hilum.settings.delivery import DeliverySettings
+from hilum.settings.derived import DerivedSettings
 from hilum.settings.doors import (
     CorsSettings,
     DimseSettings,
@@ -47,6 +48,7 @@ class Settings(Section):
     search: SearchSettings = SearchSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
     pixels: PixelSettings = PixelSettings()
+    derived: DerivedSettings = DerivedSettings()
     deletion: DeletionSettings = DeletionSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()

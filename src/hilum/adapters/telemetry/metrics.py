@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hilum.adapters.telemetry.delivery import PrometheusDeliveryMeter
+from hilum.adapters.telemetry.derived import PrometheusDerivedMeter
 from hilum.adapters.telemetry.dimse import PrometheusDimseMeter
 from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpMeter
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
@@ -73,6 +74,7 @@ class Metrics:
         self.dimse = PrometheusDimseMeter(self.registry)
         self.delivery = PrometheusDeliveryMeter(self.registry)
         self.pixels = PrometheusPixelMeter(self.registry)
+        self.derived = PrometheusDerivedMeter(self.registry)
         self._held = {
             name: Gauge(f"hilum_{name}", text, registry=self.registry)
             for name, text in _HELD.items()
