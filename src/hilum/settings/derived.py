@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hilum.settings.types import ByteCount, ByteCountOrZero, Section, Seconds
+from hilum.settings.types import ByteCount, ByteCountOrZero, Seconds, Section
 
 
 class DerivedSettings(Section):

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from hilum.catalogue.freeing import Freeing, FreeingOptions
 from hilum.domain.errors import ArchiveUnavailable
-from hilum.domain.identifiers import ObjectKey
+from hilum.domain.identifiers import ObjectKey, Version
 from hilum.domain.instances import InMemory
 from hilum.domain.records import DueDeletion
 from tests.twins import MemoryObjects
@@ -183,3 +183,36 @@ async def test_stopping_finishes_the_object_at_hand_and_leaves_the_rest_queued()
     await asyncio.wait_for(stopping, 10)
 
     assert len(queue.rows) == len(KEYS) - 1
+
+
+class Forgetful:
+    """A cache of derived objects that notes what it is to forget."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.forgotten: list[int] = []
+        self.fault = fault
+
+    async def forget(self, version: Version) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.forgotten.append(version)
+
+
+async def test_what_was_made_of_an_object_goes_with_it() -> None:
+    objects, queue, derived = await a_store(), Queue(*KEYS[:3]), Forgetful()
+
+    async with Freeing(queue, objects, StillClock(), derived=derived):
+        await asyncio.wait_for(queue.emptied.wait(), 10)
+
+    assert derived.forgotten == [0, 1, 2]
+
+
+async def test_an_object_waits_for_what_was_made_of_it() -> None:
+    objects, queue = await a_store(), Queue(KEYS[0])
+    derived = Forgetful(ArchiveUnavailable("The disk refused it."))
+    freeing = Freeing(queue, objects, StillClock(), derived=derived)
+
+    await freeing.free_due()
+
+    assert KEYS[0] in objects.held
+    assert queue.rows[0][2] == 1

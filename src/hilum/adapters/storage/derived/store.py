@@ -88,6 +88,7 @@ class DerivedCache:
         self._outage = Outage(clock)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="derived")
         self._held_bytes: int | None = None
+        self._writing_bytes = 0
         self._put_bytes = 0
         """Put since the walk that is under way began, which may not have seen it."""
         self._crowded = asyncio.Event()
@@ -123,7 +124,7 @@ class DerivedCache:
             self._meter.read(DerivedRead.FAILED)
             return None
         self._meter.read(found.outcome)
-        if found.freed_bytes:
+        if found.outcome is DerivedRead.DAMAGED:
             self._meter.removed(DerivedRemoval.DAMAGED, 1)
             self._count(-found.freed_bytes)
         if found.data is not None:
@@ -141,18 +142,20 @@ class DerivedCache:
         if not self._has_room(stored_bytes(data)):
             self._meter.put(DerivedPut.NO_ROOM, len(data))
             return
+        outcome = DerivedPut.FAILED
+        self._writing_bytes += stored_bytes(data)
         try:
             outcome = await self._in_thread(lambda: self._write(version, recipe, data))
         except OSError as error:
-            self._count(-stored_bytes(data))
             self._failed(error)
-            outcome = DerivedPut.FAILED
         else:
+            self._works()
+        finally:
+            self._writing_bytes -= stored_bytes(data)
             if outcome is not DerivedPut.KEPT:
                 self._count(-stored_bytes(data))
-            if outcome is DerivedPut.GONE:
-                self._recent.forget(version)
-            self._works()
+        if outcome is DerivedPut.GONE:
+            self._recent.forget(version)
         self._meter.put(outcome, len(data))
 
     async def forget(self, version: Version) -> None:
@@ -220,7 +223,7 @@ class DerivedCache:
                 return
 
     async def _sweep_once(self) -> None:
-        self._put_bytes = 0
+        self._put_bytes = self._writing_bytes
         swept = await self._in_thread(self._sweep_files)
         if self._sweep.stop.is_set():
             return

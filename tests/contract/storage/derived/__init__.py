@@ -1,0 +1,1 @@
+"""The cache of derived objects on a disk."""
