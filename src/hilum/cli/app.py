@@ -3,6 +3,7 @@
 import typer
 
 from hilum.cli import (
+    cache,
     check_server,
     configuration,
     dead_letters,
@@ -63,6 +64,7 @@ app.command(name="rebuild")(rebuild.rebuild)
 app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="keys")
+app.add_typer(cache.app, name="cache")
 app.add_typer(orthanc.app, name="orthanc")
 feed.app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(feed.app, name="feed")
