@@ -14,6 +14,7 @@ _STUDY: Final = "/studies/{study}"
 _SERIES: Final = f"{_STUDY}/series/{{series}}"
 _INSTANCE: Final = f"{_SERIES}/instances/{{instance}}"
 _RESOURCES: Final = (
+    ("learn what is offered (WADL, JSON)", "GET", "/capabilities"),
     ("store", "POST", "/studies"),
     ("search for studies", "GET", "/studies"),
     ("search for series", "GET", f"{_STUDY}/series"),

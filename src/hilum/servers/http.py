@@ -15,6 +15,7 @@ from hilum.catalogue.search import Search
 from hilum.delivery.operating import Operating
 from hilum.desk.api import api_router
 from hilum.desk.arrivals import arrivals_router
+from hilum.desk.capabilities import capabilities_router
 from hilum.desk.delivery import delivery_commands_router, subscriptions_router
 from hilum.desk.documents import documents_router
 from hilum.desk.feed import feed_router
@@ -126,7 +127,10 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
     routers: Routers = []
     budget = MemoryBudget(services.stow_limits.memory_bytes)
     for surface in reversed(SURFACES):
-        routers.extend(_surface_routers(services, surface, budget))
+        of_surface = _surface_routers(services, surface, budget)
+        told = [router for router, _, scope in of_surface if scope is not None]
+        capabilities = capabilities_router(told, surface, base_url=services.base_url)
+        routers += [*of_surface, (capabilities, surface.prefix, None)]
     routers += [
         (api_router(desk), "/api/v1", AccessScope.READ),
         (feed_router(services.feed), "/api/v1", AccessScope.READ),

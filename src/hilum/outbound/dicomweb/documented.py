@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
+from hilum.wire.frame_rules import FrameRules
+
 _Endpoint = Callable[..., Awaitable[Response]]
 Responses = dict[int | str, dict[str, Any]]
 
@@ -66,19 +68,7 @@ ONE_INSTANCE: Final[Responses] = {
         },
     },
 }
-FRAMES: Final[Responses] = {
-    200: {
-        "description": "The frames, each a part; one frame also alone",
-        "content": {
-            'multipart/related; type="application/octet-stream"': _BINARY,
-            "application/octet-stream": _BINARY,
-            'multipart/related; type="image/jpeg"': _BINARY,
-            'multipart/related; type="image/jls"': _BINARY,
-            'multipart/related; type="image/jp2"': _BINARY,
-            'multipart/related; type="image/jphc"': _BINARY,
-            'multipart/related; type="image/dicom-rle"': _BINARY,
-        },
-    },
+_FRAMES: Final[Responses] = {
     206: {"description": "The bytes that the Range header names"},
     304: {"description": "Not changed since the ETag in If-None-Match"},
     **_REFUSALS,
@@ -89,6 +79,19 @@ FRAMES: Final[Responses] = {
     416: {"description": "The range begins behind the end"},
     422: {"description": "The frames cannot be told apart, or cannot be decoded"},
 }
+
+
+def frame_answers(rules: FrameRules) -> Responses:
+    """What a surface with these rules answers to a request for frames."""
+    media_types = [f'multipart/related; type="{each}"' for each, _ in rules.offered]
+    media_types += [each for each, _ in rules.offered if each in rules.single_part]
+    told = {
+        "description": "The frames, each a part; one frame also alone",
+        "content": dict.fromkeys(media_types, _BINARY),
+    }
+    return {200: told, **_FRAMES}
+
+
 _SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
     {
         "name": name,

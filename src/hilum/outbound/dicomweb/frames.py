@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from hilum.catalogue.frames import Frames
-from hilum.outbound.dicomweb.documented import FRAMES, documented
+from hilum.outbound.dicomweb.documented import documented, frame_answers
 from hilum.outbound.dicomweb.frame_sender import FrameSender
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.request_facts import scope_of
@@ -25,7 +25,7 @@ def frames_router(
     send = FrameSender(frames, surface, base_url or BaseUrl(), cache_seconds)
     path = "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}"
 
-    @documented(router, path, "Retrieve frames of an instance", FRAMES)
+    @documented(router, path, "Retrieve frames of an instance", frame_answers(surface.frames))
     async def retrieve_frames(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
