@@ -9,6 +9,9 @@ from typing import Any, Final
 import orjson
 
 from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
+from hilum.dicom.bulk_marks import without_bulk
+from hilum.dicom.bulk_table import BulkTable
+from hilum.dicom.dictionary import DICTIONARY
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query, SearchRow
 from hilum.domain.records import MetadataRecord
@@ -86,8 +89,12 @@ class Search:
         self._reader = reader
         self._metadata_bytes = metadata_bytes
 
-    async def __call__(self, query: Query, tags: tuple[str, ...]) -> Found:
+    async def __call__(
+        self, query: Query, tags: tuple[str, ...], known: tuple[str, ...] = ()
+    ) -> Found:
         """Search, and return of each match the attributes `tags`, in that order.
+
+        `known` are those that a match without a value for them is answered with all the same.
 
         `tags` are DICOM JSON keys in ascending order. What the index row holds comes from there;
         anything else from the stored metadata of the newest instance of the match.
@@ -95,7 +102,7 @@ class Search:
         Raises `ArchiveUnavailable`, `QueryTooCostly`.
         """
         page = await self._index.search(query)
-        datasets = _datasets(page.rows, tags)
+        datasets = _datasets(page.rows, tags, _without_values(known))
         stored = _stored_tags(query.level, tags)
         if stored and datasets:
             await self._complete(page.rows, datasets, tags, stored)
@@ -122,7 +129,7 @@ class Search:
         while left:
             records = await self._reader.metadata_of(left, self._metadata_bytes)
             values |= await asyncio.to_thread(_open_metadata, records, stored)
-            if sum(record.metadata.size_bytes for record in records) < self._metadata_bytes:
+            if sum(record.size_bytes for record in records) < self._metadata_bytes:
                 break  # nothing was cut off: those that are missing are deleted
             left = [key for key in left if key > records[-1].key]
         return values
@@ -134,13 +141,21 @@ def _stored_tags(level: Level, tags: tuple[str, ...]) -> frozenset[str]:
     return frozenset(tags) - _FROM_INDEX[level] - _OF_LOWER_LEVELS[level] - _COMPUTED
 
 
-def _datasets(rows: Sequence[SearchRow], tags: tuple[str, ...]) -> list[DataSet]:
+@lru_cache(maxsize=256)
+def _without_values(tags: tuple[str, ...]) -> DataSet:
+    """An element of zero length for each tag (PS3.18 section F.2.5)."""
+    return {tag: {"vr": DICTIONARY[int(tag, 16)][0]} for tag in tags}
+
+
+def _datasets(
+    rows: Sequence[SearchRow], tags: tuple[str, ...], without_values: DataSet
+) -> list[DataSet]:
     wanted = frozenset(tags)
     # Rows of one series hold the same text for study and series: each is read once.
     opened: dict[bytes, DataSet] = {}
     datasets = []
     for row in rows:
-        known: DataSet = {}
+        known = without_values.copy()
         for text in (row.study, row.series):
             if text is not None:
                 if (level := opened.get(text)) is None:
@@ -176,5 +191,8 @@ def _open_metadata(
 
 
 def _pick(record: MetadataRecord, tags: frozenset[str]) -> DataSet:
-    dataset: DataSet = orjson.loads(record.metadata.text())
+    text = record.metadata.text()
+    if record.bulk_table and BulkTable.unpack(record.bulk_table).has_inline:
+        text = without_bulk(text)
+    dataset: DataSet = orjson.loads(text)
     return {tag: dataset[tag] for tag in tags if tag in dataset}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, unquote_plus
 
-from hilum.dicom.attributes import tag_of
+from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
+from hilum.dicom.dictionary import DICTIONARY
 from hilum.domain.errors import InvalidQuery
 from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID
 from hilum.domain.levels import Level
@@ -29,6 +30,15 @@ _UID_TAGS: Final = {
     level: f"{tag_of(keyword):08X}"
     for level, keyword in ((Level.STUDY, "StudyInstanceUID"), (Level.SERIES, "SeriesInstanceUID"))
 }
+# Sequences are not among them: the index leaves out those that are very large.
+_INDEXED: Final = {
+    level: frozenset(
+        f"{tag_of(keyword):08X}"
+        for keyword in RETURNED_KEYWORDS[level]
+        if DICTIONARY[tag_of(keyword)][0] != "SQ"
+    )
+    for level in Level
+}
 
 MAXIMUM_PARAMETERS: Final = 200
 
@@ -39,6 +49,8 @@ class SearchRequest:
 
     query: Query
     tags: tuple[str, ...]
+    known: tuple[str, ...]
+    """Those of `tags` that are answered without a value when a match has none."""
     limit_capped: bool
     """The client asked for more rows than are given at once, or for no number of rows."""
 
@@ -62,7 +74,9 @@ def read_search(
     limit, capped = _limit(reserved, rules)
     offset = _offset(reserved, rules)
     query = Query(level, conditions_of(reading), study, series, limit=limit, offset=offset)
-    return SearchRequest(query, _returned(reading, reserved.get("includefield", ())), capped)
+    named = _named(reading, reserved.get("includefield", ()))
+    tags = _returned(reading, named, everything=_ALL in named)
+    return SearchRequest(query, tags, _known(reading, named, tags), capped)
 
 
 def accept_of(scope: Mapping[str, Any], query_string: bytes, *, strict: bool) -> str | None:
@@ -163,21 +177,41 @@ def _offset(reserved: Mapping[str, list[str]], rules: SearchRules) -> int:
     return offset
 
 
-def _returned(reading: Reading, includefields: Sequence[str]) -> tuple[str, ...]:
+def _named(reading: Reading, includefields: Sequence[str]) -> frozenset[str]:
+    """Keys of the attributes that the query names, and `all` when that is among them."""
+    names = {name.strip() for text in includefields for name in text.split(",")}
+    everything = {_ALL} if any(name.lower() == _ALL for name in names) else set()
+    if everything and reading.rules.literal:
+        return frozenset(reading.tags | everything)
+    named = {_included(name, reading.rules) for name in names if name and name.lower() != _ALL}
+    return frozenset(reading.tags | named | everything)
+
+
+def _returned(reading: Reading, named: frozenset[str], *, everything: bool) -> tuple[str, ...]:
     """Keys of what a match is answered with: defaults, UIDs of the path, named, included."""
-    tags = set(reading.tags)
-    names = [name.strip() for text in includefields for name in text.split(",")]
-    everything = any(name.lower() == _ALL for name in names)
+    tags = set(named - {_ALL})
     sets = reading.rules.returned_all if everything else reading.rules.returned
     for level in Level:
         if reading.path_level is not None and level <= reading.path_level:
             tags.add(_UID_TAGS[level])
         elif level <= reading.level:
             tags.update(sets[level])
-    if not everything or not reading.rules.literal:
-        named = (name for name in names if name and name.lower() != _ALL)
-        tags.update(_included(name, reading.rules) for name in named)
     return tuple(sorted(tags))
+
+
+def _known(reading: Reading, named: frozenset[str], tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Keys that PS3.18 section 10.6.3.3 has in every answer: required, or named and supported.
+
+    Supported means that the index holds it: of others nobody knows that there is no value.
+    """
+    if reading.rules.literal:
+        return ()
+    known: set[str] = set()
+    for level in Level:
+        if level <= reading.level:
+            known.update(reading.rules.required[level])
+            known.update(named & _INDEXED[level])
+    return tuple(tag for tag in tags if tag in known)
 
 
 def _included(name: str, rules: SearchRules) -> str:

@@ -39,6 +39,8 @@ class SearchRules:
     returned: TagsByLevel
     returned_all: TagsByLevel
     """For `includefield=all`."""
+    required: TagsByLevel
+    """What every match of the level is answered with, without a value when none is known."""
     default_limit: int
     maximum_limit: int
     maximum_offset: int = 10_000_000
@@ -147,6 +149,17 @@ _STANDARD_ALL: Final[TagsByLevel] = {
     level: (*tags, *(f"{tag_of(keyword):08X}" for keyword in RETURNED_KEYWORDS[level]))
     for level, tags in _STANDARD_RETURNED.items()
 }
+# Types U and R of PS3.18 tables 10.6.3-3 to 10.6.3-5: PS3.4 section C.2.2.1 has a key that is
+# known to have no value returned with zero length.
+_STANDARD_REQUIRED: Final[TagsByLevel] = {
+    Level.STUDY: _tags(
+        "00080020 00080030 00080050 00080061 00080090 00100010 00100020 00100030 00100040 0020000D "
+        "00200010 00201206 00201208"
+    ),
+    Level.SERIES: _tags("00080060 0020000E 00200011 00201209"),
+    Level.INSTANCE: _tags("00080016 00080018 00200013"),
+}
+_NOTHING_REQUIRED: Final[TagsByLevel] = dict.fromkeys(Level, ())
 
 AZURE_V1_SEARCH: Final = SearchRules(
     searchable=_AZURE_SEARCHABLE,
@@ -155,6 +168,7 @@ AZURE_V1_SEARCH: Final = SearchRules(
     path_levels=False,
     returned=_V1_RETURNED,
     returned_all=_AZURE_ALL,
+    required=_NOTHING_REQUIRED,
     default_limit=100,
     maximum_limit=200,
 )
@@ -165,6 +179,7 @@ AZURE_V2_SEARCH: Final = SearchRules(
     path_levels=False,
     returned=_V2_RETURNED,
     returned_all=_AZURE_ALL,
+    required=_NOTHING_REQUIRED,
     default_limit=100,
     maximum_limit=200,
 )
@@ -175,6 +190,7 @@ STANDARD_SEARCH: Final = SearchRules(
     path_levels=True,
     returned=_STANDARD_RETURNED,
     returned_all=_STANDARD_ALL,
+    required=_STANDARD_REQUIRED,
     default_limit=100,
     maximum_limit=1000,
 )

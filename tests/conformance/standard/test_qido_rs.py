@@ -229,8 +229,8 @@ def test_the_default_attributes_are_those_of_the_tables(client: httpx.Client) ->
     assert (
         list(study)
         == (
-            "00080005 00080020 00080030 00080050 00080056 00080061 00081190 00100010 00100020 "
-            "00100040 0020000D 00201206 00201208"
+            "00080005 00080020 00080030 00080050 00080056 00080061 00080090 00081190 00100010 "
+            "00100020 00100030 00100040 0020000D 00200010 00201206 00201208"
         ).split()
     )
     assert (
@@ -249,6 +249,33 @@ def test_the_default_attributes_are_those_of_the_tables(client: httpx.Client) ->
     assert study["00201208"]["Value"] == [2]
     assert study["00080056"]["Value"] == ["ONLINE"]
     assert study["00080005"]["Value"] == ["ISO_IR 192"]
+
+
+def test_a_required_attribute_without_a_value_is_returned_without_one(
+    client: httpx.Client,
+) -> None:
+    (study,) = rows(client.get("/dicom-web/studies?PatientID=A1"))
+    (series,) = rows(client.get("/dicom-web/series?PatientID=A1&Modality=MR"))
+
+    assert study["00100030"] == {"vr": "DA"}
+    assert study["00080090"] == {"vr": "PN"}
+    assert study["00200010"] == {"vr": "SH"}
+    assert series["00100030"] == {"vr": "DA"}
+
+
+def test_an_attribute_that_is_named_is_returned_also_without_a_value(client: httpx.Client) -> None:
+    (study,) = rows(client.get("/dicom-web/studies?PatientID=A1&PatientAge=&includefield=00104000"))
+
+    assert study["00101010"] == {"vr": "AS"}
+    assert "00104000" not in study  # the index does not hold it: nobody knows that it is empty
+
+
+def test_a_row_found_by_date_has_that_date(client: httpx.Client) -> None:
+    # A viewer that filters once more itself (OHIF with staticWado) reads the value of each row.
+    found = rows(client.get("/dicom-web/studies?StudyDate=19000101-"))
+
+    assert found
+    assert all(row["00080020"]["Value"] for row in found)
 
 
 def test_retrieve_urls_lead_to_what_was_found(server: ServedDicomWeb, client: httpx.Client) -> None:

@@ -16,13 +16,7 @@ from tests.served import ServedHilum
 
 NOT_OFFERED_YET = {
     "metadata.xml",  # table 10.4.4-1: dicom+xml is required
-    "service.capabilities",  # 8.9
     "wado.octets",  # table 10.4.4-1: bulk data of instances as octets is required
-}
-DEFECTS = {
-    # Table 10.6.3-3 and PS3.4 C.2.2.1.2: a required key without value is returned empty.
-    "qido.all-series-with-study",
-    "qido.study-attributes",
 }
 ORTHANC_MAY_FAIL = {
     "accept.metadata-not-acceptable",  # 8.7.8.1: 406; it answers 400
@@ -60,8 +54,7 @@ def failed(report: dict[str, Any]) -> set[str]:
 def test_our_own_server_fails_nothing_but_what_is_known(hilum: ServedHilum, tmp_path: Path) -> None:
     code, report = report_of(f"{hilum.url}/dicom-web", tmp_path / "report.json")
 
-    known = NOT_OFFERED_YET | DEFECTS
-    assert failed(report) <= known
+    assert failed(report) <= NOT_OFFERED_YET
     assert code == (1 if failed(report) else 0)
     assert report["counts"]["passed"] >= 100
     assert report["remarks"] == ["The samples were deleted again."]

@@ -94,6 +94,16 @@ async def test_a_deeper_level_says_it_better() -> None:
     assert dataset["00080020"]["Value"] == ["x"]
 
 
+async def test_what_is_known_to_have_no_value_is_returned_without_one() -> None:
+    index = Index([a_study_row(1), a_study_row(2)])
+
+    tags = ("00080020", "00100030")
+    found = await Search(index, index)(Query(Level.STUDY), tags, known=tags)
+
+    row = {"00080020": STUDY["00080020"], "00100030": {"vr": "DA"}}
+    assert found.datasets == [row, row]
+
+
 async def test_rows_that_share_a_study_do_not_share_their_data_sets() -> None:
     first, second = await ask(Index([a_row(), a_row()]), Level.INSTANCE, "00080020")
 

@@ -284,6 +284,23 @@ def test_includefield_takes_lists_repetitions_keywords_tags_and_sequences() -> N
     assert {"00101010", "00101020", "00091001", "00081110"} <= set(request.tags)
 
 
+def test_required_and_named_attributes_are_answered_even_without_a_value() -> None:
+    plain = standard("")
+    named = standard("StudyDescription=&includefield=PatientAge,00104000,ProcedureCodeSequence")
+
+    assert {"00080020", "00080061", "00100030", "00201208"} <= set(plain.known)
+    assert set(named.known) - set(plain.known) == {"00081030", "00101010"}
+    assert set(named.known) <= set(named.tags)
+
+
+def test_including_all_does_not_answer_all_without_a_value() -> None:
+    assert standard("includefield=all").known == standard("").known
+
+
+def test_azure_answers_with_values_only() -> None:
+    assert azure("PatientID=1").known == ()
+
+
 def test_tags_are_in_ascending_order_without_repetition() -> None:
     tags = standard("includefield=all&PatientID=1&includefield=00100020", Level.INSTANCE).tags
 

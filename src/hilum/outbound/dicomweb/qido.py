@@ -44,7 +44,7 @@ class _Searcher:
             None if study is None else StudyInstanceUID(parse_uid(study, "StudyInstanceUID")),
             None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
         )
-        found = await self.search(wanted.query, wanted.tags)
+        found = await self.search(wanted.query, wanted.tags, wanted.known)
         datasets = found.datasets
         if surface.search.literal or not datasets:
             return search_response(datasets, media_type)
