@@ -12,6 +12,7 @@ from hilum.domain.identifiers import StudyInstanceUID
 from hilum.domain.instances import Disposition, OnConflict, Outcome
 from hilum.ingest.validate import IMPLICIT_VR, MULTIPLE_VALUES, STUDY_MISMATCH
 from hilum.wire.base_url import instance_url
+from hilum.wire.dataset_forms import AS_JSON, DataSetForm, xml_body
 from hilum.wire.store_rules import DOES_NOT_MATCH, DUPLICATE, PROCESSING_FAILURE
 from hilum.wire.surfaces import Surface
 
@@ -50,12 +51,17 @@ class StoreRequest:
 class StoreAnswer:
     status: int
     body: bytes
-    """DICOM JSON data set; empty for 204."""
+    """One data set; empty for 204."""
+    media_type: str | None = None
+    """None when there is no body."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def store_answer(
-    outcomes: Sequence[Outcome], request: StoreRequest, surface: Surface
+    outcomes: Sequence[Outcome],
+    request: StoreRequest,
+    surface: Surface,
+    form: DataSetForm = AS_JSON,
 ) -> StoreAnswer:
     """Render the outcomes, which are in the order of the parts.
 
@@ -73,7 +79,10 @@ def store_answer(
     if any(MULTIPLE_VALUES in outcome.warnings for outcome in outcomes if outcome.held):
         host = request.base_url.partition("//")[2].partition("/")[0]
         headers["Warning"] = f'299 {host}: "{_MULTIPLE_VALUES_TEXT}"'
-    return StoreAnswer(dataset.status(), orjson.dumps(dataset.elements()), headers)
+    media_type, body = form.media_type, orjson.dumps(dataset.elements())
+    if form.xml:
+        media_type, body = xml_body([dataset.elements()], form)
+    return StoreAnswer(dataset.status(), body, media_type, headers)
 
 
 def _raise_first(outcomes: Sequence[Outcome]) -> None:

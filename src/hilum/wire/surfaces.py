@@ -29,6 +29,8 @@ class Surface:
 
     strict_accept: bool
     """A missing or partly unreadable Accept header is refused with 406."""
+    offers_xml: bool
+    """Data sets go out as `application/dicom+xml`, too (PS3.18 section 8.7.3.2)."""
     same_bytes_conflict: bool
     """Storing an instance that is held already, byte for byte, is reported as a failure 45070."""
     warnings_are_202: bool
@@ -47,6 +49,7 @@ AZURE_V1: Final = Surface(
     prefix="/v1",
     validation_profile="azure-v1",
     strict_accept=True,
+    offers_xml=False,
     same_bytes_conflict=True,
     warnings_are_202=False,
     lists_failed_attributes=False,
@@ -60,6 +63,7 @@ AZURE_V2: Final = Surface(
     prefix="/v2",
     validation_profile="azure-v2",
     strict_accept=True,
+    offers_xml=False,
     same_bytes_conflict=True,
     warnings_are_202=True,
     lists_failed_attributes=True,
@@ -73,6 +77,7 @@ STANDARD: Final = Surface(
     prefix="/dicom-web",
     validation_profile="standard",
     strict_accept=False,
+    offers_xml=True,
     same_bytes_conflict=False,
     warnings_are_202=False,
     lists_failed_attributes=False,

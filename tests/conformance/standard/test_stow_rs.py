@@ -11,6 +11,7 @@ from dicomweb_client.api import DICOMwebClient
 from pydicom.uid import ImplicitVRLittleEndian
 
 from hilum.domain.errors import ArchiveFull
+from tests.conformance.multipart import parts
 from tests.instances import (
     STUDY,
     a_dataset,
@@ -19,6 +20,7 @@ from tests.instances import (
     new_sop_instance_uid,
     part10,
 )
+from tests.native_model import read_model
 from tests.served_stow import ServedStow
 
 MULTIPART = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=B'}
@@ -125,8 +127,25 @@ def test_who_asks_for_plain_json_gets_it_under_that_name(http: httpx.Client) -> 
     assert response.headers["content-type"] == "application/json"
 
 
+def test_who_asks_for_xml_gets_the_same_data_set_as_xml(http: httpx.Client) -> None:
+    body = a_multipart(an_instance(), b"no instance")
+    related = 'multipart/related; type="application/dicom+xml"'
+
+    as_json, as_xml, as_part = (
+        http.post("/studies", content=body, headers={**MULTIPART, "Accept": accept})
+        for accept in ("application/dicom+json", "application/dicom+xml", related)
+    )
+
+    assert (as_xml.status_code, as_part.status_code) == (202, 202)
+    assert as_xml.headers["content-type"] == "application/dicom+xml"
+    ((_, document),) = parts(as_part)
+    assert read_model(document) == read_model(as_xml.content)
+    held = as_json.json()["00081199"]["Value"][0]
+    assert read_model(document)["00081199[1]/00081155"].content == held["00081155"]["Value"]
+
+
 def test_an_answer_that_cannot_be_given_is_refused_with_the_reason(http: httpx.Client) -> None:
-    headers = {**MULTIPART, "Accept": "application/dicom+xml"}
+    headers = {**MULTIPART, "Accept": "application/xml"}
 
     response = http.post("/studies", content=a_multipart(an_instance()), headers=headers)
 

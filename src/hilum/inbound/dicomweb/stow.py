@@ -16,7 +16,7 @@ from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, StowLimits
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
-from hilum.wire.media_types import require_dicom_json
+from hilum.wire.dataset_forms import DICOM_XML, negotiate_datasets
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
 from hilum.wire.request_facts import origin_of
 from hilum.wire.store_response import StoreRequest, store_answer
@@ -105,7 +105,10 @@ class _Store:
     ) -> Response:
         headers = request.headers
         accept = ", ".join(headers.getlist("accept")) if "accept" in headers else None
-        media_type = require_dicom_json(accept, strict=self._surface.strict_accept)
+        surface = self._surface
+        form = negotiate_datasets(
+            accept, strict=surface.strict_accept, offers_xml=surface.offers_xml, single=True
+        )
         uid = StudyInstanceUID(parse_uid(study, "StudyInstanceUID")) if study is not None else None
         content_type = self._accepted(headers)
         policy = StorePolicy(self._surface.validation_profile, on_conflict, study=uid)
@@ -119,9 +122,8 @@ class _Store:
                 await intake.read_single(request.stream())
             outcomes = await intake.outcomes()
         about = StoreRequest(self._base_url(request.scope), uid, on_conflict)
-        answer = store_answer(outcomes, about, self._surface)
-        body_type = media_type if answer.body else None
-        return Response(answer.body, answer.status, dict(answer.headers), body_type)
+        answer = store_answer(outcomes, about, surface, form)
+        return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
 
     def _accepted(self, headers: Headers) -> ContentType:
         """Return the Content-Type. Raises what there is to say before the body is read."""
@@ -157,7 +159,8 @@ STORE_REQUEST: Final[dict[str, Any]] = {
     }
 }
 _STORE_DATASET: Final[dict[str, Any]] = {
-    "application/dicom+json": {"schema": {"type": "object", "additionalProperties": True}}
+    "application/dicom+json": {"schema": {"type": "object", "additionalProperties": True}},
+    DICOM_XML: {"schema": {"type": "string", "description": "Native DICOM Model (PS3.19 A.1)"}},
 }
 STORE_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Every instance was stored.", "content": _STORE_DATASET},
@@ -167,7 +170,7 @@ STORE_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     },
     204: {"description": "The body held no instance."},
     400: {"description": "A malformed body or a study that is no UID."},
-    406: {"description": "The answer is application/dicom+json, which is not acceptable."},
+    406: {"description": "No form in which data sets are offered here is acceptable."},
     409: {"description": "None was stored; the answer says why.", "content": _STORE_DATASET},
     413: {"description": "The body, a part or the number of parts is over its limit."},
     415: {"description": "A body, or a part of it, that is no application/dicom."},
