@@ -5,7 +5,7 @@ ARGS ?=
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo check lint format types imports fast test test-interpreters crash bench docs clean
+.PHONY: help setup serve demo viewer check lint format types imports fast test test-interpreters crash bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -18,6 +18,9 @@ serve: setup ## Serve on 127.0.0.1:8080, data in ./hilum-data (ARGS='--port 9000
 
 demo: setup ## Load a few synthetic studies into ./hilum-data
 	@$(BIN)/hilum demo $(ARGS)
+
+viewer: setup ## Fetch the OHIF viewer into .viewer, which `make serve` shows at /viewer
+	@$(BIN)/python scripts/viewer.py $(ARGS)
 
 check: setup lint types imports fast ## Lint, types, import rules and fast tests: run before every commit
 

@@ -3,6 +3,8 @@
 from ipaddress import ip_network
 
 from hilum.bootstrap.open_files import http_room
+from hilum.desk.viewer.files import ViewerFolder
+from hilum.desk.viewer.routes import ViewerOptions
 from hilum.domain.instances import OnConflict
 from hilum.inbound.dicomweb.intake import StowLimits
 from hilum.servers.dimse_options import DimseOptions
@@ -48,6 +50,13 @@ def cors(settings: Settings) -> Cors:
         allow_credentials=settings.cors.allow_credentials,
         max_age_seconds=settings.cors.max_age_seconds,
     )
+
+
+def viewer(settings: Settings) -> ViewerOptions | None:
+    """None when no viewer is to be served."""
+    if not settings.viewer.enabled:
+        return None
+    return ViewerOptions(ViewerFolder(settings.viewer.folder), settings.viewer.path)
 
 
 def host_rule(settings: Settings) -> HostRule | None:

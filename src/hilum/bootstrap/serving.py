@@ -156,6 +156,7 @@ def _http(
         body_bytes_per_second=http.body_bytes_per_second,
         log_requests=settings.logging.requests,
         hosts=options.host_rule(settings),
+        viewer=options.viewer(settings),
         open_metrics=settings.telemetry.open_metrics,
     )
     app = create_app(services)

@@ -25,6 +25,7 @@ from hilum.desk.metrics import MetricsPage, metrics_router
 from hilum.desk.problem_pages import problems_router
 from hilum.desk.status import Desk
 from hilum.desk.surfaces import surface_router
+from hilum.desk.viewer.routes import ViewerOptions, viewer_router
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
 from hilum.inbound.dicomweb.stow import stow_router
@@ -92,6 +93,8 @@ class HttpServices:
     log_requests: bool = True
     hosts: HostRule | None = None
     """Names a request may call us by; None: any."""
+    viewer: ViewerOptions | None = None
+    """None: no viewer is served."""
     open_metrics: bool = False
     """Serve `/metrics` to everybody although authentication is required."""
 
@@ -147,6 +150,9 @@ def _routers(services: HttpServices, openapi: Callable[[], dict[str, Any]]) -> R
         (documents_router(openapi), "", None),
         (problems_router(), "", None),
     ]
+    if services.viewer is not None:
+        viewer = viewer_router(services.viewer, services.base_url)
+        routers.append((viewer, services.viewer.path, None))
     if services.events is not None:
         routers.append((events_router(services.events), "/api/v1", AccessScope.READ))
     calls = services.orthanc

@@ -19,6 +19,9 @@ from hilum.access import AccessScope
 
 Endpoint = Callable[..., Awaitable[Response]]
 _PARAMETER: Final = "{}"
+_REST: Final = "{...}"
+_VARIABLE: Final = frozenset({_PARAMETER, _REST})
+_REST_CONVERTOR: Final = ":path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,10 @@ class Found:
 
 
 class RouteTable:
-    """Routes of several routers; a fixed segment wins over a variable one."""
+    """Routes of several routers; a fixed segment wins over a variable one.
+
+    A last segment `{name:path}` takes all that is left, if no other route does.
+    """
 
     __slots__ = ("_root",)
 
@@ -90,8 +96,7 @@ class RouteTable:
         target = _target(route, template, scope)
         node = self._root
         for segment in template.split("/")[1:]:
-            key = _PARAMETER if segment.startswith("{") else segment
-            node = node.children.setdefault(key, _Node())
+            node = node.children.setdefault(_key(segment), _Node())
         for method in route.methods or ():
             if method in node.targets:
                 message = f"{method} {template} is defined twice"
@@ -103,13 +108,27 @@ def _descend(node: _Node, segments: list[str], depth: int, values: tuple[str, ..
     if depth == len(segments):
         return Found(node.targets, values) if node.targets else None
     segment = segments[depth]
-    if segment != _PARAMETER and (child := node.children.get(segment)) is not None:
+    if segment not in _VARIABLE and (child := node.children.get(segment)) is not None:
         found = _descend(child, segments, depth + 1, values)
         if found is not None:
             return found
     if segment and (child := node.children.get(_PARAMETER)) is not None:
-        return _descend(child, segments, depth + 1, (*values, segment))
+        found = _descend(child, segments, depth + 1, (*values, segment))
+        if found is not None:
+            return found
+    if (child := node.children.get(_REST)) is not None:
+        return Found(child.targets, (*values, "/".join(segments[depth:])))
     return None
+
+
+def _key(segment: str) -> str:
+    if not segment.startswith("{"):
+        return segment
+    return _REST if _is_rest(segment) else _PARAMETER
+
+
+def _is_rest(segment: str) -> bool:
+    return segment.endswith(_REST_CONVERTOR + "}")
 
 
 def _target(route: APIRoute, template: str, scope: AccessScope | None) -> Target:
@@ -134,12 +153,16 @@ def _target(route: APIRoute, template: str, scope: AccessScope | None) -> Target
 
 
 def _parameters(template: str) -> Iterator[str]:
-    for segment in template.split("/"):
+    segments = template.split("/")
+    for position, segment in enumerate(segments):
         if segment.startswith("{"):
-            if not segment.endswith("}") or ":" in segment:
+            name = segment[1:-1]
+            if position == len(segments) - 1 and _is_rest(segment):
+                name = name.removesuffix(_REST_CONVERTOR)
+            if not segment.endswith("}") or ":" in name:
                 message = f"{template}: a parameter is a whole segment, without a convertor"
                 raise TypeError(message)
-            yield segment[1:-1]
+            yield name
 
 
 def route_template(template: str) -> str:

@@ -27,6 +27,7 @@ from hilum.settings.orthanc import OrthancSettings
 from hilum.settings.pixels import PixelSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
+from hilum.settings.viewer import ViewerSettings
 
 
 class Settings(Section):
@@ -37,6 +38,7 @@ class Settings(Section):
     process was started in."""
     http: HttpSettings = HttpSettings()
     cors: CorsSettings = CorsSettings()
+    viewer: ViewerSettings = ViewerSettings()
     stow: StowSettings = StowSettings()
     dimse: DimseSettings = DimseSettings()
     importing: ImportSettings = ImportSettings()

@@ -139,11 +139,59 @@ def _needing(kind: str) -> APIRouter:
             return Response(str(value))
     else:
 
-        @router.get("/x/{rest:path}")
-        async def by_convertor(rest: str) -> Response:
-            return Response(rest)
+        @router.get("/x/{number:int}")
+        async def by_convertor(number: int) -> Response:
+            return Response(str(number))
 
     return router
+
+
+def test_only_a_last_segment_takes_all_that_is_left() -> None:
+    router = APIRouter()
+
+    @router.get("/x/{rest:path}/y")
+    async def in_between(rest: str) -> Response:
+        return Response(rest)
+
+    with pytest.raises(TypeError, match="/x"):
+        RouteTable().include(router, "", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v2/files/a", "rest a"),
+        ("/v2/files/a/b.js", "rest a/b.js"),
+        ("/v2/files/a//b/", "rest a//b"),
+        ("/v2/files/../{}/{...}", "rest ../{}/{...}"),
+        ("/v2/files/newest", "newest"),
+        ("/v2/files/newest/more", "rest newest/more"),
+        ("/v2/files/7/size", "size of 7"),
+        ("/v2/files/7/sizes", "rest 7/sizes"),
+    ],
+)
+async def test_a_last_segment_takes_what_no_other_route_does(path: str, answer: str) -> None:
+    router = APIRouter()
+
+    @router.get("/files/{path:path}")
+    async def rest(path: str) -> Response:
+        return Response(f"rest {path}")
+
+    @router.get("/files/newest")
+    async def newest() -> Response:
+        return Response("newest")
+
+    @router.get("/files/{file}/size")
+    async def size(file: str) -> Response:
+        return Response(f"size of {file}")
+
+    table = RouteTable()
+    table.include(router, "/v2", None)
+
+    found = table.find(path)
+    assert found is not None
+    told = await found.targets["GET"].answer(_get(path), found.segments)
+    assert bytes(told.body).decode() == answer
 
 
 @pytest.mark.parametrize("kind", ["query", "dependency", "body", "convertor"])
