@@ -37,6 +37,7 @@ from hilum.catalogue.frames import Frames
 from hilum.catalogue.freeing import Freeing
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
+from hilum.catalogue.transcoding import Transcoding
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.foundation.clock import SystemClock
@@ -153,6 +154,7 @@ async def open_archive(
         )
         if pixels is None:
             pixels = await stack.enter_async_context(make_pixels(settings, pixel_meter))
+        frames = Frames(index, objects, pixels, options.frame_limits(settings))
         yield Archive(
             folder=folder,
             index=index,
@@ -163,8 +165,14 @@ async def open_archive(
             ingest=ingest,
             receive=ingest if tracing is None else traced_ingest(ingest, tracing),
             search=Search(index, index, settings.retrieve.page_metadata_bytes),
-            retrieve=Retrieve(index, objects, conversion, options.retrieve_limits(settings)),
-            frames=Frames(index, objects, pixels, options.frame_limits(settings)),
+            retrieve=Retrieve(
+                index,
+                objects,
+                conversion,
+                options.retrieve_limits(settings),
+                Transcoding(index, index, objects, frames, options.transcoding_limits(settings)),
+            ),
+            frames=frames,
             delete=Delete(index, freeing.due),
             pixels=pixels,
             derived=derived,
@@ -191,6 +199,7 @@ def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:
         row_cap=max(settings.search.maximum_results, _AZURE_MAXIMUM_RESULTS),
         busy_seconds=database.busy_seconds,
         patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
+        remembered_bytes=database.remembered_bytes,
         hold=hold,
     )
 

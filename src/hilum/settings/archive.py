@@ -1,6 +1,6 @@
 """Settings of the archive: reading instances, keeping them, finding them, giving them back."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -38,6 +38,11 @@ class DicomSettings(Section):
     inflation_ratio: Count = 200
     """Inflated bytes for each deflated byte, looked at from 16 MiB of inflated bytes on
     (decompression bombs)."""
+    inline_bytes: ByteCountOrZero = 1024
+    """Bulk values up to this size stand in the metadata of the standard surface (`InlineBinary`);
+    larger ones, and pixel data, are told of by their `BulkDataURI`. It counts when an instance is
+    stored: `hilum rebuild` applies it to what is held. A request costs more than a kilobyte, and
+    palettes of 256 colours fit."""
     memo_bytes: ByteCount = 32 << 20
     """Memory for texts of elements that repeat from instance to instance; what makes reading the
     instances of a series fast."""
@@ -116,6 +121,9 @@ class DatabaseSettings(Section):
     waiting_calls: Count = 2000
     """Calls that wait for a connection, of each kind (searches, look-ups, writes); further ones are
     refused with 503."""
+    remembered_bytes: ByteCountOrZero = 16 << 20
+    """Memory for answers about single instances, which are good until anything in the database
+    changes (SQLite; PostgreSQL is asked each time). 0: none are kept."""
     busy_seconds: Seconds = 10.0
     """Wait for another process that holds the write lock (PostgreSQL: a row or a lock that is
     needed), then answer that it is unavailable."""
@@ -160,7 +168,8 @@ class RetrieveSettings(Section):
     """Text of those records; fewer are looked up when they are large, but always one. It bounds
     the memory of a request, in searches with attributes that the index does not hold, too."""
     conversion_bytes: ByteCount = 2 << 30
-    """Largest instance that is converted to Explicit VR Little Endian on request."""
+    """Largest instance, as stored, that is put into another transfer syntax; larger ones go out as
+    stored only."""
     conversion_inflated_bytes: ByteCount = 512 << 20
     """Largest deflated data set, inflated, that is converted: it has to be held in memory whole."""
     conversion_memory_bytes: ByteCount = 1 << 30
@@ -168,11 +177,18 @@ class RetrieveSettings(Section):
     further ones wait. One that could need more goes alone."""
     conversion_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that convert headers and inflate data sets; further conversions wait."""
+    bulk_uris: Literal["absolute", "path"] = "absolute"
+    """How the metadata of the standard surface writes a `BulkDataURI`: `absolute` as clients need
+    it that do not know where the metadata came from, `path` without scheme and host, for metadata
+    that is reached under several names."""
     cache_seconds: SecondsOrZero = 0.0
     """`max-age` of instances and frames in a browser's private cache; 0 asks again, answered by
     304."""
     frames_per_request: Count = 10_000
     """Frames that one request may name; more are refused with 413."""
+    frames_per_instance: Count = 100_000
+    """Frames of an instance that is put into another transfer syntax as a whole; instances with
+    more go out as stored only."""
     decoded_frame_bytes: ByteCount = 256 << 20
     """Largest frame, as stored, that is decoded when another transfer syntax is asked for; larger
     ones are refused with 413. As stored, frames of any size go out."""

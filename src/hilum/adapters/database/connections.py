@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from sqlalchemy import Connection as CoreConnection
 from sqlalchemy import Engine
 
+from hilum.adapters.database.remembering import Watch
 from hilum.domain.errors import HilumError
 
 Row = tuple[Any, ...]
@@ -111,6 +112,10 @@ class Dialect(Protocol):
 
     def is_passing(self, error: Exception) -> bool:
         """Whether the same transaction may succeed at once when it is tried again."""
+        ...
+
+    def watch(self) -> Watch | None:
+        """Who tells that something has changed; None when that takes as long as any question."""
         ...
 
     def is_stale(self, connection: Connection) -> bool:

@@ -122,6 +122,9 @@ class PostgresqlDialect:
         settings = _READING.format(schema=self.schema)
         return PostgresqlConnection(connect(self.conninfo, settings), deadline)
 
+    def watch(self) -> None:
+        return None  # to ask the server would take as long as the question itself
+
     def is_stale(self, connection: Connection) -> bool:
         return isinstance(connection, PostgresqlConnection) and connection.is_stale()
 

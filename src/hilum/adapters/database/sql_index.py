@@ -1,10 +1,11 @@
 """`SqlIndex`: every port of `hilum.ports.index` over one database."""
 
+import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from hilum.adapters.database.arrivals import SqlArrivals
 from hilum.adapters.database.carrying import SqlCarrying
@@ -30,6 +31,7 @@ from hilum.adapters.database.reading import (
     read_referenced,
     read_summary,
 )
+from hilum.adapters.database.remembering import Remembered
 from hilum.adapters.database.searching import USUAL_EFFORT, Effort, Searcher
 from hilum.adapters.database.tables import REVISION
 from hilum.adapters.database.times import now_microseconds, to_microseconds
@@ -53,15 +55,19 @@ from hilum.domain.records import (
 )
 from hilum.foundation.bell import Bell
 
+_ROW_BYTES: Final = 2048
+"""Memory of a question and its answer, counted generously."""
+
 
 class SqlIndex:
     """The index and feed in the database at `url`, whose schema `migrate` made.
 
     `readers` threads answer searches and as many others look-ups, so that slow searches do not
     hold up what takes no time; each statement for `limit_seconds` at most (`QueryTooCostly`); a
-    search returns `row_cap` rows at most. One thread writes. Calls wait in bounded queues and raise
-    `ArchiveUnavailable` when `patience` ends, or when another process keeps the database locked for
-    `busy_seconds`.
+    search returns `row_cap` rows at most. Look-ups of single instances are remembered in
+    `remembered_bytes` while nothing changes. One thread writes. Calls wait in bounded queues and
+    raise `ArchiveUnavailable` when `patience` ends, or when another process keeps the database
+    locked for `busy_seconds`.
     """
 
     def __init__(  # noqa: PLR0913 (one for each setting)
@@ -74,11 +80,13 @@ class SqlIndex:
         busy_seconds: float = 5.0,
         patience: Patience = USUAL_PATIENCE,
         effort: Effort = USUAL_EFFORT,
+        remembered_bytes: int = 16 << 20,
         hold: Hold | None = Hold.SHARED,
         now: Callable[[], int] = now_microseconds,
     ) -> None:
         self._dialect = dialect_for(url, busy_seconds, hold)
         self._now = now
+        self._remembered = Remembered(self._dialect.watch(), remembered_bytes)
         self._searcher = Searcher(self._dialect, row_cap, effort)
 
         def lane(workers: Sequence[Worker], seconds: float = math.inf) -> Lane:
@@ -116,6 +124,7 @@ class SqlIndex:
         self._maintenance.start()
         try:
             await self._read(_check_schema)
+            await asyncio.to_thread(self._remembered.open)
             if self._dialect.occupies:
                 await self._write(_begin_writing)
         except BaseException:
@@ -131,6 +140,7 @@ class SqlIndex:
 
     async def close(self) -> None:
         """Finish what was asked for and close the database; a second time does nothing."""
+        self._remembered.close()
         await self._readers.close()
         await self._lookups.close()
         await self._maintenance.close()
@@ -174,11 +184,20 @@ class SqlIndex:
     # InstanceReader
 
     async def summary(self, scope: Scope) -> ScopeSummary | None:
-        return await self._look_up(lambda connection: read_summary(connection, scope))
+        return await self._remembered.ask(
+            ("summary", scope),
+            lambda: self._look_up(lambda connection: read_summary(connection, scope)),
+            lambda _: _ROW_BYTES,
+        )
 
     async def instances(self, scope: Scope, after: int, limit: int) -> Sequence[InstanceRecord]:
-        return await self._look_up(
-            lambda connection: read_instances(connection, scope, after, limit)
+        def look_up() -> Awaitable[Sequence[InstanceRecord]]:
+            return self._look_up(lambda connection: read_instances(connection, scope, after, limit))
+
+        if scope.sop_instance is None:
+            return await look_up()
+        return await self._remembered.ask(
+            ("instance", scope, after, limit), look_up, lambda _: _ROW_BYTES
         )
 
     async def metadata(
@@ -203,7 +222,11 @@ class SqlIndex:
     # FrameReader
 
     async def frames(self, scope: Scope) -> FramesRecord | None:
-        return await self._look_up(lambda connection: read_frames(connection, scope))
+        return await self._remembered.ask(
+            ("frames", scope),
+            lambda: self._look_up(lambda connection: read_frames(connection, scope)),
+            lambda found: _ROW_BYTES + (0 if found is None else len(found.frame_table)),
+        )
 
     async def described(self, scope: Scope) -> VersionedMetadata | None:
         return await self._look_up(lambda connection: read_described(connection, scope))

@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from hilum.adapters.database import counters, sqlite_names
 from hilum.adapters.database.connections import Connection, Deadline, Row, Source, Sql
+from hilum.adapters.database.sqlite_watch import SqliteWatch
 from hilum.domain.errors import ArchiveFull, ArchiveUnavailable, HilumError, QueryTooCostly
 
 _CHECKPOINT_PAGES: Final = 8000  # 32 MiB
@@ -145,6 +146,9 @@ class SqliteDialect:
 
     def is_passing(self, error: Exception) -> bool:  # noqa: ARG002 (one transaction at a time)
         return False
+
+    def watch(self) -> SqliteWatch:
+        return SqliteWatch(self.path)
 
     def is_stale(self, connection: Connection) -> bool:  # noqa: ARG002 (a file stays)
         return False

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Self, TypeVar
 
+from hilum.adapters.storage.cached_reads import CachedRead, cached_reads
 from hilum.adapters.storage.faults import archive_fault
 from hilum.adapters.storage.folders import Folders
 from hilum.adapters.storage.free_space import FreeSpace
@@ -69,6 +70,7 @@ class DiskObjects:
         self._readers = ThreadPoolExecutor(readers, "hilum-objects-read")
         self._names = itertools.count()
         self._of_thread = threading.local()
+        self._cached: CachedRead | None = None
 
     async def __aenter__(self) -> Self:
         await self._in(self._writers, "opening the object store", self._open)
@@ -97,6 +99,13 @@ class DiskObjects:
     async def read(self, key: ObjectKey, offset: int, length: int) -> bytes:
         """See `ObjectStore.read`."""
         path = self._file(key)
+        if self._cached is not None:
+            try:
+                data = self._cached(path, offset, length)
+            except FileNotFoundError as error:
+                raise _missing() from error
+            if data is not None:
+                return data
         return await self._in(self._readers, "reading an object", _read, path, offset, length)
 
     def stream(
@@ -147,13 +156,15 @@ class DiskObjects:
         self._incoming = ProcessFolder(self._incoming_parent)
         self._incoming_path = os.fspath(self._incoming.path)
         self._device = self._incoming.path.stat().st_dev
-        self._demand_hard_links()
+        self._try_file_system()
         self._folders = Folders(self._objects, self._system)
         flush_folder(self._root, self._system)
 
-    def _demand_hard_links(self) -> None:
+    def _try_file_system(self) -> None:
+        """Demand hard links, and see whether what is in memory can be read without waiting."""
         first, second = self._incoming.path / "first", self._incoming.path / "second"
-        first.touch()
+        first.write_bytes(b"1")
+        self._cached = cached_reads(first)
         try:
             second.hardlink_to(first)
         except OSError as error:
@@ -240,12 +251,16 @@ def _read(path: str, offset: int, length: int) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise ObjectMissing("The archive does not hold an object its index names.") from error
+        raise _missing() from error
     try:
         # The kernel's buffer is made before it knows how much there is: ask for what exists only.
         return os.pread(fd, max(0, min(length, os.fstat(fd).st_size - offset)), offset)
     finally:
         os.close(fd)
+
+
+def _missing() -> ObjectMissing:
+    return ObjectMissing("The archive does not hold an object its index names.")
 
 
 def _size(path: str) -> int | None:
