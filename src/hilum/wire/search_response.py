@@ -1,4 +1,4 @@
-"""The answer to a search: DICOM JSON, 204 when nothing matched (PS3.18 table 10.6.3-1)."""
+"""The answer to a search: data sets, 204 when nothing matched (PS3.18 table 10.6.3-1)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from hilum.catalogue.search import RETRIEVE_URL, DataSet
 from hilum.dicom.attributes import tag_of
+from hilum.wire.dataset_forms import DataSetForm, xml_body
 from hilum.wire.request_facts import warning
 
 _STUDY: Final = f"{tag_of('StudyInstanceUID'):08X}"
@@ -25,13 +26,16 @@ _MORE: Final = (
 
 
 def search_response(
-    datasets: Sequence[DataSet], media_type: str, *, cut: str | None = None
+    datasets: Sequence[DataSet], form: DataSetForm, *, cut: str | None = None
 ) -> Response:
     """Render data sets; `cut` is the Warning header of an answer that was cut."""
     if not datasets:
         return Response(status_code=204)
-    headers = {"warning": cut} if cut is not None else None
-    return Response(orjson.dumps(datasets), media_type=media_type, headers=headers)
+    headers = {} if cut is None else {"warning": cut}
+    if form.xml:
+        headers["content-type"], body = xml_body(datasets, form)
+        return Response(body, headers=headers)
+    return Response(orjson.dumps(datasets), media_type=form.media_type, headers=headers)
 
 
 def capped_warning(base: str, count: int) -> str:

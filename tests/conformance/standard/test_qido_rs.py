@@ -12,7 +12,9 @@ from pydicom.sequence import Sequence
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.wire.search_rules import SearchLimits
 from hilum.wire.surfaces import STANDARD
+from tests.conformance.multipart import parts
 from tests.instances import a_dataset, part10
+from tests.native_model import read_model
 from tests.served_dicomweb import ServedDicomWeb
 
 ROOT = "1.2.826.0.1.3680043.10.6"
@@ -374,10 +376,28 @@ def test_json_is_given_under_the_name_it_was_asked_for(client: httpx.Client, acc
     assert response.headers["content-type"] == expected
 
 
-def test_xml_is_not_offered(client: httpx.Client) -> None:
-    accept = 'multipart/related; type="application/dicom+xml"'
+def test_who_asks_for_xml_gets_a_document_for_each_match(client: httpx.Client) -> None:
+    related = 'multipart/related; type="application/dicom+xml"'
+    path = "/dicom-web/studies?includefield=ProcedureCodeSequence"
 
-    assert client.get("/dicom-web/studies", headers={"Accept": accept}).status_code == 406
+    as_json = client.get(path).json()
+    response = client.get(path, headers={"Accept": related})
+
+    models = [read_model(document) for _, document in parts(response)]
+    assert response.status_code == 200
+    assert [model["0020000D"].content for model in models] == [
+        row["0020000D"]["Value"] for row in as_json
+    ]
+    assert [tag for tag in models[0] if "/" not in tag] == list(as_json[0])
+    nothing = client.get("/dicom-web/studies?PatientID=nobody", headers={"Accept": related})
+    assert (nothing.status_code, nothing.content) == (204, b"")
+
+
+def test_xml_of_a_search_comes_in_parts_only(client: httpx.Client) -> None:
+    response = client.get("/dicom-web/studies", headers={"Accept": "application/dicom+xml"})
+
+    assert response.status_code == 406
+    assert 'multipart/related; type="application/dicom+xml"' in response.text
 
 
 def test_the_accept_parameter_stands_in_for_the_header(client: httpx.Client) -> None:

@@ -19,6 +19,12 @@ _DATASETS: Final = {
     }
 }
 
+_XML_PARTS: Final = {
+    'multipart/related; type="application/dicom+xml"': {
+        "schema": {"type": "string", "description": "Native DICOM Models (PS3.19 A.1)"}
+    }
+}
+
 _REFUSALS: Final[Responses] = {
     400: {"description": "A UID or a query parameter is not valid", "content": _TEXT},
     401: {"description": "Credentials are missing or not valid"},
@@ -33,7 +39,7 @@ _NOT_ACCEPTABLE: Final[Responses] = {
 JSON_ROWS: Final[Responses] = {
     200: {
         "description": "What matched, newest first",
-        "content": {"application/dicom+json": _DATASETS},
+        "content": {"application/dicom+json": _DATASETS, **_XML_PARTS},
     },
     204: {"description": "Nothing matched"},
     **_REFUSALS,
