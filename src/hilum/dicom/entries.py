@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from hilum.dicom.bulk_marks import inline_text, mark_of
 from hilum.dicom.charsets import charset_for
 from hilum.dicom.elements import BulkElement, ElementPath, ProblemKind, ValueProblem
 from hilum.dicom.memo import Context, Entry
@@ -64,11 +65,26 @@ def value_entry(raw: bytes, tag: int, vr: VR, head: int, context: Context) -> En
     return entry
 
 
-def bulk_entry(tag: int, vr: VR, head: int, length: int | None, size: int) -> Entry:
+def bulk_entry(
+    tag: int, vr: VR, head: int, length: int | None, size: int, context: Context
+) -> Entry:
     """Return the entry of an element that is left out of the JSON."""
-    entry = Entry(tag, size, b"")
+    text = b""
+    if context.key.inline_bytes is not None:
+        if not has_json(tag):
+            return Entry(tag, size, text)
+        text = mark_of(tag)
+    entry = Entry(tag, size, text)
     entry.bulk = (BulkElement(ElementPath((), tag), vr.name, head, length),)
     return entry
+
+
+def inline_entry(raw: bytes, tag: int, vr: VR, head: int, context: Context) -> Entry:
+    """Return the entry of the element `raw`, whose bulk value is written into the JSON."""
+    if not has_json(tag):
+        return Entry(tag, len(raw), b"")
+    little = context.is_little_endian
+    return Entry(tag, len(raw), inline_text(tag, vr, raw[head:], is_little_endian=little))
 
 
 def element_text(tag: int, vr: VR, content: bytes) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from hilum.dicom.bulk_marks import Gap, take_marks
 from hilum.dicom.elements import (
     BulkElement,
     ElementPath,
@@ -79,15 +80,18 @@ class Header:
     inflated: bool
     """Offsets count in what the data set inflates to: read them through `InflatedSource`."""
     json: bytes
-    """DICOM JSON object (PS3.18 Annex F) of the data set in UTF-8, tags ascending, without bulk
-    data (VR OB OD OF OL OV OW UN), group lengths and groups 0000 and 0002."""
+    """DICOM JSON object (PS3.18 Annex F) of the data set in UTF-8, tags ascending, without group
+    lengths and groups 0000 and 0002. Of bulk data (VR OB OD OF OL OV OW UN) it holds values up to
+    `HeaderLimits.inline_bytes`, but no pixel data."""
     values: Mapping[int, JsonValue]
     """VR and JSON values of the top-level tags that were wanted or are always, when present and
     not bulk data. The lists are shared: do not change them."""
     problems: tuple[ValueProblem, ...]
     """The first problem of each element, at most 100 under one top-level element."""
     bulk: tuple[BulkElement, ...]
-    """Every element that was left out of the JSON, in the order of the file."""
+    """Every element that was left out of the JSON, in its order, which is that of the file."""
+    gaps: tuple[Gap, ...]
+    """Where in the JSON each of `bulk` belongs; empty without `HeaderLimits.inline_bytes`."""
     pixel_data: PixelDataSpan | None
 
     def text(self, tag: int) -> str | None:
@@ -132,8 +136,10 @@ def read_header(
         is_implicit=is_implicit,
         is_little_endian=encoding.is_little_endian,
         wanted=_with_always_wanted(wanted),
+        inline_bytes=limits.inline_bytes,
     )
-    reader, json = _Attempt(source, start, limits, memo).read(context)
+    reader, marked = _Attempt(source, start, limits, memo).read(context)
+    json, gaps = take_marks(marked)
     report = reader.report
     problems = report.problems
     if is_implicit != encoding.is_implicit:
@@ -150,6 +156,7 @@ def read_header(
         values=reader.values,
         problems=tuple(problems),
         bulk=tuple(report.bulk),
+        gaps=gaps,
         pixel_data=report.pixel_data,
     )
 

@@ -1,8 +1,10 @@
 """A data set that is being read, at the top level or as an item, and its JSON so far."""
 
 from collections import Counter
+from itertools import accumulate, pairwise
 
-from hilum.dicom.elements import ElementPath, ProblemKind, ValueProblem
+from hilum.dicom.bulk_marks import count_marks
+from hilum.dicom.elements import BulkElement, ElementPath, ProblemKind, ValueProblem
 from hilum.dicom.memo import Context, Found, Run, tag_of
 
 
@@ -53,10 +55,20 @@ class Level:
         """Return the JSON object of what was read."""
         return b"{" + b",".join(self.parts) + b"}"
 
-    def put_in_order(self) -> list[ValueProblem]:
-        """Sort elements by tag, keep the last of equal ones (PS3.18 F.2.2), and report those."""
+    def put_in_order(self, bulk: list[BulkElement]) -> list[ValueProblem]:
+        """Sort elements by tag, keep the last of equal ones (PS3.18 F.2.2), and report those.
+
+        `bulk` are the elements that `parts` have marks for, if they have any: they follow.
+        """
         latest = {tag_of(text): text for text in self.parts}
         times = Counter(map(tag_of, self.parts))
+        marks = list(accumulate(map(count_marks, self.parts), initial=0))
+        if marks[-1]:
+            marked = {
+                tag_of(text): bulk[start:stop]
+                for text, (start, stop) in zip(self.parts, pairwise(marks), strict=True)
+            }
+            bulk[:] = [element for tag in sorted(marked) for element in marked[tag]]
         self.parts = [latest[tag] for tag in sorted(latest)]
         reason = "it occurs more than once; the last occurrence counts"
         return [

@@ -27,6 +27,9 @@ class HeaderLimits:
     """What a deflated data set may inflate to."""
     inflation_ratio: int = 200
     """Inflated bytes per deflated byte, looked at from 16 MiB of inflated bytes on."""
+    inline_bytes: int | None = None
+    """Not a bound: the largest bulk value that is written into the JSON. None: none is, and what
+    is left out leaves no gap."""
 
     def __post_init__(self) -> None:
         if self.nesting_levels > DEEPEST_NESTING:

@@ -4,7 +4,7 @@ from typing import Final
 
 from hilum.dicom.budget import Budget
 from hilum.dicom.elements import PixelDataSpan
-from hilum.dicom.entries import bulk_entry, implied_vr, value_entry
+from hilum.dicom.entries import bulk_entry, implied_vr, inline_entry, value_entry
 from hilum.dicom.errors import MalformedElement
 from hilum.dicom.fragments import walk_fragments
 from hilum.dicom.heads import Head
@@ -92,11 +92,31 @@ class LoneElements:
         self, position: int, context: Context, head: Head, vr: VR, raw: bytes
     ) -> tuple[Entry, bytes]:
         tag, _, head_size, length = head
-        entry = bulk_entry(tag, vr, head_size, length, head_size + length)
+        most = context.key.inline_bytes
+        if most is not None and (length == 0 or (length <= most and tag not in PIXEL_DATA_TAGS)):
+            return self._inline(position, context, head, vr, raw)
+        entry = bulk_entry(tag, vr, head_size, length, head_size + length, context)
         self._budget.header_end += length
         self._report.add((), entry.bulk, position)
         if tag in PIXEL_DATA_TAGS:
             span = PixelDataSpan(tag, vr.name, position + head_size, length)
+            self._report.add_pixel_data(span)
+        elif raw:
+            self._budget.remember(context, raw, entry)
+        return entry, raw
+
+    def _inline(
+        self, position: int, context: Context, head: Head, vr: VR, raw: bytes
+    ) -> tuple[Entry, bytes]:
+        size = head.size + head.length
+        self._budget.take(0, position + size)
+        element = raw
+        if not raw:
+            index = self._window.load(position, size)
+            element = self._window.buffer[index : index + size]
+        entry = inline_entry(element, head.tag, vr, head.size, context)
+        if head.tag in PIXEL_DATA_TAGS:
+            span = PixelDataSpan(head.tag, vr.name, position + head.size, head.length)
             self._report.add_pixel_data(span)
         elif raw:
             self._budget.remember(context, raw, entry)
@@ -116,7 +136,8 @@ class LoneElements:
         )
         self._budget.header_end += after - offset
         name = "OB" if head.vr is None and vr.name == "OW" else vr.name
-        entry = bulk_entry(head.tag, BY_NAME[name], head.size, None, after - position)
+        size = after - position
+        entry = bulk_entry(head.tag, BY_NAME[name], head.size, None, size, context)
         self._report.add((), entry.bulk, position)
         self._report.add_pixel_data(PixelDataSpan(head.tag, name, offset, None, offsets, lengths))
         return entry

@@ -14,10 +14,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from hilum.dicom.bulk_marks import without_marks
 from hilum.dicom.charsets import DEFAULT_CHARSET, Charset
 from hilum.dicom.elements import BulkElement, ValueProblem
 from hilum.dicom.shapes import EXPLICIT_SHAPES, IMPLICIT_SHAPES, NO_SHAPES, Shape
 from hilum.dicom.values import surroundings_of
+from hilum.dicom.vr import BULK_VRS
 
 JsonValue = tuple[str, list[Any]]
 """VR and the elements of the JSON `Value` array. May be shared between headers: only to be read."""
@@ -68,7 +70,7 @@ class Entry:
         self.size = size
         """Bytes of the whole element."""
         self.text = text
-        """`"GGGGEEEE":{...}`; empty when the element has no place in the JSON."""
+        """`"GGGGEEEE":{...}` or a mark; empty when the element has no place in the JSON."""
         self.count = 1
         """Elements in it, itself included."""
         self.problems: tuple[ValueProblem, ...] = ()
@@ -113,11 +115,12 @@ def tag_of(text: bytes) -> int:
 
 
 def values_of(texts: Sequence[bytes]) -> dict[int, JsonValue]:
-    """Return VR and values of attributes, given their JSON texts, by tag."""
-    attributes = orjson.loads(b"{%b}" % b",".join(texts))
+    """Return VR and values of attributes, given their JSON texts, by tag; without bulk data."""
+    attributes = orjson.loads(without_marks(b"{%b}" % b",".join(texts)))
     return {
         int(tag, 16): (attribute["vr"], attribute.get("Value", []))
         for tag, attribute in attributes.items()
+        if attribute["vr"] not in BULK_VRS
     }
 
 
@@ -134,6 +137,8 @@ class ContextKey(NamedTuple):
     has_single_entry_lut: bool
     wanted: frozenset[int]
     """Top-level tags whose values are kept; empty inside of items."""
+    inline_bytes: int | None = None
+    """`HeaderLimits.inline_bytes`."""
 
 
 class Context:
@@ -172,10 +177,7 @@ class Context:
             for known in self.key.creators
             if known[0] & 0xFFFF0000 == tag & 0xFFFF0000 and known[0] != block
         )
-        implicit, little, charset, _, sign, lut, wanted = self.key
-        return self._memo.context(
-            ContextKey(implicit, little, charset, (*creators, (block, creator)), sign, lut, wanted)
-        )
+        return self._memo.context(self.key._replace(creators=(*creators, (block, creator))))
 
     def with_sign(self, is_signed: bool | None) -> "Context":
         return self._memo.context(self.key._replace(is_signed=is_signed))
@@ -186,8 +188,7 @@ class Context:
     def item(self) -> "Context":
         """Return the state at the start of an item of a sequence in this data set."""
         if self._item is None:
-            implicit, little, charset, _, sign, _, _ = self.key
-            key = ContextKey(implicit, little, charset, (), sign, False, _NONE_WANTED)
+            key = self.key._replace(creators=(), has_single_entry_lut=False, wanted=_NONE_WANTED)
             self._item = self._memo.context(key)
         return self._item
 
@@ -224,7 +225,12 @@ class Memo:
             self.forget()
 
     def start(
-        self, *, is_implicit: bool, is_little_endian: bool, wanted: frozenset[int]
+        self,
+        *,
+        is_implicit: bool,
+        is_little_endian: bool,
+        wanted: frozenset[int],
+        inline_bytes: int | None = None,
     ) -> Context:
         """Return the state at the start of a data set."""
         return self.context(
@@ -236,6 +242,7 @@ class Memo:
                 is_signed=None,
                 has_single_entry_lut=False,
                 wanted=wanted,
+                inline_bytes=inline_bytes,
             )
         )
 

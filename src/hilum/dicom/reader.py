@@ -72,6 +72,7 @@ class ElementReader:
         ends both. So is the end of a sequence of defined length.
         """
         is_last = False
+        first_bulk = len(self.report.bulk)
         while level.position < level.end:
             if not self._read_swiftly(level):
                 continue
@@ -89,7 +90,10 @@ class ElementReader:
         if level.uses_runs:
             self._end_streak(level, level.position, level.last_tag)
         if level.is_disordered:
-            self.report.add(level.put_in_order(), (), level.position)
+            bulk = self.report.bulk[first_bulk:]
+            problems = level.put_in_order(bulk)
+            self.report.bulk[first_bulk:] = bulk
+            self.report.add(problems, (), level.position)
         return is_last
 
     def _read_swiftly(self, level: Level) -> bool:  # noqa: C901, PLR0912, PLR0915

@@ -43,6 +43,8 @@ REMEMBERED_BYTES: Final = 16 * 1024
 
 _LONG: Final = frozenset("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _BULK: Final = frozenset("OB OD OF OL OV OW".split())
+BULK_VRS: Final = _BULK | {"UN"}
+"""Whose values JSON tells encoded or by reference, never as they are (PS3.18 F.2.3)."""
 _SHORT: Final = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
 
 
