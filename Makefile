@@ -58,7 +58,7 @@ bench: setup ## Benchmarks against Orthanc, a bare server and pydicom (see docs/
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: setup ## Regenerate the reference pages that come from the code
-	@for tool in tools/*_reference.py; do $(BIN)/python $$tool; done
+	@for tool in tools/*_reference.py tools/*conformance*.py; do $(BIN)/python $$tool; done
 
 clean: ## Remove the environment and caches, never data
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage

@@ -24,7 +24,6 @@ from hilum.wire.capabilities import (
     as_json,
     negotiate_capabilities,
 )
-from hilum.wire.frame_rules import media_type_of
 from hilum.wire.media_types import DICOM
 from hilum.wire.query_parameters import accept_of
 from hilum.wire.retrieve_rules import AS_STORED, EXPLICIT_LITTLE
@@ -109,7 +108,8 @@ def _method(route: APIRoute, name: str, surface: Surface) -> Method:
 
 
 def _parameters(route: APIRoute, surface: Surface) -> Iterator[Parameter]:
-    media_types = next((each.media_types for each in _answers(route) if each.media_types), ())
+    given = (each.media_types for each in _answers(route) if each.status.startswith("2"))
+    media_types = next(filter(None, given), ())
     if media_types:
         yield Parameter("Accept", "header", options=tuple(_options(media_types, route, surface)))
         if not surface.strict_accept and "GET" in (route.methods or ()):
@@ -145,9 +145,16 @@ def _syntaxes(media_type: str, path: str, surface: Surface) -> Iterable[str]:
         return sorted(surface.retrieve.offered_syntaxes) or (AS_STORED, EXPLICIT_LITTLE)
     if path.endswith("/frames/{frames}"):
         named = dict(surface.frames.offered).get(inner, frozenset())
-        fitting = (syntax for syntax in SYNTAXES if media_type_of(syntax) == inner)
-        return sorted(named) or (AS_STORED, *fitting)
+        return sorted(named) or (AS_STORED, *_of_frames(inner))
     return ()
+
+
+def _of_frames(media_type: str) -> Iterator[str]:
+    """Transfer syntaxes that frames of this media type can have; octets are little endian."""
+    for syntax in SYNTAXES.values():
+        goes_out = syntax.is_encapsulated or syntax.uid == EXPLICIT_LITTLE
+        if goes_out and syntax.media_type.lower() == media_type:
+            yield syntax.uid
 
 
 def _matched(path: str, surface: Surface) -> Iterator[Parameter]:

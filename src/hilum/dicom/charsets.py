@@ -9,7 +9,7 @@ DEFAULT_ENCODING: Final = "latin_1"
 """The default repertoire is ASCII. Bytes above it are not allowed, but ISO 8859-1 is what writers
 that forgot to declare a set mean most often, and it can decode anything."""
 
-_ENCODINGS: Final[Mapping[str, str]] = {
+ENCODINGS: Final[Mapping[str, str]] = {
     "": DEFAULT_ENCODING,
     "ISO_IR 6": DEFAULT_ENCODING,
     "ISO_IR 13": "shift_jis",  # of which JIS X 0201 is the single-byte part
@@ -34,6 +34,7 @@ _ENCODINGS: Final[Mapping[str, str]] = {
     "ISO 2022 GBK": "gbk",
     "ISO 2022 58": "gb2312",
 }
+"""Defined term to codec (PS3.3 tables C.12-2 to C.12-5), with spellings that occur."""
 _ASCII_TERMS: Final = frozenset({"", "ISO_IR 6", "ISO 2022 IR 6"})
 _STAND_ALONE: Final = frozenset({"utf_8", "gb18030", "gbk"})
 """Not to be combined with others: escape sequences mean nothing in them (PS3.5 6.1.2.5.4)."""
@@ -92,13 +93,13 @@ class Charset:
         self._is_ascii = all(term in _ASCII_TERMS for term in terms)
 
     def _encoding(self, term: str) -> str:
-        encoding = _ENCODINGS.get(term) or _ENCODINGS.get(term.replace("ISO 2022 IR", "ISO_IR"))
+        encoding = ENCODINGS.get(term) or ENCODINGS.get(term.replace("ISO 2022 IR", "ISO_IR"))
         if encoding is not None:
             return encoding
         spelling = _MISSPELT.fullmatch(term)
         if spelling is not None:
             number = spelling[1]
-            found = _ENCODINGS.get(f"ISO_IR {number}") or _ENCODINGS.get(f"ISO 2022 IR {number}")
+            found = ENCODINGS.get(f"ISO_IR {number}") or ENCODINGS.get(f"ISO 2022 IR {number}")
             if found is not None:
                 self.problem = "a character set is misspelt"
                 return found

@@ -1,0 +1,1 @@
+"""What tools/conformance_statement.py puts together: prose by hand, tables from the code."""
