@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def demo(
     studies: Annotated[
         int, typer.Option("--studies", "-n", min=1, max=1000, metavar="N", help="How many studies.")
-    ] = 5,
+    ] = 8,
     data: options.Data = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
@@ -33,8 +33,10 @@ def demo(
     """Make and load a few synthetic studies, so that there is something to see.
 
     A CT of a chest, an MR of a head in three series, a chest X-ray in two views, an ultrasound
-    loop and a PET, all computed from numbers, of people who do not exist. Their UIDs are always
-    the same: a second run changes nothing. Works beside a running server and without one.
+    loop and a PET; a CT in 300 thin cuts with a segmentation, a report and its PDF, a multi-frame
+    MR, and an ultrasound loop in colour. All are computed from numbers, of people who do not
+    exist. Their UIDs are always the same: a second run changes nothing. Works beside a running
+    server and without one. About 230 MB in all, of which the thin cuts are 160 MB.
 
     Examples:
 

@@ -37,7 +37,7 @@ def test_an_archive_is_filled_checked_made_anew_and_belongs_to_its_objects(
 ) -> None:
     data, other = tmp_path / "data", tmp_path / "other"
     assert "schema none" in hilum(url, "migrate", "--data", data).stdout
-    assert hilum(url, "demo", "--data", data).returncode == 0
+    assert hilum(url, "demo", "--studies", "5", "--data", data).returncode == 0
     assert not (data / "index.sqlite").exists()
     checked = hilum(url, "fsck", "--data", data)
     assert (checked.returncode, "Everything agrees" in checked.stdout) == (0, True)

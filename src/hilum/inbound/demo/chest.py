@@ -21,6 +21,14 @@ AIR, LUNG, FAT, SOFT, BLOOD, LIVER, BONE, MARROW = -1000, -860, -100, 45, 60, 70
 
 HEIGHT_MM = 300.0
 """The phantom reaches from 0 (below the diaphragm) to this height (the shoulders)."""
+LOWEST_CUT_MM = 30.0
+"""Height of the first axial slice of a scan."""
+NODULE_CENTRE_MM = (-98.0, -22.0)
+
+
+def nodule_radius(seed: int, height_mm: float) -> float:
+    """Radius of the nodule at a height; 0 where it is not."""
+    return sphere_radius(6.5, height_mm - 190 + seed % 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,8 @@ class Chest:
         dab(image, self.grid, (88, 34), (spleen * 0.8, spleen), SOFT + 10)
         for centre, radius in self._vessels(height_mm):
             dab(image, self.grid, centre, (radius, radius), SOFT - 20, below=LUNG + 200)
-        nodule = sphere_radius(6.5, height_mm - 190 + self.seed % 40)
-        dab(image, self.grid, (-98, -22), (nodule, nodule), SOFT - 10)
+        nodule = nodule_radius(self.seed, height_mm)
+        dab(image, self.grid, NODULE_CENTRE_MM, (nodule, nodule), SOFT - 10)
 
     def _vessels(self, height_mm: float) -> Iterator[tuple[tuple[float, float], float]]:
         """Yield where branches that run from the hilum outwards meet this height."""
@@ -118,7 +126,7 @@ def ct_slices(seed: int, count: int, spacing_mm: float, pixels: int) -> Iterator
     random = np.random.default_rng(seed + 1)
     for index in range(count):
         noise = random.standard_normal((pixels, pixels), dtype=np.float32)
-        yield chest.slice(30 + index * spacing_mm) + 28 * smoothed(noise, 1)
+        yield chest.slice(LOWEST_CUT_MM + index * spacing_mm) + 28 * smoothed(noise, 1)
 
 
 def projections(seed: int, rows: int, columns: int) -> tuple[Image, Image]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
+from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 _IMPLEMENTATION: Final = "2.25.199106427104813471906542236163312084881"
@@ -40,6 +41,8 @@ PEOPLE: Final = (
     Person("Demo^Grégoire^François", "DEMO-0004", "19440215", "M"),
     Person("Demo^Linus", "DEMO-0005", "19991230", "M"),
     Person("Демо^Софья", "DEMO-0006", "19730818", "F", "ISO_IR 144"),
+    Person("Demo^Deniz^Özgür", "DEMO-0007", "19880522", "M", "ISO_IR 148"),
+    Person("Demo^Maryam", "DEMO-0008", "19610914", "F"),
 )
 
 
@@ -141,6 +144,23 @@ def place(
     dataset.ImageComments = f"Numerical phantom, cut {index}"
 
 
+def square(
+    dataset: Dataset, header: StudyHeader, side_mm: float, pixels: int, z_mm: float, index: int
+) -> None:
+    """Place an axial cut of a square field of view, centred on the table."""
+    spacing = side_mm / pixels
+    dataset.PixelSpacing = [round(spacing, 6), round(spacing, 6)]
+    frame_of_reference = uid(header.number, header.kind, "frame of reference")
+    x, y = square_corner(side_mm, pixels)
+    place(dataset, frame_of_reference, (x, y, z_mm), index + 1)
+
+
+def square_corner(side_mm: float, pixels: int) -> tuple[float, float]:
+    """Centre of the first pixel of such a field of view, in millimetres."""
+    corner = -(side_mm - side_mm / pixels) / 2
+    return corner, corner
+
+
 def set_pixels(dataset: Dataset, pixels: NDArray[np.generic], bits_stored: int) -> None:
     """Fill in the image pixel module from a MONOCHROME2 image or a stack of frames."""
     frames = pixels.shape[0] if pixels.ndim == 3 else 0
@@ -156,6 +176,30 @@ def set_pixels(dataset: Dataset, pixels: NDArray[np.generic], bits_stored: int) 
     data = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
     dataset["PixelData"].VR = "OW" if pixels.dtype.itemsize > 1 else "OB"
+
+
+def set_colour_pixels(dataset: Dataset, frames: NDArray[np.uint8]) -> None:
+    """Fill in the image pixel module from RGB, (frames, rows, columns, 3)."""
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = frames.shape
+    dataset.PhotometricInterpretation = "RGB"
+    dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    data = frames.tobytes()
+    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset["PixelData"].VR = "OB"
+
+
+def one(item: Dataset) -> Sequence:
+    """A sequence of one item."""
+    return Sequence([item])
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence (PS3.3 section 8.8)."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
 
 
 def part10(dataset: Dataset) -> bytes:

@@ -27,6 +27,24 @@ def ultrasound_loop(seed: int, frames: int, rows: int, columns: int) -> NDArray[
     return loop
 
 
+def doppler_loop(seed: int, frames: int, rows: int, columns: int) -> NDArray[np.uint8]:
+    """Return one heart beat as RGB uint8, (frames, rows, columns, 3), with jets of blood."""
+    grey = ultrasound_loop(seed, frames, rows, columns)
+    loop = np.repeat(grey[..., None], 3, axis=3)
+    grid = Grid.centred(rows, columns, 1.0)
+    size = rows / 300
+    for frame in range(frames):
+        speed = np.sin(2 * np.pi * frame / frames)
+        jet = np.zeros((rows, columns), dtype=np.float32)
+        for x in (26, -32):
+            dab(jet, grid, (x * size, 20 * size), (14 * size, 40 * size), abs(speed), edge_mm=10)
+        strength = (jet * 235).astype(np.uint8)[..., None]
+        flow = np.zeros(3, dtype=np.uint8)
+        flow[0 if speed > 0 else 2] = 1
+        loop[frame] = np.maximum(loop[frame] * (strength < 40), strength * flow)
+    return loop
+
+
 def _heart(grid: Grid, beat: float, rows: int) -> Image:
     """Four chambers: the ventricles shrink with the beat while the atria fill."""
     image = np.full((grid.y.shape[0], grid.x.shape[1]), 70, dtype=np.float32)

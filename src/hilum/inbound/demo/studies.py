@@ -6,17 +6,18 @@ from typing import Final
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import (
-    CTImageStorage,
     DigitalXRayImageStorageForPresentation,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
-    UltrasoundMultiFrameImageStorage,
 )
 
-from hilum.inbound.demo.chest import ct_slices, projections
+from hilum.inbound.demo.chest import projections
+from hilum.inbound.demo.chest_ct import chest_ct, thin_chest_ct
 from hilum.inbound.demo.head import SEQUENCES, mr_slices
-from hilum.inbound.demo.headers import StudyHeader, part10, place, set_pixels, uid
-from hilum.inbound.demo.motion import tracer_slices, ultrasound_loop
+from hilum.inbound.demo.headers import StudyHeader, part10, set_pixels, square
+from hilum.inbound.demo.loops import colour_loop, grey_loop
+from hilum.inbound.demo.motion import tracer_slices
+from hilum.inbound.demo.multiframe_mr import enhanced_mr
 from hilum.inbound.demo.shapes import Image
 
 
@@ -24,28 +25,6 @@ def study(number: int) -> Iterator[bytes]:
     """Yield the Part 10 files of the demo study with this number (from 0)."""
     kind, description, instances = _KINDS[number % len(_KINDS)]
     return instances(StudyHeader(number, kind, description))
-
-
-def _ct(header: StudyHeader) -> Iterator[bytes]:
-    count, pixels, spacing = 60, 512, 4.0
-    for index, image in enumerate(ct_slices(header.number, count, spacing, pixels)):
-        dataset = header.dataset(CTImageStorage, "CT", 1, index + 1)
-        dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-        dataset.SeriesDescription = "Chest, soft tissue, 4 mm"
-        dataset.BodyPartExamined = "CHEST"
-        dataset.ProtocolName = "Chest routine"
-        dataset.KVP = 120
-        dataset.XRayTubeCurrent = 140 + index
-        dataset.ExposureTime = 500
-        dataset.ConvolutionKernel = "PHANTOM40"
-        dataset.SliceThickness = spacing
-        dataset.SpacingBetweenSlices = spacing
-        _square(dataset, header, 360.0, pixels, -860.0 + index * spacing, index)
-        dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = -1024, 1, "HU"
-        dataset.WindowCenter, dataset.WindowWidth = [40, -600], [400, 1500]
-        dataset.WindowCenterWidthExplanation = ["SOFT TISSUE", "LUNG"]
-        set_pixels(dataset, np.clip(np.rint(image) + 1024, 0, 4095).astype(np.uint16), 12)
-        yield part10(dataset)
 
 
 def _mr(header: StudyHeader) -> Iterator[bytes]:
@@ -69,7 +48,7 @@ def _mr(header: StudyHeader) -> Iterator[bytes]:
                 dataset.InversionTime = inversion
             dataset.EchoTrainLength = 1
             dataset.SliceThickness, dataset.SpacingBetweenSlices = 5, spacing
-            _square(dataset, header, 230.0, pixels, -42.0 + index * spacing, index)
+            square(dataset, header, 230.0, pixels, -42.0 + index * spacing, index)
             dataset.WindowCenter, dataset.WindowWidth = 450, 900
             set_pixels(dataset, np.clip(np.rint(image), 0, 4095).astype(np.uint16), 12)
             yield part10(dataset)
@@ -106,30 +85,6 @@ def _dx(header: StudyHeader) -> Iterator[bytes]:
         yield part10(dataset)
 
 
-def _us(header: StudyHeader) -> Iterator[bytes]:
-    frames, rows, columns = 40, 480, 640
-    dataset = header.dataset(UltrasoundMultiFrameImageStorage, "US", 1, 1)
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "TTE"]
-    dataset.SeriesDescription = "Four chambers, one beat"
-    dataset.BodyPartExamined = "HEART"
-    dataset.FrameTime = 25
-    dataset.RecommendedDisplayFrameRate = 40
-    dataset.CineRate = 40
-    dataset.HeartRate = 60
-    dataset.StartTrim, dataset.StopTrim = 1, frames
-    dataset.FrameIncrementPointer = 0x00181063  # Frame Time
-    dataset.LossyImageCompression = "00"
-    region = Dataset()  # PS3.3 section C.8.5.5: the whole image is one calibrated sector
-    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 0
-    region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
-    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = columns - 1, rows - 1
-    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3  # cm
-    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.0335
-    dataset.SequenceOfUltrasoundRegions = [region]
-    set_pixels(dataset, ultrasound_loop(header.number, frames, rows, columns), 8)
-    yield part10(dataset)
-
-
 def _pt(header: StudyHeader) -> Iterator[bytes]:
     count, pixels, spacing = 100, 128, 8.0
     for index, image in enumerate(tracer_slices(header.number, count, spacing, pixels)):
@@ -149,7 +104,7 @@ def _pt(header: StudyHeader) -> Iterator[bytes]:
         dataset.CollimatorType = "NONE"
         dataset.SliceThickness = spacing
         dataset.RadiopharmaceuticalInformationSequence = [_tracer(header)]
-        _square(dataset, header, 520.0, pixels, -1400.0 + index * spacing, index)
+        square(dataset, header, 520.0, pixels, -1400.0 + index * spacing, index)
         _scaled(dataset, image)
         yield part10(dataset)
 
@@ -172,23 +127,15 @@ def _scaled(dataset: Dataset, image: Image) -> None:
     set_pixels(dataset, np.clip(np.rint(image / slope), 0, 32_767).astype(np.int16), 16)
 
 
-def _square(
-    dataset: Dataset, header: StudyHeader, side_mm: float, pixels: int, z_mm: float, index: int
-) -> None:
-    """An axial cut of a square field of view, centred on the table."""
-    spacing = side_mm / pixels
-    dataset.PixelSpacing = [round(spacing, 6), round(spacing, 6)]
-    corner = -(side_mm - spacing) / 2
-    frame_of_reference = uid(header.number, header.kind, "frame of reference")
-    place(dataset, frame_of_reference, (corner, corner, z_mm), index + 1)
-
-
 _KINDS: Final[tuple[tuple[str, str, Callable[[StudyHeader], Iterator[bytes]]], ...]] = (
-    ("ct", "CT chest", _ct),
+    ("ct", "CT chest", chest_ct),
     ("mr", "MR head", _mr),
     ("dx", "Chest X-ray, two views", _dx),
-    ("us", "Echocardiography", _us),
+    ("us", "Echocardiography", grey_loop),
     ("pt", "PET whole body", _pt),
+    ("ct-thin", "CT chest, thin cuts, with a report", thin_chest_ct),
+    ("mr-multi", "MR head, multi-frame", enhanced_mr),
+    ("us-colour", "Echocardiography, colour Doppler", colour_loop),
 )
 
 STUDIES: Final = len(_KINDS)
