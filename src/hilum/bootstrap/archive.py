@@ -29,6 +29,7 @@ from hilum.bootstrap.index_place import (
 )
 from hilum.bootstrap.keeper import make_keeper
 from hilum.bootstrap.object_store import has_objects, make_objects, place_of_objects
+from hilum.bootstrap.pictures import make_pictures
 from hilum.bootstrap.pixels import make_pixels
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
 from hilum.catalogue.conversion import Conversion
@@ -45,12 +46,13 @@ from hilum.ingest.committer import Committer
 from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
 from hilum.ingest.traced import Receive, TracedMeter, traced_ingest
+from hilum.outbound.dicomweb.rendered import PictureServices
 from hilum.ports.derived import DerivedStore
 from hilum.ports.derived_telemetry import DerivedMeter
 from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
 from hilum.ports.pixel_telemetry import PixelMeter
-from hilum.ports.pixels import PixelEngine
+from hilum.ports.pixels import ImageEngine, PixelEngine
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.ports.tracing import Tracing
 from hilum.settings import Settings
@@ -74,6 +76,7 @@ class Archive:
     search: Search
     retrieve: Retrieve
     frames: Frames
+    pictures: PictureServices
     delete: Delete
     pixels: PixelEngine
     derived: DerivedStore | None
@@ -102,7 +105,7 @@ async def open_archive(
     pixel_meter: PixelMeter | None = None,
     derived_meter: DerivedMeter | None = None,
     tracing: Tracing | None = None,
-    pixels: PixelEngine | None = None,
+    pixels: ImageEngine | None = None,
 ) -> AsyncIterator[Archive]:
     """Open the archive in `settings.data_dir`, making or migrating it first.
 
@@ -173,6 +176,7 @@ async def open_archive(
                 Transcoding(index, index, objects, frames, options.transcoding_limits(settings)),
             ),
             frames=frames,
+            pictures=make_pictures(settings, index, objects, frames, pixels, derived),
             delete=Delete(index, freeing.due),
             pixels=pixels,
             derived=derived,

@@ -140,6 +140,8 @@ def _http(
         search=archive.search,
         retrieve=archive.retrieve,
         frames=archive.frames,
+        pictures=archive.pictures,
+        thumbnail_side=settings.retrieve.thumbnail_side,
         delete=archive.delete,
         feed=archive.index,
         operating=subscriptions,

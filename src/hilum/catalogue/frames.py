@@ -172,6 +172,13 @@ class Frames:
         whole_bytes = self._limits.whole_object_bytes
         return StoredFrames(self._objects, found, swap_unit=swap_unit, whole_bytes=whole_bytes)
 
+    async def as_decoded(self, found: FoundFrames) -> StoredFrames:
+        """Open frames as a pixel engine takes them: native ones in little endian order.
+
+        Raises `ObjectMissing`, `ArchiveUnavailable`.
+        """
+        return await self._in_order(found) if found.is_native else self._stored(found, 1)
+
     async def _in_order(self, found: FoundFrames) -> StoredFrames:
         """Native frames in little endian order."""
         swap_unit = 1

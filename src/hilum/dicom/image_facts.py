@@ -12,11 +12,17 @@ from hilum.domain.instances import Metadata
 
 
 def image_pixels(metadata: Metadata, transfer_syntax_uid: TransferSyntaxUID) -> ImagePixels:
-    """Read the Image Pixel module of stored metadata; what may be missing gets its usual value.
+    """Read the Image Pixel module of stored metadata. Raises as `pixels_of` does."""
+    return pixels_of(orjson.loads(metadata.text()), transfer_syntax_uid)
+
+
+def pixels_of(
+    dataset: Mapping[str, Mapping[str, Any]], transfer_syntax_uid: TransferSyntaxUID
+) -> ImagePixels:
+    """Read the Image Pixel module of DICOM JSON; what may be missing gets its usual value.
 
     Raises `PixelsNotDecodable` when Rows, Columns or BitsAllocated is missing or no number.
     """
-    dataset: Mapping[str, Mapping[str, Any]] = orjson.loads(metadata.text())
     samples = _number(dataset, "00280002", 1)
     allocated = _number(dataset, "00280100")
     stored = _number(dataset, "00280101", allocated)

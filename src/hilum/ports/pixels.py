@@ -37,3 +37,7 @@ class PictureEngine(Protocol):
     ) -> bytes:
         """Return frames, one at least, as one moving GIF. Raises as `draw` does."""
         ...
+
+
+class ImageEngine(PixelEngine, PictureEngine, Protocol):
+    """Does both."""

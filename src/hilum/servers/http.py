@@ -33,6 +33,7 @@ from hilum.inbound.orthanc.webhook import Calls, no_orthanc_router, webhook_rout
 from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.frames import frames_router
 from hilum.outbound.dicomweb.qido import qido_router
+from hilum.outbound.dicomweb.rendered import PictureServices, rendered_routers
 from hilum.outbound.dicomweb.wado import wado_router
 from hilum.outbound.events.route import events_router
 from hilum.outbound.events.streams import EventStreams
@@ -73,6 +74,7 @@ class HttpServices:
     search: Search
     retrieve: Retrieve
     frames: Frames
+    pictures: PictureServices
     delete: Delete
     feed: FeedReader
     operating: Operating
@@ -87,6 +89,8 @@ class HttpServices:
     base_url: BaseUrl = field(default_factory=BaseUrl)
     retrieve_cache_seconds: float = 0.0
     """How long a browser may use an instance or a frame without asking again."""
+    thumbnail_side: int = 200
+    """Pixels of the longer side of a thumbnail whose size is left open."""
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     body_bytes_per_second: int = 500
@@ -174,12 +178,20 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
     )
     wado = wado_router(services.retrieve, surface, base_url=base_url, cache_seconds=cache_seconds)
     frames = frames_router(services.frames, surface, base_url=base_url, cache_seconds=cache_seconds)
+    pictures = rendered_routers(
+        services.pictures,
+        surface,
+        base_url=base_url,
+        cache_seconds=cache_seconds,
+        thumbnail_side=services.thumbnail_side,
+    )
     qido = qido_router(services.search, surface, base_url=base_url, limits=services.search_limits)
     return [
         (surface_router(surface), prefix, None),
         (qido, prefix, AccessScope.READ),
         (wado, prefix, AccessScope.READ),
         (frames, prefix, AccessScope.READ),
+        *((router, prefix, AccessScope.READ) for router in pictures),
         (stow, prefix, AccessScope.WRITE),
         (delete_router(services.delete, surface), prefix, AccessScope.DELETE),
     ]

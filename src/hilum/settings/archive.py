@@ -200,6 +200,24 @@ class RetrieveSettings(Section):
     requests wait. One that could need more goes alone."""
     frame_tables_bytes: ByteCount = 64 << 20
     """Memory for the places of frames of instances that were asked for lately."""
+    drawing_memory_bytes: ByteCount = 1 << 30
+    """Memory for all frames that are being drawn; further requests wait. One that could need more
+    goes alone."""
+    drawn_header_bytes: ByteCount = 64 << 20
+    """Bytes before the pixel data of an image that are read to draw it when it has look-up tables,
+    overlays or colours there; images with more are refused with 413."""
+    shown_images_bytes: ByteCount = 64 << 20
+    """Memory for what images say about how they are shown, of those that were drawn lately."""
+    moving_frames: Count = 1000
+    """Frames of an instance that is drawn as a moving GIF; more are refused with 413, as are more
+    pixels together than `pixels.maximum_picture_pixels`."""
+    pictures_per_request: Count = 2000
+    """Instances of a study or series that is rendered; larger ones are refused with 413."""
+    held_pictures_bytes: ByteCount = 4 << 20
+    """Pictures of a study or series that are made before the answer begins, so that it says how
+    many of them cannot be drawn."""
+    thumbnail_side: Annotated[int, Field(ge=1, le=65_535)] = 200
+    """Pixels of the longer side of a thumbnail for which no `viewport` is given."""
 
 
 class DeletionSettings(Section):

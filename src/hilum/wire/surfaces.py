@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hilum.wire.frame_rules import AZURE_FRAMES, STANDARD_FRAMES, FrameRules
+from hilum.wire.rendered_rules import AZURE_RENDERED, STANDARD_RENDERED, RenderedRules
 from hilum.wire.retrieve_rules import AZURE_RETRIEVE, STANDARD_RETRIEVE, RetrieveRules
 from hilum.wire.search_rules import (
     AZURE_V1_SEARCH,
@@ -42,6 +43,7 @@ class Surface:
     search: SearchRules
     retrieve: RetrieveRules
     frames: FrameRules
+    rendered: RenderedRules
 
 
 AZURE_V1: Final = Surface(
@@ -57,6 +59,7 @@ AZURE_V1: Final = Surface(
     search=AZURE_V1_SEARCH,
     retrieve=AZURE_RETRIEVE,
     frames=AZURE_FRAMES,
+    rendered=AZURE_RENDERED,
 )
 AZURE_V2: Final = Surface(
     name="azure-v2",
@@ -71,6 +74,7 @@ AZURE_V2: Final = Surface(
     search=AZURE_V2_SEARCH,
     retrieve=AZURE_RETRIEVE,
     frames=AZURE_FRAMES,
+    rendered=AZURE_RENDERED,
 )
 STANDARD: Final = Surface(
     name="standard",
@@ -85,5 +89,6 @@ STANDARD: Final = Surface(
     search=STANDARD_SEARCH,
     retrieve=STANDARD_RETRIEVE,
     frames=STANDARD_FRAMES,
+    rendered=STANDARD_RENDERED,
 )
 SURFACES: Final = (AZURE_V1, AZURE_V2, STANDARD)

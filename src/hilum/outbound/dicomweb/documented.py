@@ -98,6 +98,27 @@ def frame_answers(rules: FrameRules) -> Responses:
     return {200: told, **_FRAMES}
 
 
+RENDERED: Final[Responses] = {
+    200: {
+        "description": "One picture, or one in each part",
+        "content": {
+            "image/jpeg": _BINARY,
+            "image/png": _BINARY,
+            "image/gif": _BINARY,
+            'multipart/related; type="image/jpeg"': _BINARY,
+            'multipart/related; type="image/png"': _BINARY,
+            'multipart/related; type="image/gif"': _BINARY,
+        },
+    },
+    206: {"description": "Some instances cannot be drawn and are left out; Warning says how many"},
+    304: {"description": "Not changed since the ETag in If-None-Match"},
+    **_REFUSALS,
+    400: {"description": "A UID, a parameter or the list of frames is not valid", "content": _TEXT},
+    404: {"description": "Not held, or without pixel data or such a frame"},
+    406: {"description": "Nothing that the Accept header names can be drawn of this"},
+    413: {"description": "The picture, or what it is made of, is too large"},
+    422: {"description": "The frames cannot be told apart, or cannot be decoded"},
+}
 _SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
     {
         "name": name,
@@ -115,6 +136,26 @@ _SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
 ]
 SEARCH_EXTRA: Final[dict[str, Any]] = {"parameters": _SEARCH_PARAMETERS}
 """What a search takes besides the attributes, which docs/conformance/searching.md lists."""
+
+RENDERED_EXTRA: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": description,
+            "schema": {"type": "string"},
+        }
+        for name, description in (
+            ("window", "center,width,function (PS3.18 8.3.5.1.4)"),
+            ("viewport", "width,height[,x,y,width,height] (PS3.18 8.3.5.1.3)"),
+            ("quality", "Of JPEG, 1 to 100"),
+            ("annotation", "patient, technique or both"),
+            ("iccprofile", "no, yes, srgb, adobergb, rommrgb or displayp3"),
+        )
+    ]
+}
+"""What `/dicom-web` takes; `/v1` and `/v2` take `quality` only."""
 
 DELETED: Final[dict[str, Any]] = {
     "status_code": 204,

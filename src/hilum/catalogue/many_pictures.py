@@ -1,0 +1,174 @@
+"""Drawing every instance of a study or series, one ahead of the reader."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from hilum.catalogue.not_held import not_held
+from hilum.catalogue.pictures import Pictures
+from hilum.dicom.frames import FramesUnknown
+from hilum.domain.errors import (
+    HilumError,
+    InvalidQuery,
+    LimitExceeded,
+    NoPixelData,
+    NotHeld,
+    NotTranscodable,
+    PixelsNotDecodable,
+)
+from hilum.domain.identifiers import InstanceUIDs, Scope
+from hilum.domain.presentation import PictureType, Rendering
+from hilum.domain.records import ScopeSummary
+from hilum.foundation import tasks
+from hilum.ports.index import InstanceReader
+
+NOT_DRAWN: Final = (
+    NoPixelData,
+    FramesUnknown,
+    NotTranscodable,
+    PixelsNotDecodable,
+    LimitExceeded,
+    InvalidQuery,
+)
+"""Why an instance has no picture, whoever asks and whenever."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnInstance:
+    """An instance and its picture, or why there is none."""
+
+    uids: InstanceUIDs
+    picture: bytes | None
+    failure: HilumError | None = None
+
+
+@dataclass(slots=True)
+class ManyPictures:
+    """What will go out."""
+
+    wanted: Sequence[Scope]
+    """Instances whose frames can be found."""
+    left_out: int
+    """Instances that have no picture, as far as is known; it grows while `held` is filled."""
+    failure: HilumError | None
+    """Why the first of those has none."""
+    digest: str = ""
+    """Of all data sets."""
+    held: list[DrawnInstance] = field(default_factory=list)
+    """Made before the answer begins."""
+
+
+class DrawInstances:
+    """Finds out which instances of a study or series can be drawn, and draws them."""
+
+    def __init__(self, pictures: Pictures, reader: InstanceReader, page_instances: int) -> None:
+        self._pictures = pictures
+        self._reader = reader
+        self._page_instances = page_instances
+
+    async def summary(self, scope: Scope) -> ScopeSummary:
+        """Count and newest version of what `scope` names. Raises `NotHeld`."""
+        summary = await self._reader.summary(scope)
+        if summary is None:
+            raise not_held(scope)
+        most = self._pictures.bounds.pictures_per_request
+        if summary.instances > most:
+            what = "There are more instances here than are drawn for one request"
+            raise LimitExceeded("retrieve.pictures_per_request", most, what)
+        return summary
+
+    async def plan(self, scope: Scope) -> ManyPictures:
+        """Find the instances that have frames. Raises `NotHeld`, and why when there is none."""
+        plan = ManyPictures([], 0, None)
+        wanted: list[Scope] = []
+        digest = hashlib.sha256()
+        after, count = 0, self._page_instances
+        while count == self._page_instances:
+            page = await self._reader.instances(scope, after, self._page_instances)
+            count = len(page)
+            for record in page:
+                after = record.key
+                uids = record.uids
+                one = Scope(uids.study, uids.series, uids.sop_instance, scope.partition)
+                try:
+                    found = await self._pictures.find(one)
+                except NOT_DRAWN as error:
+                    plan.left_out += 1
+                    plan.failure = plan.failure or error
+                except NotHeld:
+                    continue  # deleted since the page was read
+                else:
+                    wanted.append(one)
+                    digest.update(found.dataset_sha256)
+        plan.wanted, plan.digest = wanted, digest.hexdigest()
+        if not wanted:
+            raise plan.failure or not_held(scope)
+        return plan
+
+    async def draw(
+        self, plan: ManyPictures, rendering: Rendering
+    ) -> AsyncGenerator[DrawnInstance, None]:
+        """Draw what is planned, and return the rest of it.
+
+        Pictures go to `plan.held` until those reach the bound, so that what of them fails is known
+        before the answer begins. Raises why when nothing at all can be drawn.
+        """
+        rest = self._drawn(plan, rendering)
+        left = self._pictures.bounds.held_pictures_bytes
+        async for drawn in rest:
+            if drawn.picture is None:
+                plan.left_out += 1
+                plan.failure = plan.failure or drawn.failure
+                continue
+            plan.held.append(drawn)
+            left -= len(drawn.picture)
+            if left <= 0:
+                break
+        if not plan.held and plan.failure is not None:
+            raise plan.failure
+        return rest
+
+    async def _drawn(
+        self, plan: ManyPictures, rendering: Rendering
+    ) -> AsyncGenerator[DrawnInstance, None]:
+        ahead: asyncio.Task[DrawnInstance | None] | None = None
+        try:
+            for scope in plan.wanted:
+                following = asyncio.create_task(self._one(scope, rendering))
+                current, ahead = ahead, following
+                if current is not None and (drawn := await current) is not None:
+                    yield drawn
+            if ahead is not None and (drawn := await ahead) is not None:
+                ahead = None
+                yield drawn
+        finally:
+            if ahead is not None:
+                await tasks.end(ahead)
+
+    async def _one(self, scope: Scope, rendering: Rendering) -> DrawnInstance | None:
+        pictures = self._pictures
+        try:
+            found = await pictures.find(scope)
+        except NotHeld:
+            return None  # deleted meanwhile
+        uids = found.record.uids
+        try:
+            if rendering.picture is PictureType.GIF:
+                return DrawnInstance(uids, await pictures.moving(found, rendering))
+            return DrawnInstance(uids, await pictures.representative(found, rendering))
+        except NOT_DRAWN as error:
+            return DrawnInstance(uids, None, error)
+
+
+async def all_drawn(
+    plan: ManyPictures, rest: AsyncGenerator[DrawnInstance, None]
+) -> AsyncGenerator[DrawnInstance, None]:
+    """Yield what is held, letting go of it, and what is made after that."""
+    async with aclosing(rest) as following:
+        while plan.held:
+            yield plan.held.pop(0)
+        async for drawn in following:
+            yield drawn

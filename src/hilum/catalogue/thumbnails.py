@@ -1,0 +1,128 @@
+"""One picture that stands for a study, a series, an instance or a frame."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import orjson
+
+from hilum.catalogue.many_pictures import NOT_DRAWN
+from hilum.catalogue.not_held import not_held
+from hilum.catalogue.pictures import Pictures
+from hilum.dicom.json_values import number, text
+from hilum.domain.errors import HilumError, NoPixelData, NotHeld
+from hilum.domain.identifiers import (
+    Scope,
+    SeriesInstanceUID,
+    SOPInstanceUID,
+)
+from hilum.domain.levels import Level
+from hilum.domain.presentation import Rendering
+from hilum.domain.queries import Query
+from hilum.domain.records import ScopeSummary
+from hilum.ports.index import InstanceReader, SearchIndex
+
+_SERIES_UID: Final = "0020000E"
+_INSTANCE_UID: Final = "00080018"
+_INSTANCE_NUMBER: Final = "00200013"
+_COUNT: Final = "NumberOfSeriesRelatedInstances"
+_ROWS: Final = 1000
+"""Series of a study, and instances of a series, among which the one that is seen is chosen."""
+_ATTEMPTS: Final = 16
+"""Instances that are tried until one can be drawn."""
+
+
+class Thumbnails:
+    """Chooses the same instance each time, as long as nothing comes or goes."""
+
+    def __init__(self, pictures: Pictures, reader: InstanceReader, index: SearchIndex) -> None:
+        self._pictures = pictures
+        self._reader = reader
+        self._index = index
+
+    async def summary(self, scope: Scope) -> ScopeSummary:
+        """Count and newest version of what `scope` names. Raises `NotHeld`."""
+        summary = await self._reader.summary(scope)
+        if summary is None:
+            raise not_held(scope)
+        return summary
+
+    async def frame(self, scope: Scope, frame: int, rendering: Rendering) -> bytes:
+        """Draw a frame, which counts from 0. Raises as `Pictures.find` and `frame` do."""
+        found = await self._pictures.find(scope, (frame,))
+        return await self._pictures.frame(found, frame, rendering)
+
+    async def __call__(self, scope: Scope, rendering: Rendering) -> bytes:
+        """Draw the middle of what `scope` names.
+
+        Of a study the largest series is seen; of a series the instance in the middle by Instance
+        Number, or the one next to it that can be drawn; of an instance its representative frame, or
+        the one in the middle. Raises `NotHeld`, and as `Pictures.frame` does.
+        """
+        failure: HilumError | None = None
+        attempts = 0
+        async with aclosing(self._candidates(scope)) as candidates:
+            async for candidate in candidates:
+                try:
+                    found = await self._pictures.find(candidate)
+                    middle = found.places.table.number_of_frames // 2
+                    return await self._pictures.representative(found, rendering, otherwise=middle)
+                except NOT_DRAWN as error:
+                    if failure is None or isinstance(failure, NoPixelData):
+                        failure = error
+                except NotHeld:
+                    if scope.sop_instance is not None:
+                        raise
+                attempts += 1
+                if attempts == _ATTEMPTS:
+                    break
+        raise failure or not_held(scope)
+
+    async def _candidates(self, scope: Scope) -> AsyncGenerator[Scope, None]:
+        if scope.sop_instance is not None:
+            yield scope
+            return
+        for series in [scope] if scope.series is not None else await self._series(scope):
+            for instance in await self._instances(series):
+                yield instance
+
+    async def _series(self, scope: Scope) -> Sequence[Scope]:
+        """The series of a study, the largest first."""
+        query = Query(Level.SERIES, (), scope.study, partition=scope.partition, limit=_ROWS)
+        page = await self._index.search(query)
+        found = []
+        for row in page.rows:
+            uid = text(_read(row.series), _SERIES_UID)
+            found.append((-int(row.computed.get(_COUNT) or 0), uid))
+        return [
+            Scope(scope.study, SeriesInstanceUID(uid), partition=scope.partition)
+            for _, uid in sorted(found)
+        ]
+
+    async def _instances(self, scope: Scope) -> Iterator[Scope]:
+        """The instances of a series, from the middle outwards."""
+        query = Query(Level.INSTANCE, (), scope.study, scope.series, scope.partition, limit=_ROWS)
+        page = await self._index.search(query)
+        found = []
+        for row in page.rows:
+            instance = _read(row.instance)
+            order = number(instance, _INSTANCE_NUMBER)
+            found.append((order is None, order or 0, row.newest, text(instance, _INSTANCE_UID)))
+        ordered = [uid for *_, uid in sorted(found)]
+        return (
+            Scope(scope.study, scope.series, SOPInstanceUID(uid), scope.partition)
+            for uid in _from_the_middle(ordered)
+        )
+
+
+def _read(attributes: bytes | None) -> dict[str, Any]:
+    return dict(orjson.loads(attributes)) if attributes else {}
+
+
+def _from_the_middle(ordered: Sequence[str]) -> Iterator[str]:
+    middle = len(ordered) // 2
+    for distance in range(len(ordered)):
+        if middle + distance < len(ordered):
+            yield ordered[middle + distance]
+        if distance and middle - distance >= 0:
+            yield ordered[middle - distance]
