@@ -3,11 +3,21 @@
 What is not what its attribute should be is treated as absent.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 JsonDataset: TypeAlias = Mapping[str, Any]
+
+
+def as_written(text: bytes) -> JsonDataset:
+    """Read the JSON text of one data set, numbers as the digits they are written with.
+
+    Raises `ValueError` when it is damaged.
+    """
+    dataset: JsonDataset = json.loads(text, parse_float=str, parse_int=str)
+    return dataset
 
 
 def values(dataset: JsonDataset, tag: str) -> Sequence[Any]:

@@ -4,15 +4,13 @@ Both models say the same, so nothing of the instance is read again. Written with
 between elements, in the namespace of the schema (PS3.19 A.1.6).
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from hilum.dicom.dictionary import DICTIONARY, REPEATERS
-
-JsonDataset = Mapping[str, Any]
+from hilum.dicom.json_values import JsonDataset
 
 _START: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -39,17 +37,11 @@ _SPELLED: Final = {
 }
 
 
-def parsed(text: bytes) -> JsonDataset:
-    """Read DICOM JSON of one data set, numbers as the digits they are written with.
-
-    Raises `ValueError` when it is damaged.
-    """
-    dataset: JsonDataset = json.loads(text, parse_float=str, parse_int=str)
-    return dataset
-
-
 def native_model(dataset: JsonDataset) -> Iterator[str]:
-    """Yield the XML document of a data set, some elements at a time."""
+    """Yield the XML document of a data set, some elements at a time.
+
+    Numbers may be given as the digits they were written with.
+    """
     yield _START
     yield from _attributes(dataset)
     yield _END

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.wire.native_model import native_model, parsed
+from hilum.dicom.json_values import as_written
+from hilum.wire.native_model import native_model
 from tests.native_model import Attribute, Model, read_model
 
 
 def _xml(dataset: dict[str, Any]) -> str:
-    return "".join(native_model(parsed(json.dumps(dataset).encode())))
+    return "".join(native_model(as_written(json.dumps(dataset).encode())))
 
 
 def _model(dataset: dict[str, Any]) -> Model:
@@ -38,7 +39,7 @@ def test_an_attribute_without_value_has_no_content() -> None:
 def test_numbers_keep_the_digits_they_were_written_with(digits: str) -> None:
     text = f'{{"00180050":{{"vr":"DS","Value":[{digits}]}}}}'.encode()
 
-    model = read_model("".join(native_model(parsed(text))))
+    model = read_model("".join(native_model(as_written(text))))
 
     assert model["00180050"].content == [digits]
 

@@ -3,15 +3,17 @@
 import asyncio
 import hashlib
 import secrets
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from hilum.dicom.dicomdir import Dicomdir, NotInDicomdir
+from hilum.dicom.json_values import as_written
 from hilum.domain.errors import HilumError
 from hilum.domain.identifiers import Scope, StudyInstanceUID
 from hilum.domain.records import InstanceRecord
-from hilum.outbound.folder.dicomdir import DicomdirBuilder, NotInDicomdir
 from hilum.outbound.folder.sinks import Sink
 from hilum.ports.index import InstanceReader
 from hilum.ports.maintenance import RemembersDigests
@@ -64,7 +66,7 @@ class ExportStudies:
     async def to_medium(self, studies: Sequence[StudyInstanceUID], sink: Sink) -> ExportReport:
         """Write the files under the names of a DICOM file-set, with a DICOMDIR."""
         report = ExportReport()
-        builder = DicomdirBuilder()
+        listing = Dicomdir()
         seen: set[str] = set()
         for study in studies:
             async for record, content in self._verified(study, sink.staging, report):
@@ -74,7 +76,7 @@ class ExportStudies:
                     report.not_exported.append((uid, reason))
                     continue
                 try:
-                    name = await asyncio.to_thread(builder.add, record, content)
+                    name = await self._listed(listing, record)
                 except NotInDicomdir as error:
                     report.not_exported.append((uid, str(error)))
                     continue
@@ -83,10 +85,24 @@ class ExportStudies:
                 self._count(record, report)
             report.studies += 1
         directory = sink.staging / "DICOMDIR"
-        await asyncio.to_thread(builder.write, directory)
+        await asyncio.to_thread(_write, listing, directory)
         await asyncio.to_thread(sink.add, PurePosixPath("DICOMDIR"), directory)
         await asyncio.to_thread(sink.publish)
         return report
+
+    async def _listed(self, listing: Dicomdir, record: InstanceRecord) -> PurePosixPath:
+        """Enter an instance into the DICOMDIR and return its name. Raises `NotInDicomdir`."""
+        described = await self.index.metadata_of([record.key])
+        if not described:
+            message = "it was deleted or replaced during the export"
+            raise NotInDicomdir(message)
+        metadata, syntax = described[0].metadata, record.transfer_syntax_uid
+        try:
+            dataset = as_written(metadata.text())
+        except (ValueError, zlib.error) as error:
+            message = "its metadata is damaged (`hilum rebuild` makes it again)"
+            raise NotInDicomdir(message) from error
+        return listing.add(record.uids, record.sop_class_uid, syntax, dataset).name
 
     def _count(self, record: InstanceRecord, report: ExportReport) -> None:
         report.instances += 1
@@ -127,6 +143,11 @@ class ExportStudies:
         if digests.value() != expected:
             raise DamagedObject("its bytes are not those that were kept (see `hilum fsck --deep`)")
         return content
+
+
+def _write(listing: Dicomdir, path: Path) -> None:
+    with path.open("wb") as file:
+        file.writelines(listing.chunks())
 
 
 class DamagedObject(Exception):

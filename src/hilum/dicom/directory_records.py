@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from pydicom import uid
-
 KEYS: Final = {
     "PATIENT": ("PatientName", "PatientID"),
     "STUDY": (
@@ -16,6 +14,8 @@ KEYS: Final = {
     ),
     "SERIES": ("Modality", "SeriesInstanceUID", "SeriesNumber"),
 }
+"""Keys of the records of each level, from the top."""
+LEVEL_NAMES: Final = {"PATIENT": "PT", "STUDY": "ST", "SERIES": "SE"}
 _CONTENT: Final = ("ContentDate", "ContentTime", "InstanceNumber")
 _LABELLED: Final = (*_CONTENT, "ContentLabel", "ContentDescription", "ContentCreatorName")
 
@@ -37,7 +37,6 @@ LEAF_KEYS: Final[dict[str, tuple[str, ...]]] = {
         "ContentLabel",
         "ContentDescription",
         "ContentCreatorName",
-        "ReferencedSeriesSequence",
     ),
     "WAVEFORM": _CONTENT,
     "SR DOCUMENT": (
@@ -66,8 +65,26 @@ LEAF_KEYS: Final[dict[str, tuple[str, ...]]] = {
         "ConceptNameCodeSequence",
         "MIMETypeOfEncapsulatedDocument",
     ),
+    "VALUE MAP": _LABELLED,
+    "STEREOMETRIC": (),
+    "PLAN": (),
+    "MEASUREMENT": _LABELLED,
+    "SURFACE SCAN": ("ContentDate", "ContentTime"),
+    "TRACT": _LABELLED,
+    "ASSESSMENT": ("InstanceNumber", "InstanceCreationDate", "InstanceCreationTime"),
+    "RADIOTHERAPY": ("InstanceNumber", "ContentDescription", "ContentCreatorName"),
+    "ANNOTATION": _LABELLED,
 }
 """Keys of the records that refer to files; a key that an instance lacks is written empty."""
+
+CONDITIONAL_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "PRESENTATION": ("ReferencedSeriesSequence", "BlendingSequence"),
+    "ENCAP DOC": ("HL7InstanceIdentifier",),
+    "RADIOTHERAPY": ("UserContentLabel", "UserContentLongLabel"),
+}
+"""Keys that are written only where an instance has them."""
+MODIFIED_TITLES: Final = frozenset({"SR DOCUMENT", "KEY OBJECT DOC"})
+"""Records with the items of the Content Sequence that modify the title of the document."""
 
 LEAF_NAMES: Final = {
     "IMAGE": "IM",
@@ -85,6 +102,15 @@ LEAF_NAMES: Final = {
     "FIDUCIAL": "FI",
     "SURFACE": "SU",
     "ENCAP DOC": "ED",
+    "VALUE MAP": "VM",
+    "STEREOMETRIC": "SM",
+    "PLAN": "PL",
+    "MEASUREMENT": "ME",
+    "SURFACE SCAN": "SS",
+    "TRACT": "TR",
+    "ASSESSMENT": "AS",
+    "RADIOTHERAPY": "RT",
+    "ANNOTATION": "AN",
 }
 """How file names of each type begin."""
 
@@ -98,45 +124,59 @@ INVENTED: Final = {
 }
 """Type 1 keys of directory records that real instances lack; only the DICOMDIR is told so."""
 
+_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
 _BY_SOP_CLASS: Final = {
-    uid.RTDoseStorage: "RT DOSE",
-    uid.RTStructureSetStorage: "RT STRUCTURE SET",
-    uid.RTPlanStorage: "RT PLAN",
-    uid.RTIonPlanStorage: "RT PLAN",
-    uid.RTBeamsTreatmentRecordStorage: "RT TREAT RECORD",
-    uid.RTIonBeamsTreatmentRecordStorage: "RT TREAT RECORD",
-    uid.RTBrachyTreatmentRecordStorage: "RT TREAT RECORD",
-    uid.RTTreatmentSummaryRecordStorage: "RT TREAT RECORD",
-    uid.KeyObjectSelectionDocumentStorage: "KEY OBJECT DOC",
-    uid.MRSpectroscopyStorage: "SPECTROSCOPY",
-    uid.RawDataStorage: "RAW DATA",
-    uid.SpatialRegistrationStorage: "REGISTRATION",
-    uid.DeformableSpatialRegistrationStorage: "REGISTRATION",
-    uid.SpatialFiducialsStorage: "FIDUCIAL",
-    uid.SurfaceSegmentationStorage: "SURFACE",
+    "481.2": "RT DOSE",
+    "481.3": "RT STRUCTURE SET",
+    "481.4": "RT TREAT RECORD",
+    "481.5": "RT PLAN",
+    "481.6": "RT TREAT RECORD",
+    "481.7": "RT TREAT RECORD",
+    "481.8": "RT PLAN",  # ion
+    "481.9": "RT TREAT RECORD",
+    **{f"481.{number}": "RADIOTHERAPY" for number in (*range(10, 23), 25)},  # 23, 24: images
+    "131": "PRESENTATION",  # basic structured display
+    "88.59": "KEY OBJECT DOC",
+    "78.6": "SR DOCUMENT",  # spectacle prescription
+    "79.1": "SR DOCUMENT",  # macular grid
+    "4.2": "SPECTROSCOPY",
+    "66": "RAW DATA",
+    "66.1": "REGISTRATION",
+    "66.3": "REGISTRATION",
+    "66.2": "FIDUCIAL",
+    "66.5": "SURFACE",
+    "66.6": "TRACT",
+    "67": "VALUE MAP",
+    "77.1.5.3": "STEREOMETRIC",
+    "68.1": "SURFACE SCAN",
+    "68.2": "SURFACE SCAN",
+    "80.1": "MEASUREMENT",  # static perimetry
+    "90.1": "ASSESSMENT",
+    "91.1": "ANNOTATION",
 }
+"""By what follows the root of the storage SOP classes (PS3.4 table B.5-1)."""
 _BY_PREFIX: Final = (
-    ("1.2.840.10008.5.1.4.1.1.11.", "PRESENTATION"),  # presentation states
-    ("1.2.840.10008.5.1.4.1.1.9.", "WAVEFORM"),
-    ("1.2.840.10008.5.1.4.1.1.88.", "SR DOCUMENT"),
-    ("1.2.840.10008.5.1.4.1.1.104.", "ENCAP DOC"),
+    ("11.", "PRESENTATION"),
+    ("9.", "WAVEFORM"),
+    ("78.", "MEASUREMENT"),
+    ("88.", "SR DOCUMENT"),
+    ("104.", "ENCAP DOC"),
+)
+_DELIVERY_INSTRUCTIONS: Final = frozenset(
+    {"1.2.840.10008.5.1.4.34.7", "1.2.840.10008.5.1.4.34.10"}  # RT beams, RT brachy
 )
 
 
 def leaf_type(sop_class_uid: str, *, has_pixels: bool) -> str | None:
     """The type of record that refers to an instance of this class; None when there is none."""
-    known = _BY_SOP_CLASS.get(uid.UID(sop_class_uid))
-    if known is not None:
-        return known
-    for prefix, kind in _BY_PREFIX:
-        if sop_class_uid.startswith(prefix):
-            return kind
+    if sop_class_uid in _DELIVERY_INSTRUCTIONS:
+        return "PLAN"
+    if sop_class_uid.startswith(_STORAGE):
+        below = sop_class_uid.removeprefix(_STORAGE)
+        known = _BY_SOP_CLASS.get(below)
+        if known is not None:
+            return known
+        for prefix, kind in _BY_PREFIX:
+            if below.startswith(prefix):
+                return kind
     return "IMAGE" if has_pixels else None
-
-
-def needed_keywords() -> list[str]:
-    """Every attribute that some record is made of."""
-    keywords = {"SpecificCharacterSet", "Rows"}
-    for keys in (*KEYS.values(), *LEAF_KEYS.values()):
-        keywords.update(keys)
-    return sorted(keywords)
