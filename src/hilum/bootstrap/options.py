@@ -6,6 +6,7 @@ from hilum.catalogue.conversion import ConversionLimits
 from hilum.catalogue.frames import FrameLimits
 from hilum.catalogue.freeing import FreeingOptions
 from hilum.catalogue.retrieve import RetrieveLimits
+from hilum.catalogue.transcoding import TranscodingLimits
 from hilum.dicom.limits import HeaderLimits
 from hilum.ingest.pipeline import IngestLimits
 from hilum.settings import Settings
@@ -51,6 +52,7 @@ def frame_limits(settings: Settings) -> FrameLimits:
     return FrameLimits(
         whole_object_bytes=retrieve.whole_object_bytes,
         frames_per_request=retrieve.frames_per_request,
+        frames_per_instance=retrieve.frames_per_instance,
         decoded_frame_bytes=retrieve.decoded_frame_bytes,
         held_frames_bytes=retrieve.held_frames_bytes,
         transcoding_memory_bytes=retrieve.transcoding_memory_bytes,
@@ -64,6 +66,14 @@ def conversion_limits(settings: Settings) -> ConversionLimits:
         header_bytes=settings.dicom.header_bytes,
         inflated_bytes=settings.retrieve.conversion_inflated_bytes,
         memory_bytes=settings.retrieve.conversion_memory_bytes,
+    )
+
+
+def transcoding_limits(settings: Settings) -> TranscodingLimits:
+    return TranscodingLimits(
+        header_bytes=settings.dicom.header_bytes,
+        frame_bytes=settings.pixels.maximum_frame_bytes,
+        page_metadata_bytes=settings.retrieve.page_metadata_bytes,
     )
 
 

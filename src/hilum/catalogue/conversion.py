@@ -52,7 +52,8 @@ class ConversionLimits:
 class Converted:
     """An instance in its new syntax."""
 
-    size_bytes: int
+    size_bytes: int | None
+    """None when it is not known before it is made."""
     chunks: AsyncIterator[bytes]
 
 

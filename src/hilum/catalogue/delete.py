@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hilum.catalogue.retrieve import not_held
+from hilum.catalogue.not_held import not_held
 from hilum.domain.identifiers import Scope
 from hilum.domain.origins import Origin
 from hilum.ports.index import InstanceWriter

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
 from hilum.catalogue.known_images import KnownImages
-from hilum.catalogue.retrieve import not_held
+from hilum.catalogue.not_held import not_held
 from hilum.catalogue.stored_frames import StoredFrames
 from hilum.catalogue.transcoded_frames import TranscodedFrames
 from hilum.dicom.frame_places import FramePlaces
@@ -25,7 +25,7 @@ from hilum.domain.errors import (
 )
 from hilum.domain.identifiers import Scope, TransferSyntaxUID
 from hilum.domain.images import ImagePixels
-from hilum.domain.records import InstanceRecord
+from hilum.domain.records import FramesRecord
 from hilum.foundation.memory import HeldMemory, MemoryBudget
 from hilum.imaging.syntaxes import SYNTAXES
 from hilum.ports.index import FrameReader
@@ -46,6 +46,8 @@ class FrameLimits:
     whole_object_bytes: int = 4 << 20
     """Frames up to this size are read in one piece, neighbours together; larger ones stream."""
     frames_per_request: int = 10_000
+    frames_per_instance: int = 100_000
+    """Of an instance that is put into another transfer syntax as a whole."""
     decoded_frame_bytes: int = 256 << 20
     """Largest frame, as stored, that is decoded."""
     held_frames_bytes: int = 16 << 20
@@ -107,23 +109,42 @@ class Frames:
         if len(frames) > most:
             what = "More frames are asked for in one request than are given"
             raise LimitExceeded("retrieve.frames_per_request", most, what)
+        held = await self._held(scope)
+        places = await self._places(held)
+        for frame in frames:
+            places.check(frame)
+        return FoundFrames(scope, held.instance, held.dataset_sha256, places, frames)
+
+    async def find_all(self, scope: Scope) -> FoundFrames:
+        """Find every frame of the one instance of `scope`. Raises as `find` does."""
+        held = await self._held(scope)
+        places = await self._places(held)
+        places.check(0)
+        number, most = places.table.number_of_frames, self._limits.frames_per_instance
+        if number > most:
+            what = "The instance has more frames than are put into another transfer syntax at once"
+            raise LimitExceeded("retrieve.frames_per_instance", most, what)
+        return FoundFrames(scope, held.instance, held.dataset_sha256, places, range(number))
+
+    async def _held(self, scope: Scope) -> FramesRecord:
         held = await self._reader.frames(scope)
         if held is None:
             raise not_held(scope)
-        record = held.instance
         if not held.frame_table:
-            message = f"Instance {record.uids.sop_instance} has no pixel data."
+            message = f"Instance {held.instance.uids.sop_instance} has no pixel data."
             raise NoPixelData(message)
-        places = self._known.places(record.version)
+        return held
+
+    async def _places(self, held: FramesRecord) -> FramePlaces:
+        version = held.instance.version
+        places = self._known.places(version)
         if places is None:
             if len(held.frame_table) < _LARGE_TABLE_BYTES:
                 places = _unpacked(held.frame_table)
             else:
                 places = await asyncio.to_thread(_unpacked, held.frame_table)
-            self._known.keep_places(record.version, places)
-        for frame in frames:
-            places.check(frame)
-        return FoundFrames(scope, record, held.dataset_sha256, places, frames)
+            self._known.keep_places(version, places)
+        return places
 
     async def plan(
         self,
@@ -150,10 +171,10 @@ class Frames:
                 continue
             if syntax == EXPLICIT_VR_LITTLE_ENDIAN and found.is_native:
                 return FramePlan(choice, await self._in_order(found))
-            if self._engine is None or not self._is_transcodable(record, syntax):
+            if not self.can_transcode(record.transfer_syntax_uid, syntax):
                 continue
             try:
-                return FramePlan(choice, await self._transcoded(self._engine, found, syntax))
+                return FramePlan(choice, await self.transcode(found, syntax))
             except (NotTranscodable, PixelsNotDecodable) as error:
                 failure = failure or error  # the next syntax the client likes may still be had
         if failure is not None:
@@ -162,9 +183,12 @@ class Frames:
         message = f"Frames of instance {record.uids.sop_instance} cannot be given in {asked}."
         raise NotAcceptable(message)
 
-    def _is_transcodable(self, record: InstanceRecord, syntax: str) -> bool:
-        source, target = SYNTAXES.get(record.transfer_syntax_uid), SYNTAXES.get(syntax)
-        if source is None or target is None or not (source.decodes and target.encodes):
+    def can_transcode(self, stored: str, wanted: str) -> bool:
+        """Whether frames in one transfer syntax are put into another here, as far as that tells."""
+        source, target = SYNTAXES.get(stored), SYNTAXES.get(wanted)
+        if self._engine is None or source is None or target is None:
+            return False
+        if not (source.decodes and target.encodes):
             return False
         return self._limits.lossy or not target.may_be_lossy
 
@@ -199,10 +223,17 @@ class Frames:
             unit = allocated // 8 if allocated in {32, 64} else unit
         return unit
 
-    async def _transcoded(
-        self, engine: PixelEngine, found: FoundFrames, syntax: str
-    ) -> TranscodedFrames:
-        stored = await self._in_order(found) if found.is_native else self._stored(found, 1)
+    async def transcode(self, found: FoundFrames, syntax: str) -> TranscodedFrames:
+        """Put frames into a transfer syntax; the first of them are made.
+
+        Raises `NotAcceptable`, `ObjectMissing`, `ArchiveUnavailable`, and what
+        `PixelEngine.transcode` raises.
+        """
+        engine = self._engine
+        if engine is None or not self.can_transcode(found.record.transfer_syntax_uid, syntax):
+            message = f"Frames are not put into transfer syntax {syntax} here."
+            raise NotAcceptable(message)
+        stored = await self.as_decoded(found)
         pixels, target = await self._pixels(found), TransferSyntaxUID(syntax)
         memory = HeldMemory(self._memory)
         frames = TranscodedFrames(engine, found, stored, pixels, target, memory)

@@ -29,6 +29,15 @@ class Inflation:
 
     async def read(self, span: Span) -> AsyncIterator[bytes]:
         """Yield the bytes of `span`. Raises `ObjectMissing` when the data set ends before."""
+        left = span.length
+        async for piece in self.read_up_to(span):
+            left -= len(piece)
+            yield piece
+        if left:
+            raise damaged(self._record)
+
+    async def read_up_to(self, span: Span) -> AsyncIterator[bytes]:
+        """Yield what of `span` there is. Raises `ObjectMissing` for damage."""
         position, stop = span.offset, span.offset + span.length
         if self._chunks is None or position < self._chunk_start:
             await self.close()
@@ -43,7 +52,7 @@ class Inflation:
                 self._chunk_start += len(self._chunk)
                 self._chunk = await anext(self._chunks, b"")
                 if not self._chunk:
-                    raise damaged(self._record)
+                    return
 
     async def close(self) -> None:
         """Let go of the object; reading begins anew."""

@@ -3,27 +3,28 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hilum.catalogue.conversion import CONVERTED_TO, Conversion, is_convertible
+from hilum.catalogue.conversion import CONVERTED_TO, Conversion, Converted, is_convertible
+from hilum.catalogue.not_held import not_held
 from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
+from hilum.catalogue.transcoding import REFUSALS, Transcoding
 from hilum.dicom.explicit_little import NotConvertible
-from hilum.domain.errors import (
-    InstanceNotFound,
-    NotAcceptable,
-    NotHeld,
-    ObjectMissing,
-    SeriesNotFound,
-    StudyNotFound,
-)
+from hilum.dicom.frames import FramesUnknown
+from hilum.domain.errors import NoPixelData, NotAcceptable, ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.domain.records import InstanceRecord, MetadataRecord, ScopeSummary
 from hilum.foundation import tasks
+from hilum.imaging.syntaxes import SYNTAXES
 from hilum.ports.index import InstanceReader
 from hilum.ports.objects import ObjectStore
 
 AS_STORED: Final = "*"
+DEFAULT: Final = ""
+"""Explicit VR Little Endian, but what is stored in a lossy syntax as it is (PS3.18 8.7.3.4)."""
+_FAILURES: Final = (NotConvertible, FramesUnknown, NoPixelData, *REFUSALS)
+"""The next syntax the client likes may still be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,14 @@ class Wanted:
     """In which transfer syntaxes instances may go out."""
 
     syntaxes: tuple[str, ...] = (AS_STORED,)
-    """Transfer Syntax UIDs in order of liking; `*` is the one an instance is stored in."""
+    """Transfer Syntax UIDs in order of liking; `AS_STORED` is the one an instance is stored in,
+    `DEFAULT` the one that is meant when the client names none."""
     converts_many: bool = True
     """False: more than one instance goes out only as stored."""
     maximum_conversion_bytes: int | None = None
     """Larger instances are not converted, beside the limit of the archive."""
+    sources: frozenset[str] | None = None
+    """Instances in other transfer syntaxes go out as stored only; None: all are converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,8 @@ class Plan:
     """Row key where the next page begins."""
     left_out: int
     """Instances that exist in no syntax that is wanted."""
-
-    @property
-    def as_stored(self) -> bool:
-        """True when every instance of the first page goes out byte for byte as stored."""
-        liked = self.wanted.syntaxes[0]
-        return liked == AS_STORED or all(
-            record.transfer_syntax_uid == liked for record in self.first_page
-        )
+    as_stored: bool
+    """True when every instance of the first page goes out byte for byte as stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,8 @@ class OpenInstance:
 
     record: InstanceRecord
     transfer_syntax_uid: str
-    size_bytes: int
+    size_bytes: int | None
+    """None when it is not known before the content is made."""
     content: bytes | AsyncIterator[bytes]
     """The whole Part 10 file, or its chunks in order."""
 
@@ -95,10 +94,13 @@ class Retrieve:
         objects: ObjectStore,
         conversion: Conversion,
         limits: RetrieveLimits | None = None,
+        transcoding: Transcoding | None = None,
     ) -> None:
+        """Without `transcoding`, only uncompressed instances go out in another syntax."""
         self._reader = reader
         self._objects = objects
         self._conversion = conversion
+        self._transcoding = transcoding
         self._limits = limits or RetrieveLimits()
 
     async def summary(self, scope: Scope) -> ScopeSummary:
@@ -113,15 +115,7 @@ class Retrieve:
 
         Raises `InstanceNotFound`, `NotAcceptable`, `ObjectMissing`, `ArchiveUnavailable`.
         """
-        record = await self._record(scope)
-        try:
-            return await self._open(record, wanted)
-        except ObjectMissing:
-            # A new version or a delete may have come between the two reads.
-            again = await self._record(scope)
-            if again.object_key == record.object_key:
-                raise
-            return await self._open(again, wanted)
+        return await self._open_live(scope, await self._record(scope), wanted)
 
     async def plan(self, scope: Scope, wanted: Wanted) -> Plan:
         """Decide what of `scope` can go out, before anything is sent.
@@ -132,18 +126,20 @@ class Retrieve:
         if not page:
             raise not_held(scope)
         complete = len(page) < self._limits.page_instances
-        if AS_STORED in wanted.syntaxes:
-            return Plan(scope, wanted, page, complete, page[-1].key, left_out=0)
-        if len(page) > 1 and not wanted.converts_many:
+        if len(page) > 1 and not wanted.converts_many and AS_STORED not in wanted.syntaxes:
             message = "More than one instance is given only as stored: transfer-syntax=*."
             raise NotAcceptable(message)
-        offered = [record for record in page if self._targets(record, wanted)]
+        offered = await self._offered(page, wanted)
         left_out = len(page) - len(offered)
-        later = _Tally() if complete else await self._tally(scope, wanted, page[-1].key)
+        later = _Tally()
+        if not complete and AS_STORED not in wanted.syntaxes:
+            later = await self._tally(scope, wanted, page[-1].key)
         if not offered and not later.offered:
             message = f"Nothing here exists in, or can be converted to, {_listed(wanted)}."
             raise NotAcceptable(message)
-        return Plan(scope, wanted, offered, complete, page[-1].key, left_out + later.left_out)
+        left_out += later.left_out
+        as_stored = all(self._goes_as_stored(record, wanted) for record in offered)
+        return Plan(scope, wanted, offered, complete, page[-1].key, left_out, as_stored)
 
     async def open_all(self, plan: Plan) -> AsyncGenerator[OpenInstance, None]:
         """Open the instances of a plan in order of arrival, one ahead of the reader.
@@ -153,7 +149,10 @@ class Retrieve:
         ahead: asyncio.Task[OpenInstance] | None = None
         try:
             async for record in self._records(plan):
-                following = asyncio.create_task(self._open(record, plan.wanted))
+                one = replace(
+                    plan.scope, series=record.uids.series, sop_instance=record.uids.sop_instance
+                )
+                following = asyncio.create_task(self._open_live(one, record, plan.wanted))
                 if ahead is not None:
                     current, ahead = ahead, following
                     yield await current
@@ -175,7 +174,7 @@ class Retrieve:
             page = await self._reader.metadata(scope, after, limit, limit_bytes)
             if not page:
                 return
-            size_bytes = sum(record.metadata.size_bytes for record in page)
+            size_bytes = sum(record.size_bytes for record in page)
             more = len(page) == limit or size_bytes >= limit_bytes
             after = page[-1].key
             yield page
@@ -196,10 +195,9 @@ class Retrieve:
         while not complete:
             page = await self._page(plan.scope, after)
             complete = len(page) < self._limits.page_instances
-            for record in page:
-                after = record.key
-                if self._targets(record, plan.wanted):
-                    yield record
+            after = page[-1].key if page else after
+            for record in await self._offered(page, plan.wanted):
+                yield record
 
     async def _tally(self, scope: Scope, wanted: Wanted, after: int) -> "_Tally":
         tally = _Tally()
@@ -207,46 +205,91 @@ class Retrieve:
         while not complete:
             page = await self._page(scope, after)
             complete = len(page) < self._limits.page_instances
-            for record in page:
-                after = record.key
-                if self._targets(record, wanted):
-                    tally.offered += 1
-                else:
-                    tally.left_out += 1
+            after = page[-1].key if page else after
+            offered = len(await self._offered(page, wanted))
+            tally.offered += offered
+            tally.left_out += len(page) - offered
         return tally
 
+    async def _offered(
+        self, page: Sequence[InstanceRecord], wanted: Wanted
+    ) -> Sequence[InstanceRecord]:
+        """Those that can go out, as far as that shows without looking at their pixel data."""
+        offered, doubtful = [], {}
+        for record in page:
+            targets = self._targets(record, wanted)
+            if not targets:
+                continue
+            offered.append(record)
+            if all(self._transcodes(record, target) for target in targets):
+                doubtful[record.key] = (record, targets)
+        if not doubtful or self._transcoding is None:
+            return offered
+        refused = await self._transcoding.refused(doubtful)
+        return [record for record in offered if record.key not in refused]
+
+    def _goes_as_stored(self, record: InstanceRecord, wanted: Wanted) -> bool:
+        return self._targets(record, wanted)[0] == record.transfer_syntax_uid
+
     def _targets(self, record: InstanceRecord, wanted: Wanted) -> list[str]:
-        """Syntaxes this instance can go out in, in the order of liking."""
+        """Syntaxes this instance can go out in, in the order of liking, up to the stored one."""
         stored = record.transfer_syntax_uid
-        if wanted.syntaxes[0] in {AS_STORED, stored}:
-            return [stored]
         targets: list[str] = []
-        for syntax in wanted.syntaxes:
+        for liked in wanted.syntaxes:
+            syntax = _default_of(stored) if liked == DEFAULT else liked
             if syntax in {AS_STORED, stored}:
-                targets.append(stored)
-            elif syntax == CONVERTED_TO and self._is_convertible(record, wanted):
+                return [*targets, stored]
+            if self._is_convertible(record, syntax, wanted):
                 targets.append(syntax)
         return targets
 
-    def _is_convertible(self, record: InstanceRecord, wanted: Wanted) -> bool:
-        limit = self._limits.conversion_bytes
+    def _is_convertible(self, record: InstanceRecord, target: str, wanted: Wanted) -> bool:
+        stored, limit = record.transfer_syntax_uid, self._limits.conversion_bytes
         if wanted.maximum_conversion_bytes is not None:
             limit = min(limit, wanted.maximum_conversion_bytes)
-        return record.size_bytes <= limit and is_convertible(record.transfer_syntax_uid)
+        if record.size_bytes > limit or (wanted.sources and stored not in wanted.sources):
+            return False
+        if target == CONVERTED_TO and is_convertible(stored):
+            return True
+        return self._transcoding is not None and self._transcoding.offers(stored, target)
 
-    async def _open(self, record: InstanceRecord, wanted: Wanted) -> OpenInstance:
-        failure: NotConvertible | None = None
+    def _transcodes(self, record: InstanceRecord, target: str) -> bool:
+        """Whether it is made by decoding, or encoding, frames."""
+        stored = record.transfer_syntax_uid
+        return target != stored and not (target == CONVERTED_TO and is_convertible(stored))
+
+    async def _open_live(
+        self, scope: Scope, record: InstanceRecord, wanted: Wanted
+    ) -> OpenInstance:
+        """Open the one instance of `scope`."""
+        try:
+            return await self._open(scope, record, wanted)
+        except ObjectMissing:
+            # A new version or a delete may have come between the two reads.
+            again = await self._record(scope)
+            if again.object_key == record.object_key:
+                raise
+            return await self._open(scope, again, wanted)
+
+    async def _open(self, scope: Scope, record: InstanceRecord, wanted: Wanted) -> OpenInstance:
+        failure: Exception | None = None
         for target in self._targets(record, wanted):
             if target == record.transfer_syntax_uid:
                 return await self._open_stored(record)
             try:
-                converted = await self._conversion(record)
-            except NotConvertible as error:
-                failure = error  # the next syntax the client likes may still be had
+                converted = await self._converted(scope, record, target)
+            except _FAILURES as error:
+                failure = failure or error
             else:
                 return OpenInstance(record, target, converted.size_bytes, converted.chunks)
-        message = f"Instance {record.uids.sop_instance} cannot be given in {_listed(wanted)}."
-        raise NotAcceptable(message) from failure
+        message = f"Instance {record.uids.sop_instance} cannot be given in {_listed(wanted)}"
+        reason = f": {failure}" if failure is not None else "."
+        raise NotAcceptable(message + reason) from failure
+
+    async def _converted(self, scope: Scope, record: InstanceRecord, target: str) -> Converted:
+        if self._transcoding is None or not self._transcodes(record, target):
+            return await self._conversion(record)
+        return await self._transcoding(scope, record, target)
 
     async def _open_stored(self, record: InstanceRecord) -> OpenInstance:
         size = record.size_bytes
@@ -273,14 +316,11 @@ class _Tally:
     left_out: int = 0
 
 
-def not_held(scope: Scope) -> NotHeld:
-    """The error for a scope of which nothing is held."""
-    if scope.sop_instance is not None:
-        return InstanceNotFound(f"Instance {scope.sop_instance} is not held here.")
-    if scope.series is not None:
-        return SeriesNotFound(f"No instance of series {scope.series} is held here.")
-    return StudyNotFound(f"No instance of study {scope.study} is held here.")
+def _default_of(stored: str) -> str:
+    known = SYNTAXES.get(stored)
+    return stored if known is not None and known.may_be_lossy else CONVERTED_TO
 
 
 def _listed(wanted: Wanted) -> str:
-    return f"transfer syntax {', '.join(wanted.syntaxes)}"
+    named = (syntax or CONVERTED_TO for syntax in wanted.syntaxes)
+    return f"transfer syntax {', '.join(named)}"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
 from hilum.catalogue.stored_frames import StoredFrames
@@ -42,12 +43,19 @@ class TranscodedFrames:
         self._target = target
         self._memory = memory
         self._held: list[bytes] = []
+        self.described: Final[set[ImagePixels]] = set()
+        """How the frames made so far are to be read: one entry, when they agree."""
 
     @property
     def sizes(self) -> Sequence[int] | None:
         """Bytes of each wanted frame; None when not all are made."""
         if len(self._held) < len(self._found.frames):
             return None
+        return [len(each) for each in self._held]
+
+    @property
+    def made(self) -> Sequence[int]:
+        """Bytes of the frames that are made and held, from the first on."""
         return [len(each) for each in self._held]
 
     async def prepare(self, held_bytes: int, frame_bytes: int) -> None:
@@ -112,4 +120,6 @@ class TranscodedFrames:
 
     async def _make(self, position: int) -> bytes:
         frame = EncodedFrame(self._pixels, await self._stored.read(position))
-        return (await self._engine.transcode(frame, self._target)).data
+        made = await self._engine.transcode(frame, self._target)
+        self.described.add(made.pixels)
+        return made.data

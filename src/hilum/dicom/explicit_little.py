@@ -107,6 +107,50 @@ class _Source(io.BytesIO):
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class PixelElement:
+    """The element with the pixel data, whose value follows at `offset` of what was read."""
+
+    tag: int
+    vr: str
+    length: int | None
+    """None: encapsulated, up to a delimiter."""
+    offset: int
+    unit: int
+    """Width in bytes of the numbers its VR speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpToPixels:
+    """A data set up to its pixel data, which may be changed before it is written anew."""
+
+    dataset: Dataset
+    is_little_endian: bool
+    pixels: PixelElement | None
+    """None: there is no pixel data, and this is the whole data set."""
+
+
+def read_up_to_pixels(source: bytes, transfer_syntax_uid: str, *, whole: bool) -> UpToPixels:
+    """Read a data set up to its pixel data. `source` is its beginning, or the `whole` of it.
+
+    Raises `NeedsMore` when `source` is too short, `NotConvertible`.
+    """
+    is_implicit, is_little_endian, _ = encoding_of(transfer_syntax_uid)
+    stream = _Source(source, whole=whole)
+    dataset = guarded(
+        lambda: read_dataset(
+            stream,
+            is_implicit,
+            is_little_endian,
+            stop_when=lambda tag, _vr, _length: tag in _PIXEL_TAGS,
+        )
+    )
+    pixels = None
+    if stream.tell() < len(source):
+        pixels = _pixel_element(stream, is_implicit, is_little_endian)
+    return UpToPixels(dataset, is_little_endian, pixels)
+
+
 def split_at_pixels(
     source: bytes, dataset_offset: int, transfer_syntax_uid: str, uids: FileMetaUIDs, whole: bool
 ) -> SplitAtPixels:
@@ -116,37 +160,28 @@ def split_at_pixels(
 
     Raises `NeedsMore` when `source` is too short, `NotConvertible`.
     """
-    encoding = encoding_of(transfer_syntax_uid)
-    stream = _Source(source[dataset_offset:], whole=whole)
-    dataset = _guarded(
-        lambda: read_dataset(
-            stream,
-            encoding.is_implicit,
-            encoding.is_little_endian,
-            stop_when=lambda tag, _vr, _length: tag in _PIXEL_TAGS,
-        )
-    )
-    head = _file_meta(source[:dataset_offset], uids) + _explicit(dataset, encoding.is_little_endian)
-    start = stream.tell()
-    if start == len(source) - dataset_offset:
+    read = read_up_to_pixels(source[dataset_offset:], transfer_syntax_uid, whole=whole)
+    head = file_meta(source[:dataset_offset], uids, EXPLICIT_VR_LITTLE_ENDIAN)
+    head += explicit(read.dataset, read.is_little_endian)
+    element = read.pixels
+    if element is None:
         return SplitAtPixels(head, len(source), 0, 1)
-    element = _pixel_element(stream, encoding.is_implicit, encoding.is_little_endian)
+    if element.length is None:
+        message = "pixel data of an uncompressed syntax has no length"
+        raise NotConvertible(message)
     head += struct.pack(
         "<HH2sHI", element.tag >> 16, element.tag & 0xFFFF, element.vr.encode(), 0, element.length
     )
-    offset = dataset_offset + stream.tell()
-    unit = 1 if encoding.is_little_endian else _swap_unit(dataset, element)
-    return SplitAtPixels(head, offset, element.length, unit)
+    unit = 1 if read.is_little_endian else _swap_unit(read.dataset, element)
+    return SplitAtPixels(head, dataset_offset + element.offset, element.length, unit)
 
 
 def convert_elements(source: bytes, transfer_syntax_uid: str) -> bytes:
     """Re-encode whole elements, such as those after the pixel data. Raises `NotConvertible`."""
     encoding = encoding_of(transfer_syntax_uid)
     stream = _Source(source, whole=True)
-    dataset = _guarded(
-        lambda: read_dataset(stream, encoding.is_implicit, encoding.is_little_endian)
-    )
-    return _explicit(dataset, encoding.is_little_endian)
+    dataset = guarded(lambda: read_dataset(stream, encoding.is_implicit, encoding.is_little_endian))
+    return explicit(dataset, encoding.is_little_endian)
 
 
 def inflate_to_explicit(
@@ -157,13 +192,60 @@ def inflate_to_explicit(
     Raises `NotConvertible`, for a data set above `maximum_bytes`, too.
     """
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    dataset = _guarded(
+    dataset = guarded(
         lambda: inflater.decompress(memoryview(source)[dataset_offset:], maximum_bytes)
     )
     if not inflater.eof:
         message = "the deflated data set is damaged, or longer than is inflated here"
         raise NotConvertible(message)
-    return _file_meta(source[:dataset_offset], uids), dataset
+    head = file_meta(source[:dataset_offset], uids, EXPLICIT_VR_LITTLE_ENDIAN)
+    return head, dataset
+
+
+def explicit(dataset: Dataset, from_little_endian: bool) -> bytes:
+    """Write a data set in Explicit VR Little Endian. Raises `NotConvertible`."""
+
+    def write() -> bytes:
+        if not from_little_endian:
+            _swap_values(dataset)
+        buffer = DicomBytesIO()
+        buffer.is_implicit_VR = False
+        buffer.is_little_endian = True
+        write_dataset(buffer, dataset)
+        return bytes(buffer.getvalue())
+
+    return guarded(write)
+
+
+def file_meta(
+    head: bytes, uids: FileMetaUIDs, transfer_syntax_uid: str, renamed_to: str | None = None
+) -> bytes:
+    """Write preamble and file meta information as stored, but for what has changed.
+
+    That are the transfer syntax, the writer of the file (PS3.10 7.1), and the instance's UID when
+    it was `renamed_to` another. Raises `NotConvertible`.
+    """
+
+    def rewrite() -> bytes:
+        preamble, elements = bytes(_PREAMBLE_BYTES), head
+        start = _PREAMBLE_BYTES + len(_PREFIX)
+        if head[_PREAMBLE_BYTES:start] == _PREFIX:
+            preamble, elements = head[:_PREAMBLE_BYTES], head[start:]
+        meta = FileMetaDataset(read_dataset(io.BytesIO(elements), False, True))
+        meta.TransferSyntaxUID = UID(transfer_syntax_uid)
+        if not meta.get("MediaStorageSOPClassUID"):
+            meta.MediaStorageSOPClassUID = UID(uids.sop_class_uid)
+        if not meta.get("MediaStorageSOPInstanceUID"):
+            meta.MediaStorageSOPInstanceUID = UID(uids.sop_instance_uid)
+        if renamed_to is not None:
+            meta.MediaStorageSOPInstanceUID = UID(renamed_to)
+        meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+        meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+        buffer = DicomBytesIO()
+        write_file_meta_info(buffer, meta, enforce_standard=True)
+        return preamble + _PREFIX + bytes(buffer.getvalue())
+
+    return guarded(rewrite)
 
 
 def swap_bytes(data: bytes, unit: int) -> tuple[bytes, bytes]:
@@ -173,16 +255,8 @@ def swap_bytes(data: bytes, unit: int) -> tuple[bytes, bytes]:
     return numbers.byteswap().tobytes(), data[usable:]
 
 
-@dataclass(frozen=True, slots=True)
-class _PixelElement:
-    tag: int
-    vr: str
-    length: int
-    unit: int
-
-
-def _pixel_element(stream: io.BytesIO, is_implicit: bool, is_little_endian: bool) -> _PixelElement:
-    """Read tag, VR and length of the pixel data, which native data always has (PS3.5 A.1)."""
+def _pixel_element(stream: io.BytesIO, is_implicit: bool, is_little_endian: bool) -> PixelElement:
+    """Read tag, VR and length of the pixel data."""
     order = "<" if is_little_endian else ">"
     group, element = struct.unpack(f"{order}HH", stream.read(4))
     tag = group << 16 | element
@@ -196,31 +270,16 @@ def _pixel_element(stream: io.BytesIO, is_implicit: bool, is_little_endian: bool
             message = f"pixel data has VR {declared!r}"
             raise NotConvertible(message)
     (length,) = struct.unpack(f"{order}I", stream.read(4))
-    if length == _UNDEFINED_LENGTH:
-        message = "pixel data of an uncompressed syntax has no length"
-        raise NotConvertible(message)
-    return _PixelElement(tag, vr, length, unit)
+    value = None if length == _UNDEFINED_LENGTH else length
+    return PixelElement(tag, vr, value, stream.tell(), unit)
 
 
-def _swap_unit(dataset: Dataset, element: _PixelElement) -> int:
+def _swap_unit(dataset: Dataset, element: PixelElement) -> int:
     """Width of a pixel: writers swap whole pixels, also where the VR speaks of 16 bit words."""
     allocated = dataset.get("BitsAllocated", 0)
     if element.unit > 1 and allocated in {32, 64}:
         return int(allocated) // 8
     return element.unit
-
-
-def _explicit(dataset: Dataset, from_little_endian: bool) -> bytes:
-    def write() -> bytes:
-        if not from_little_endian:
-            _swap_values(dataset)
-        buffer = DicomBytesIO()
-        buffer.is_implicit_VR = False
-        buffer.is_little_endian = True
-        write_dataset(buffer, dataset)
-        return bytes(buffer.getvalue())
-
-    return _guarded(write)
 
 
 def _swap_values(dataset: Dataset) -> None:
@@ -231,31 +290,8 @@ def _swap_values(dataset: Dataset) -> None:
             element.value = whole + rest
 
 
-def _file_meta(head: bytes, uids: FileMetaUIDs) -> bytes:
-    """Preamble and file meta information as stored, but for the transfer syntax."""
-
-    def rewrite() -> bytes:
-        preamble, elements = bytes(_PREAMBLE_BYTES), head
-        start = _PREAMBLE_BYTES + len(_PREFIX)
-        if head[_PREAMBLE_BYTES:start] == _PREFIX:
-            preamble, elements = head[:_PREAMBLE_BYTES], head[start:]
-        meta = FileMetaDataset(read_dataset(io.BytesIO(elements), False, True))
-        meta.TransferSyntaxUID = UID(EXPLICIT_VR_LITTLE_ENDIAN)
-        if not meta.get("MediaStorageSOPClassUID"):
-            meta.MediaStorageSOPClassUID = UID(uids.sop_class_uid)
-        if not meta.get("MediaStorageSOPInstanceUID"):
-            meta.MediaStorageSOPInstanceUID = UID(uids.sop_instance_uid)
-        if not meta.get("ImplementationClassUID"):
-            meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-            meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-        buffer = DicomBytesIO()
-        write_file_meta_info(buffer, meta, enforce_standard=True)
-        return preamble + _PREFIX + bytes(buffer.getvalue())
-
-    return _guarded(rewrite)
-
-
-def _guarded(work: Callable[[], _T]) -> _T:
+def guarded(work: Callable[[], _T]) -> _T:
+    """Do what pydicom may fail at over damaged elements. Raises `NotConvertible`."""
     try:
         return work()
     except _READING_ERRORS as error:

@@ -32,6 +32,12 @@ class FramePlaces:
         numbers = (*arrays, self._offsets, self._firsts)
         return 1024 + sum(len(each) * each.itemsize for each in numbers)
 
+    @property
+    def end(self) -> int:
+        """The byte behind encapsulated pixel data, its delimiter included. Raises as `check`."""
+        self.check(0)
+        return self._offsets[-1]
+
     def check(self, frame: int) -> None:
         """Raise `NoSuchFrame` or `FramesUnknown`. Frames count from 0."""
         table = self.table

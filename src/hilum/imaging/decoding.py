@@ -14,10 +14,7 @@ from hilum.imaging.layout import demand_possible
 from hilum.imaging.native import inflated, native_words, plain, values_of
 from hilum.imaging.pixels import Array, Decoded, dtype_of, shape_of
 from hilum.imaging.rle import rle_words
-from hilum.imaging.syntaxes import SYNTAXES, Codec, Syntax
-
-WORDY: Final = frozenset({Codec.NATIVE, Codec.DEFLATE, Codec.RLE})
-"""Codecs that keep whole words, with the bits that no sample uses."""
+from hilum.imaging.syntaxes import SYNTAXES, WORDY, Codec, Syntax
 
 
 def decode(frame: EncodedFrame, maximum_bytes: int) -> Decoded:

@@ -8,7 +8,7 @@ from hilum.domain.errors import NotTranscodable
 from hilum.domain.images import EncodedFrame
 from hilum.domain.presentation import Captions, Display, Rendering
 from hilum.imaging.colour import painted, rgb
-from hilum.imaging.decoding import WORDY, decode, decode_words, syntax_of
+from hilum.imaging.decoding import decode, decode_words, syntax_of
 from hilum.imaging.layout import demand_possible
 from hilum.imaging.native import values_of
 from hilum.imaging.overlays import with_overlays
@@ -16,6 +16,7 @@ from hilum.imaging.pictures import moving, written
 from hilum.imaging.pixels import Array, Decoded
 from hilum.imaging.placing import PictureLimits, placed
 from hilum.imaging.resizing import resized
+from hilum.imaging.syntaxes import WORDY
 from hilum.imaging.values import grey_levels
 
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})

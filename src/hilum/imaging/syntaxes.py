@@ -32,6 +32,10 @@ class Codec(StrEnum):
     """Nothing here decodes it: video, hierarchical JPEG, JPIP, JPEG XL, multi-component."""
 
 
+WORDY: Final = frozenset({Codec.NATIVE, Codec.DEFLATE, Codec.RLE})
+"""Codecs that keep whole words, with the bits that no sample uses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Syntax:
     """One transfer syntax."""

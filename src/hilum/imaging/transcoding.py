@@ -5,9 +5,9 @@ from dataclasses import replace
 from hilum.domain.errors import NotTranscodable
 from hilum.domain.identifiers import TransferSyntaxUID
 from hilum.domain.images import EncodedFrame, TranscodedFrame
-from hilum.imaging.decoding import WORDY, decode, decode_words, syntax_of
+from hilum.imaging.decoding import decode, decode_words, syntax_of
 from hilum.imaging.encoding import encode
-from hilum.imaging.syntaxes import SYNTAXES, Codec
+from hilum.imaging.syntaxes import SYNTAXES, WORDY, Codec
 
 
 def transcode(

@@ -98,7 +98,8 @@ def _form(media_range: MediaRange, level: Level, rules: RetrieveRules) -> Instan
             return None
     elif level is not Level.INSTANCE or not media_range.covers(DICOM):
         return None
-    wanted = tuple(value.strip().rstrip("\0") for value in media_range.all("transfer-syntax"))
+    named = (value.strip().rstrip("\0") for value in media_range.all("transfer-syntax"))
+    wanted = tuple(value for value in named if value)
     if not wanted:
         return InstanceForm(multipart, rules.default_syntaxes)
     offered = _offered(wanted, rules)

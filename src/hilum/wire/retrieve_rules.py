@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+DEFAULT: Final = ""
+"""What is meant when no `transfer-syntax` is given: Explicit VR Little Endian, but what is stored
+in a lossy syntax as it is (PS3.18 8.7.3.4)."""
 AS_STORED: Final = "*"
 """Value of `transfer-syntax` for the syntax an instance is stored in (PS3.18 8.7.3.5.2)."""
 EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
@@ -23,21 +26,27 @@ class RetrieveRules:
     """A named transfer syntax may be asked for when more than one instance is retrieved."""
     maximum_conversion_bytes: int | None
     """Larger instances are not converted here, whatever the setting allows."""
+    convertible_syntaxes: frozenset[str] | None
+    """Instances in other transfer syntaxes are given as stored only; None: all that can be."""
     hides_invalid_attributes: bool
     """Attributes whose value breaks its VR are left out of metadata."""
+    tells_bulk_data: bool
+    """Metadata holds small bulk values and tells where the others are retrieved."""
     quoted_etags: bool
     """ETags are quoted (RFC 9110 section 8.8.3) and weak, since encodings differ in bytes."""
 
 
-# The first default is what PS3.18 8.7.3.5.2 asks for; the second is for encapsulated instances,
-# which go out as they are: their syntax is named in every part, and viewers decode it.
+# What cannot be decoded, or would be too long, goes out as stored, which PS3.18 8.7.3.4 permits:
+# its syntax is named in every part.
 STANDARD_RETRIEVE: Final = RetrieveRules(
     strict=False,
     offered_syntaxes=frozenset(),
-    default_syntaxes=(EXPLICIT_LITTLE, AS_STORED),
+    default_syntaxes=(DEFAULT, AS_STORED),
     converts_many=True,
     maximum_conversion_bytes=None,
+    convertible_syntaxes=None,
     hides_invalid_attributes=False,
+    tells_bulk_data=True,
     quoted_etags=True,
 )
 AZURE_RETRIEVE: Final = RetrieveRules(
@@ -46,6 +55,20 @@ AZURE_RETRIEVE: Final = RetrieveRules(
     default_syntaxes=(EXPLICIT_LITTLE,),
     converts_many=False,
     maximum_conversion_bytes=100 * 1024 * 1024,
+    convertible_syntaxes=frozenset(
+        {
+            "1.2.840.10008.1.2",
+            EXPLICIT_LITTLE,
+            "1.2.840.10008.1.2.2",
+            "1.2.840.10008.1.2.5",
+            "1.2.840.10008.1.2.4.50",
+            "1.2.840.10008.1.2.4.57",
+            "1.2.840.10008.1.2.4.70",
+            JPEG_2000_LOSSLESS,
+            "1.2.840.10008.1.2.4.91",
+        }
+    ),
     hides_invalid_attributes=True,
+    tells_bulk_data=False,
     quoted_etags=False,
 )

@@ -331,8 +331,9 @@ async def test_a_plan_knows_when_it_is_complete_and_as_stored(archive: Archive) 
     assert (await archive.retrieve.plan(SCOPE, Wanted())).complete
     assert (await archive.retrieve.plan(SCOPE, EXPLICIT_ONLY)).as_stored
     either = Wanted((ImplicitVRLittleEndian, "*"))
-    assert not (await archive.retrieve.plan(SCOPE, either)).as_stored
-    await archive.keep(b"x")
+    assert (await archive.retrieve.plan(SCOPE, either)).as_stored
+    await archive.keep(b"x", ImplicitVRLittleEndian)
+    assert not (await archive.retrieve.plan(SCOPE, EXPLICIT_ONLY)).as_stored
     assert not (await archive.retrieve.plan(SCOPE, Wanted())).complete
 
 

@@ -8,7 +8,7 @@ from hilum.domain.errors import NotAcceptable
 from hilum.domain.levels import Level
 from hilum.wire.accept import MAXIMUM_LENGTH, accepts_gzip, parse_accept
 from hilum.wire.media_types import InstanceForm, negotiate_retrieve, require_dicom_json
-from hilum.wire.retrieve_rules import AZURE_RETRIEVE, STANDARD_RETRIEVE
+from hilum.wire.retrieve_rules import AZURE_RETRIEVE, DEFAULT, STANDARD_RETRIEVE
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 J2K = "1.2.840.10008.1.2.4.90"
@@ -125,14 +125,14 @@ def test_without_a_transfer_syntax_it_is_explicit_little_endian() -> None:
     accept = 'multipart/related; type="application/dicom"'
 
     assert negotiate(accept, azure=True).syntaxes == (EXPLICIT,)
-    # What cannot be converted goes out as stored, where the client does not insist.
-    assert negotiate(accept, azure=False).syntaxes == (EXPLICIT, "*")
+    # What is lossy, or cannot be converted, goes out as stored, where the client does not insist.
+    assert negotiate(accept, azure=False).syntaxes == (DEFAULT, "*")
 
 
 def test_a_missing_accept_header_is_refused_only_where_the_surface_is_strict() -> None:
     with pytest.raises(NotAcceptable):
         negotiate(None, azure=True)
-    assert negotiate(None, azure=False) == InstanceForm(True, (EXPLICIT, "*"))
+    assert negotiate(None, azure=False) == InstanceForm(True, (DEFAULT, "*"))
 
 
 @pytest.mark.parametrize("azure", [True, False])

@@ -33,7 +33,8 @@ class InstanceSender:
         rules = self.surface.retrieve
         accept = accept_of(request.scope, request.scope["query_string"], strict=rules.strict)
         form = negotiate_retrieve(accept, level=level, rules=rules)
-        wanted = Wanted(form.syntaxes, rules.converts_many, rules.maximum_conversion_bytes)
+        most = rules.maximum_conversion_bytes
+        wanted = Wanted(form.syntaxes, rules.converts_many, most, rules.convertible_syntaxes)
         if level is not Level.INSTANCE:
             return await self._many(request, scope, form, wanted)
         if rules.quoted_etags and "if-none-match" in request.headers:
@@ -57,7 +58,9 @@ class InstanceSender:
             headers["content-type"] = media_type
         if isinstance(opened.content, bytes):
             return BytesResponse([before, opened.content, after], headers)
-        length = len(before) + opened.size_bytes + len(after)
+        length = opened.size_bytes
+        if length is not None:
+            length += len(before) + len(after)
         return StreamedResponse(_framed(before, opened, after), headers, length=length)
 
     async def _many(
@@ -147,7 +150,7 @@ def _head_of_one(plan: Plan, headers: dict[str, str]) -> Response:
 
 
 def _part_head(
-    writer: MultipartWriter, base: str, record: InstanceRecord, syntax: str, size: int
+    writer: MultipartWriter, base: str, record: InstanceRecord, syntax: str, size: int | None
 ) -> bytes:
     location = instance_url(base, record.uids)
     return writer.part_head(_media_type(syntax), [("Content-Location", location)], size)
