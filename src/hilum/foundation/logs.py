@@ -106,10 +106,10 @@ def _finishing(options: LogOptions, stream: TextIO) -> Sequence[Processor]:
         else _render_json
     )
     return (
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_correlation_id,
         _Errors(options.telling_errors),
         _Guarded(PatientDataGuard(options.patient_keys, options.on_patient_data)),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),  # ours: needs no guard
         renderer,
     )
 

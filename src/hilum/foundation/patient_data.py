@@ -21,6 +21,7 @@ _NAMED_VALUE: Final = re.compile(
     r"(?i)\b((?:other)?patient\w*|accessionnumber|\w*physicians?\w*name\w*|0010[0-9a-f]{4}|00080050)"
     r"(\s*(?:=|%3d|:)\s*)[^&\s\"]+"
 )
+_NUMBERS: Final = frozenset({int, float, bool, type(None)})
 _PLAIN: Final = (int, float, bool, type(None), date, time, timedelta, UUID)
 _DEPTH: Final = 6
 
@@ -59,7 +60,12 @@ class PatientDataGuard:
 
     def check(self, fields: Mapping[str, object]) -> dict[str, object]:
         """The fields as they may be written. Raises `PatientDataInLog` when told to refuse."""
-        return {key: self._field(key, value, 0) for key, value in fields.items()}
+        return {
+            key: value
+            if type(value) in _NUMBERS and normal_key(key) not in self._keys
+            else self._field(key, value, 0)
+            for key, value in fields.items()
+        }
 
     def _field(self, key: str, value: object, depth: int) -> object:
         if normal_key(key) in self._keys and value not in (None, "", MASK):
@@ -67,6 +73,8 @@ class PatientDataGuard:
         return self._value(value, depth)
 
     def _value(self, value: object, depth: int) -> object:
+        if type(value) is str:
+            return self._text(value)
         if isinstance(value, Enum):
             return value.value
         if isinstance(value, str | PurePath):

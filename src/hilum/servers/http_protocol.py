@@ -25,6 +25,7 @@ from hilum.servers.http_room import (
     Crowding,
     answer_full,
 )
+from hilum.servers.http_writes import JoinedWrites
 
 _TOO_LARGE: Final = "The request headers are larger than the setting http.header_bytes allows."
 _TOO_MANY: Final = "This address has more connections than http.connections_per_address allows."
@@ -155,6 +156,7 @@ class BoundedConnection(HttpToolsProtocol):
             else:
                 app = answer_full  # type: ignore[assignment]
                 self.crowding.refused()
+        cycle.transport = JoinedWrites(cycle.transport, self.loop)  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
