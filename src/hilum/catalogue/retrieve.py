@@ -1,7 +1,8 @@
 """Giving instances back: one use case for WADO-RS, C-GET, C-MOVE and export."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -39,6 +40,8 @@ class RetrieveLimits:
     """A page of metadata ends with the record with which its texts reach this size."""
     conversion_bytes: int = 2 << 30
     """Largest instance that is converted."""
+    zip_instances: int = 20_000
+    """Instances of one ZIP archive, whose names are held until it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Retrieve:
         self._objects = objects
         self._conversion = conversion
         self._transcoding = transcoding
-        self._limits = limits or RetrieveLimits()
+        self.limits = limits or RetrieveLimits()
 
     async def summary(self, scope: Scope) -> ScopeSummary:
         """Count and newest version of what `scope` names. Raises `NotHeld`."""
@@ -125,7 +128,7 @@ class Retrieve:
         page = await self._page(scope, 0)
         if not page:
             raise not_held(scope)
-        complete = len(page) < self._limits.page_instances
+        complete = len(page) < self.limits.page_instances
         if len(page) > 1 and not wanted.converts_many and AS_STORED not in wanted.syntaxes:
             message = "More than one instance is given only as stored: transfer-syntax=*."
             raise NotAcceptable(message)
@@ -141,14 +144,20 @@ class Retrieve:
         as_stored = all(self._goes_as_stored(record, wanted) for record in offered)
         return Plan(scope, wanted, offered, complete, page[-1].key, left_out, as_stored)
 
-    async def open_all(self, plan: Plan) -> AsyncGenerator[OpenInstance, None]:
-        """Open the instances of a plan in order of arrival, one ahead of the reader.
+    def open_all(self, plan: Plan) -> AsyncGenerator[OpenInstance, None]:
+        """Open the instances of a plan in order of arrival; see `open_each`."""
+        return self.open_each(plan, self.records(plan))
+
+    async def open_each(
+        self, plan: Plan, records: AsyncIterable[InstanceRecord]
+    ) -> AsyncGenerator[OpenInstance, None]:
+        """Open instances that `records` named, one ahead of the reader.
 
         Raises what `instance` raises; what was yielded before stays good.
         """
         ahead: asyncio.Task[OpenInstance] | None = None
         try:
-            async for record in self._records(plan):
+            async for record in records:
                 one = replace(
                     plan.scope, series=record.uids.series, sop_instance=record.uids.sop_instance
                 )
@@ -168,7 +177,7 @@ class Retrieve:
     async def metadata(self, scope: Scope) -> AsyncIterator[Sequence[MetadataRecord]]:
         """Yield stored metadata in pages, in order of arrival; nothing when nothing is held."""
         after = 0
-        limit, limit_bytes = self._limits.page_metadata, self._limits.page_metadata_bytes
+        limit, limit_bytes = self.limits.page_metadata, self.limits.page_metadata_bytes
         more = True
         while more:
             page = await self._reader.metadata(scope, after, limit, limit_bytes)
@@ -179,6 +188,18 @@ class Retrieve:
             after = page[-1].key
             yield page
 
+    async def metadata_of(
+        self, records: Sequence[InstanceRecord]
+    ) -> AsyncIterator[Sequence[MetadataRecord]]:
+        """Yield stored metadata of these instances in pages; none of those that went meanwhile."""
+        keys = sorted(record.key for record in records)
+        while keys:
+            page = await self._reader.metadata_of(keys, self.limits.page_metadata_bytes)
+            if not page:
+                return
+            yield page
+            keys = keys[bisect_right(keys, page[-1].key) :]
+
     async def _record(self, scope: Scope) -> InstanceRecord:
         page = await self._reader.instances(scope, 0, 1)
         if not page:
@@ -186,15 +207,16 @@ class Retrieve:
         return page[0]
 
     async def _page(self, scope: Scope, after: int) -> Sequence[InstanceRecord]:
-        return await self._reader.instances(scope, after, self._limits.page_instances)
+        return await self._reader.instances(scope, after, self.limits.page_instances)
 
-    async def _records(self, plan: Plan) -> AsyncIterator[InstanceRecord]:
+    async def records(self, plan: Plan) -> AsyncIterator[InstanceRecord]:
+        """Yield what goes out by a plan, in order of arrival."""
         for record in plan.first_page:
             yield record
         complete, after = plan.complete, plan.after
         while not complete:
             page = await self._page(plan.scope, after)
-            complete = len(page) < self._limits.page_instances
+            complete = len(page) < self.limits.page_instances
             after = page[-1].key if page else after
             for record in await self._offered(page, plan.wanted):
                 yield record
@@ -204,7 +226,7 @@ class Retrieve:
         complete = False
         while not complete:
             page = await self._page(scope, after)
-            complete = len(page) < self._limits.page_instances
+            complete = len(page) < self.limits.page_instances
             after = page[-1].key if page else after
             offered = len(await self._offered(page, wanted))
             tally.offered += offered
@@ -244,7 +266,7 @@ class Retrieve:
         return targets
 
     def _is_convertible(self, record: InstanceRecord, target: str, wanted: Wanted) -> bool:
-        stored, limit = record.transfer_syntax_uid, self._limits.conversion_bytes
+        stored, limit = record.transfer_syntax_uid, self.limits.conversion_bytes
         if wanted.maximum_conversion_bytes is not None:
             limit = min(limit, wanted.maximum_conversion_bytes)
         if record.size_bytes > limit or (wanted.sources and stored not in wanted.sources):
@@ -294,7 +316,7 @@ class Retrieve:
     async def _open_stored(self, record: InstanceRecord) -> OpenInstance:
         size = record.size_bytes
         content: bytes | AsyncIterator[bytes]
-        if size <= self._limits.whole_object_bytes:
+        if size <= self.limits.whole_object_bytes:
             content = await read_exactly(self._objects, record, 0, size)
         else:
             # The first chunk is read now: a missing object is an error before the answer begins.
