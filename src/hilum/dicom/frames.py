@@ -119,6 +119,13 @@ class FrameTable:
         offset = self.start + sum(self.lengths[:first]) + _ITEM_HEAD_BYTES * first
         return self._fragments(offset, first, first + number)
 
+    def fragments(self) -> Sequence[Span]:
+        """Return the bytes of every fragment, also when frames cannot be told apart in them.
+
+        None of native pixel data, nor where NumberOfFrames makes no sense.
+        """
+        return self._fragments(self.start, 0, len(self.lengths))
+
     def bit_offset(self, frame: int) -> int:
         """Return the bit of the first byte of `frame` it starts at, the lowest being 0."""
         return 0 if self.encapsulated else frame * self.frame_bits % 8

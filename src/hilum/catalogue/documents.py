@@ -1,0 +1,180 @@
+"""Rendered forms of what is no image: encapsulated documents, structured reports, video."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import orjson
+
+from hilum.catalogue.not_held import not_held
+from hilum.catalogue.renditions import InflatedSpan, Rendition, StoredSpans, WrittenBytes
+from hilum.catalogue.stored_bytes import damaged, read_exactly
+from hilum.catalogue.stored_header import stored_header
+from hilum.dicom.documents import (
+    ENCAPSULATED_DOCUMENT,
+    HTML,
+    DocumentFacts,
+    DocumentKind,
+    document_facts,
+)
+from hilum.dicom.frames import FrameTable, Span
+from hilum.dicom.header import HeaderLimits
+from hilum.dicom.json_values import JsonDataset
+from hilum.dicom.structured_reports.html import report_html
+from hilum.dicom.structured_reports.plain import report_text
+from hilum.domain.errors import LimitExceeded, NotTranscodable, ObjectMissing
+from hilum.domain.identifiers import Scope
+from hilum.domain.instances import Metadata
+from hilum.domain.records import FramesRecord, InstanceRecord
+from hilum.imaging.video import LOOKED_AT_BYTES, is_video, video_type
+from hilum.ports.index import FrameReader
+from hilum.ports.objects import ObjectStore
+
+_REPORTS_AT_ONCE: Final = 2
+_IN_THREAD_BYTES: Final = 64 * 1024
+"""Metadata above this size is read in a thread."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """Bounds; the settings `retrieve` have the same names."""
+
+    whole_object_bytes: int = 4 << 20
+    """Documents up to this size are read in one piece."""
+    report_bytes: int = 16 << 20
+    """Metadata of a structured report that is rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """An instance that can be shown otherwise than as pictures."""
+
+    record: InstanceRecord
+    dataset_sha256: bytes
+    media_types: tuple[str, ...]
+    """What it can be had as; the first is the default."""
+    is_changed_by_release: bool
+    """It is made here, so another release of ours may make other bytes."""
+    source: DocumentFacts | Sequence[Span]
+    metadata: Metadata | None = None
+
+
+class Documents:
+    """Finds and opens rendered forms of instances that are not drawn."""
+
+    def __init__(
+        self,
+        reader: FrameReader,
+        objects: ObjectStore,
+        header_limits: HeaderLimits,
+        limits: DocumentLimits | None = None,
+    ) -> None:
+        self._reader = reader
+        self._objects = objects
+        self._header_limits = header_limits
+        self._limits = limits or DocumentLimits()
+        self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
+
+    async def find(self, scope: Scope) -> FoundDocument | None:
+        """Find the one instance of `scope`; None when it has no form of this kind.
+
+        Raises `InstanceNotFound`, `ObjectMissing` (also: replaced meanwhile) and
+        `ArchiveUnavailable`.
+        """
+        held = await self._reader.frames(scope)
+        if held is None:
+            raise not_held(scope)
+        if held.frame_table:
+            if not is_video(held.instance.transfer_syntax_uid):
+                return None
+            return await self._video(held)
+        described = await self._reader.described(scope)
+        if described is None or described.version != held.instance.version:
+            message = f"Instance {held.instance.uids.sop_instance} was replaced meanwhile."
+            raise ObjectMissing(message)
+        facts = await _read(described.metadata, document_facts)
+        if facts is None:
+            return None
+        is_report = facts.kind is DocumentKind.REPORT
+        return FoundDocument(
+            held.instance,
+            held.dataset_sha256,
+            facts.media_types,
+            is_report,
+            facts,
+            described.metadata if is_report else None,
+        )
+
+    async def open(self, found: FoundDocument, media_type: str) -> Rendition:
+        """Open the document as `media_type`, which is one of its own.
+
+        Raises `LimitExceeded`, `NotTranscodable` (it has no bytes), `UnreadableInstance`,
+        `ObjectMissing` and `ArchiveUnavailable`.
+        """
+        if isinstance(found.source, DocumentFacts):
+            if found.metadata is not None:
+                return await self._report(found.metadata, media_type)
+            return await self._encapsulated(found.record, found.source)
+        whole_bytes = self._limits.whole_object_bytes
+        return StoredSpans(self._objects, found.record, found.source, whole_bytes)
+
+    async def _video(self, held: FramesRecord) -> FoundDocument | None:
+        record = held.instance
+        table = await asyncio.to_thread(FrameTable.unpack, held.frame_table)
+        spans = table.fragments()
+        if not spans:
+            return None
+        first = spans[0]
+        length = min(first.length, LOOKED_AT_BYTES)
+        beginning = await read_exactly(self._objects, record, first.offset, length)
+        media_type = video_type(record.transfer_syntax_uid, beginning)
+        return FoundDocument(
+            record, held.dataset_sha256, (media_type,), is_changed_by_release=False, source=spans
+        )
+
+    async def _report(self, metadata: Metadata, media_type: str) -> Rendition:
+        most = self._limits.report_bytes
+        if metadata.size_bytes > most:
+            what = "The structured report is too long to be rendered"
+            raise LimitExceeded("retrieve.report_bytes", most, what)
+        write = report_html if media_type == HTML else report_text
+        async with self._reports:
+            text = await _read(metadata, write)
+        return WrittenBytes(text.encode(errors="replace"))
+
+    async def _encapsulated(self, record: InstanceRecord, facts: DocumentFacts) -> Rendition:
+        header = await stored_header(self._objects, record, self._header_limits)
+        span = next(
+            (
+                Span(element.offset, element.length)
+                for element in header.bulk
+                if element.path.tag == ENCAPSULATED_DOCUMENT
+                and not element.path.items
+                and element.length is not None
+            ),
+            None,
+        )
+        if span is None:
+            message = f"Instance {record.uids.sop_instance} has no document in it."
+            raise NotTranscodable(message)
+        if facts.length is not None and facts.length <= span.length:
+            span = Span(span.offset, facts.length)
+        if header.inflated:
+            return InflatedSpan(self._objects, record, span)
+        if facts.may_be_padded and span.length:
+            last = await read_exactly(self._objects, record, span.offset + span.length - 1, 1)
+            if last == b"\0":
+                span = Span(span.offset, span.length - 1)
+        if span.offset + span.length > record.size_bytes:
+            raise damaged(record)
+        return StoredSpans(self._objects, record, [span], self._limits.whole_object_bytes)
+
+
+async def _read(metadata: Metadata, read: Callable[[JsonDataset], _T]) -> _T:
+    """Have `read` look at what metadata says; in a thread when that is long."""
+    if metadata.size_bytes <= _IN_THREAD_BYTES:
+        return read(orjson.loads(metadata.text()))
+    return await asyncio.to_thread(lambda: read(orjson.loads(metadata.text())))
