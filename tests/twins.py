@@ -296,11 +296,17 @@ def _within(limit_bytes: int | None, records: list[MetadataRecord]) -> list[Meta
     """The first records that together stay within the bound, one at least."""
     if limit_bytes is None:
         return records
-    sizes = itertools.accumulate(record.metadata.size_bytes for record in records)
+    sizes = itertools.accumulate(record.size_bytes for record in records)
     fitting = sum(size <= limit_bytes for size in sizes)
     return records[: max(fitting, 1)]
 
 
 def _metadata_record(row: _Row) -> MetadataRecord:
     description = row.kept.description
-    return MetadataRecord(row.key, description.metadata, description.invalid_tags)
+    return MetadataRecord(
+        row.key,
+        description.metadata,
+        description.invalid_tags,
+        description.bulk_table,
+        description.uids,
+    )

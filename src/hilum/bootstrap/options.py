@@ -21,6 +21,7 @@ def header_limits(settings: Settings) -> HeaderLimits:
         fragments=dicom.fragments,
         inflated_bytes=dicom.inflated_bytes,
         inflation_ratio=dicom.inflation_ratio,
+        inline_bytes=dicom.inline_bytes,
     )
 
 
@@ -44,6 +45,7 @@ def retrieve_limits(settings: Settings) -> RetrieveLimits:
         page_metadata=retrieve.page_metadata,
         page_metadata_bytes=retrieve.page_metadata_bytes,
         conversion_bytes=retrieve.conversion_bytes,
+        zip_instances=retrieve.zip_instances,
     )
 
 

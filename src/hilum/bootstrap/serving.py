@@ -33,6 +33,7 @@ from hilum.servers.http_server import HttpServer
 from hilum.servers.http_tracing import TracedApp
 from hilum.settings import Settings
 from hilum.wire.base_url import BaseUrl
+from hilum.wire.bulk_telling import BulkURIs
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD
 
 
@@ -153,6 +154,7 @@ def _http(
         search_limits=options.search_limits(settings),
         base_url=BaseUrl.of(http.public_url, http.trusted_proxies),
         retrieve_cache_seconds=settings.retrieve.cache_seconds,
+        bulk_uris=BulkURIs(settings.retrieve.bulk_uris),
         cors=options.cors(settings),
         body_idle_seconds=http.body_idle_seconds,
         body_bytes_per_second=http.body_bytes_per_second,

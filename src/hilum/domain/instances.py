@@ -100,7 +100,9 @@ class LevelDescription:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The DICOM JSON of an instance without bulk data, compressed so that it can be joined.
+    """The DICOM JSON of an instance, compressed so that it can be joined.
+
+    Of bulk data it holds small values at most (`hilum.dicom.bulk_table` tells of the others).
 
     `deflated` is a raw DEFLATE stream (RFC 1951) that ends on a byte boundary with a full flush
     and no final block: streams can be put one after another inside one gzip member.
@@ -138,6 +140,9 @@ class Description:
     """Bytes before the data set: preamble, prefix and file meta; 0 when there are none."""
     invalid_tags: Sequence[int] = ()
     """Top-level attributes whose value breaks its VR; the strict Azure surface leaves them out."""
+    bulk_table: bytes = b""
+    """`hilum.dicom.bulk_table.BulkTable.pack()`; empty when `metadata` has no gaps for bulk data
+    and was made without regard to it."""
 
 
 @dataclass(frozen=True, slots=True)

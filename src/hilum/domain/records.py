@@ -33,6 +33,10 @@ class InstanceRecord:
     dataset_offset: int
 
 
+_TOLD_BYTES: Final = 8
+"""Text that tells of a bulk value, for each byte of its place in a table."""
+
+
 @dataclass(frozen=True, slots=True)
 class MetadataRecord:
     """Stored metadata of one instance."""
@@ -40,6 +44,16 @@ class MetadataRecord:
     key: int
     metadata: Metadata
     invalid_tags: Sequence[int]
+    bulk_table: bytes = b""
+    """`hilum.dicom.bulk_table.BulkTable.pack()`; empty for what was described before there was
+    one."""
+    uids: InstanceUIDs | None = None
+    """None when the record was asked for by its row key."""
+
+    @property
+    def size_bytes(self) -> int:
+        """About how long the text is when every element of the table stands in it."""
+        return self.metadata.size_bytes + _TOLD_BYTES * len(self.bulk_table)
 
 
 @dataclass(frozen=True, slots=True)

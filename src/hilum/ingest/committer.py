@@ -166,7 +166,8 @@ def _row_bytes(description: Description) -> int:
     """About what the rows of an instance weigh; the fixed part is for keys and overhead."""
     levels = (description.study, description.series, description.instance)
     attributes = sum(len(level.attributes) for level in levels)
-    return 2048 + attributes + len(description.metadata.deflated) + len(description.frame_table)
+    tables = len(description.frame_table) + len(description.bulk_table)
+    return 2048 + attributes + len(description.metadata.deflated) + tables
 
 
 def _fail(item: _Item, error: HilumError | Exception) -> None:

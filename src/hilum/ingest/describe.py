@@ -16,6 +16,8 @@ from hilum.dicom.attributes import (
     tag_of,
     wanted_tags,
 )
+from hilum.dicom.bulk_marks import Gap, has_inline
+from hilum.dicom.bulk_table import BulkTable, Segment, bulk_places
 from hilum.dicom.header import Header
 from hilum.domain.identifiers import InstanceUIDs, SOPClassUID, TransferSyntaxUID
 from hilum.domain.instances import Description, LevelDescription, Metadata, SequenceItemValue
@@ -115,6 +117,7 @@ def describe(
     `frame_table` is `FrameTable.pack()`, or empty.
     """
     values = header.values
+    metadata, segments = compress(header.json, header.gaps)
     return Description(
         uids=uids,
         sop_class_uid=sop_class_uid,
@@ -122,18 +125,37 @@ def describe(
         study=_STUDIES.describe(values),
         series=_SERIES.describe(values),
         instance=_describe_level(_PLANS[Level.INSTANCE], values),
-        metadata=compress(header.json),
+        metadata=metadata,
         frame_table=frame_table,
         dataset_offset=header.dataset_offset,
         invalid_tags=tuple(sorted({problem.tag for problem in header.problems})),
+        bulk_table=_bulk_table(header, segments),
     )
 
 
-def compress(json: bytes) -> Metadata:
-    """Compress metadata so that it can be joined with others; see `Metadata`."""
+def compress(json: bytes, gaps: Sequence[Gap] = ()) -> tuple[Metadata, list[Segment]]:
+    """Compress metadata so that it can be joined with others, and cut in its gaps.
+
+    See `Metadata`. Every segment ends on a byte boundary with a full flush, so that the next one
+    refers to nothing before it.
+    """
     stream = isal_zlib.compressobj(_COMPRESSION_LEVEL, isal_zlib.DEFLATED, -15)
-    deflated = stream.compress(json) + stream.flush(isal_zlib.Z_FULL_FLUSH)
-    return Metadata(deflated, isal_zlib.crc32(json), len(json))
+    pieces, segments = [], []
+    start = 0
+    for stop in (*(gap.offset for gap in gaps), len(json)):
+        text = json[start:stop]
+        piece = stream.compress(text) + stream.flush(isal_zlib.Z_FULL_FLUSH) if text else b""
+        pieces.append(piece)
+        segments.append(Segment(len(text), len(piece), isal_zlib.crc32(text)))
+        start = stop
+    return Metadata(b"".join(pieces), isal_zlib.crc32(json), len(json)), segments
+
+
+def _bulk_table(header: Header, segments: Sequence[Segment]) -> bytes:
+    """Pack the table; empty when bulk data was left out without gaps for it."""
+    if len(header.gaps) < len(header.bulk):
+        return b""
+    return BulkTable(has_inline(header.json), segments, bulk_places(header)).pack()
 
 
 def _describe_level(plan: _LevelPlan, values: Values) -> LevelDescription:

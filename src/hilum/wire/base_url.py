@@ -58,6 +58,12 @@ class BaseUrl:
         return any(address in network for network in self.trusted_proxies)
 
 
+def path_of(url: str) -> str:
+    """The path of an absolute URL, which counts from whatever scheme and host the client used."""
+    _, _, rest = url.partition("://")
+    return "/" + rest.partition("/")[2]
+
+
 def instance_url(base: str, uids: InstanceUIDs) -> str:
     """The resource of an instance below `base`, the URL of a surface (PS3.18 section 10.1.1)."""
     return f"{base}/studies/{uids.study}/series/{uids.series}/instances/{uids.sop_instance}"

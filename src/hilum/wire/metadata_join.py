@@ -2,24 +2,21 @@
 
 The stored streams are raw DEFLATE that ends on a byte boundary after a full flush, so they can
 follow one another inside one gzip member (RFC 1952), with the brackets and commas between them as
-stored blocks (RFC 1951 section 3.2.4). The checksum is joined, too.
+stored blocks (RFC 1951 section 3.2.4), and what is told of bulk data in their midst. The checksum
+is joined, too.
 """
 
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from isal import isal_zlib
 
-from hilum.domain.instances import Metadata
 from hilum.domain.records import MetadataRecord
+from hilum.wire.bulk_telling import PIECE_BYTES, BulkUrls, segments, told
 
 GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-PIECE_BYTES: Final = 1 << 20
-"""What is joined comes in pieces of about this size, whatever the size of the records."""
 _FINAL: Final = b"\x01"
 _NOT_FINAL: Final = b"\x00"
 
@@ -37,9 +34,11 @@ _CLOSE: Final = _stored(b"]", _FINAL)
 class GzipJoin:
     """Writes one gzip member: `start`, then `add` for each page, then `end`."""
 
-    __slots__ = ("_crc32", "_empty", "_size")
+    __slots__ = ("_crc32", "_empty", "_size", "_urls")
 
-    def __init__(self) -> None:
+    def __init__(self, urls: BulkUrls | None = None) -> None:
+        """`urls`: where bulk data is had; without, records are written as they are."""
+        self._urls = urls
         self._crc32 = zlib.crc32(b"[")
         self._size = 1
         self._empty = True
@@ -58,11 +57,27 @@ class GzipJoin:
                 yield _COMMA
                 self._crc32 = zlib.crc32(b",", self._crc32)
                 self._size += 1
+            if self._urls is not None and record.bulk_table and record.uids is not None:
+                yield from self._told(record, self._urls)
+                continue
             metadata = record.metadata
             yield metadata.deflated
             size = metadata.size_bytes
             self._crc32 = isal_zlib.crc32_combine(self._crc32, metadata.crc32, size)
             self._size += size
+
+    def _told(self, record: MetadataRecord, urls: BulkUrls) -> Iterator[bytes]:
+        crc, total = self._crc32, self._size
+        for deflated, size, crc32, element in segments(record, urls):
+            if size:
+                yield deflated
+                crc = isal_zlib.crc32_combine(crc, crc32, size)
+                total += size
+            if element:
+                yield _stored(element, _NOT_FINAL)
+                crc = zlib.crc32(element, crc)
+                total += len(element)
+        self._crc32, self._size = crc, total
 
     def end(self) -> bytes:
         crc32 = zlib.crc32(b"]", self._crc32)
@@ -72,9 +87,11 @@ class GzipJoin:
 class PlainJoin:
     """The same array as text, for clients that do not take gzip."""
 
-    __slots__ = ("_empty",)
+    __slots__ = ("_empty", "_urls")
 
-    def __init__(self) -> None:
+    def __init__(self, urls: BulkUrls | None = None) -> None:
+        """`urls`: see `GzipJoin`."""
+        self._urls = urls
         self._empty = True
 
     def start(self) -> bytes:
@@ -89,7 +106,7 @@ class PlainJoin:
                 self._empty = False
             else:
                 yield b","
-            yield from _inflated(record.metadata)
+            yield from told(record, self._urls)
 
     def end(self) -> bytes:
         return b"]"
@@ -108,32 +125,3 @@ def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
             size = 0
     if size:
         yield b"".join(together)
-
-
-def inflate(metadata: Metadata) -> bytes:
-    """The JSON text of stored metadata. Raises `zlib.error` or `ValueError` when damaged."""
-    return b"".join(_inflated(metadata))
-
-
-def _inflated(metadata: Metadata) -> Iterator[bytes]:
-    inflater = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    size, deflated = 0, metadata.deflated
-    while text := inflater.decompress(deflated, PIECE_BYTES):
-        size += len(text)
-        yield text
-        deflated = inflater.unconsumed_tail
-    if size != metadata.size_bytes:
-        message = "stored metadata is damaged"
-        raise ValueError(message)
-
-
-def without_invalid(record: MetadataRecord) -> MetadataRecord:
-    """The record without its invalid attributes, as the Azure surfaces show it."""
-    if not record.invalid_tags:
-        return record
-    hidden = {f"{tag:08X}" for tag in record.invalid_tags}
-    dataset: dict[str, Any] = orjson.loads(inflate(record.metadata))
-    text = orjson.dumps({key: value for key, value in dataset.items() if key not in hidden})
-    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    deflated = deflater.compress(text) + deflater.flush(zlib.Z_FULL_FLUSH)
-    return replace(record, metadata=Metadata(deflated, zlib.crc32(text), len(text)))

@@ -82,6 +82,7 @@ def test_retrieves_metadata_at_every_level(client: DICOMwebClient) -> None:
     assert len(client.retrieve_study_metadata(STUDY)) == 5
     assert len(client.retrieve_series_metadata(STUDY, SERIES)) == 3
     (instance,) = [client.retrieve_instance_metadata(STUDY, SERIES, f"{STUDY}.1.1")]
+    assert "BulkDataURI" in instance.pop("7FE00010")
     dataset = Dataset.from_json(instance)
     expected = read(IMAGES[1])
     del expected.PixelData

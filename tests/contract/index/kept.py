@@ -97,6 +97,7 @@ def a_kept(
         ),
         metadata=Metadata(b"deflated " + text, 4_000_000_000, 12_345),
         frame_table=b"frames",
+        bulk_table=b"bulk",
         dataset_offset=512,
         invalid_tags=invalid_tags,
     )

@@ -18,13 +18,8 @@ from isal import igzip, isal_zlib
 
 from hilum.domain.instances import Metadata
 from hilum.domain.records import MetadataRecord
-from hilum.wire.metadata_join import (
-    PIECE_BYTES,
-    GzipJoin,
-    PlainJoin,
-    inflate,
-    without_invalid,
-)
+from hilum.wire.bulk_telling import PIECE_BYTES, inflate, reduced
+from hilum.wire.metadata_join import GzipJoin, PlainJoin
 
 TEXTS = st.lists(
     st.dictionaries(st.text(max_size=8), st.text(max_size=40), max_size=5).map(
@@ -92,7 +87,7 @@ def test_invalid_attributes_are_left_out_and_the_rest_stays() -> None:
     dataset: dict[str, Any] = {"00080020": {"vr": "DA"}, "00100010": {"vr": "PN"}}
     record = a_record(json.dumps(dataset).encode(), invalid_tags=[0x00080020])
 
-    shown = without_invalid(record)
+    shown = reduced(record)
 
     assert json.loads(inflate(shown.metadata)) == {"00100010": {"vr": "PN"}}
     assert json.loads(gzip.decompress(joined(GzipJoin(), [shown, record]))) == [
@@ -104,7 +99,7 @@ def test_invalid_attributes_are_left_out_and_the_rest_stays() -> None:
 def test_a_record_without_invalid_attributes_is_not_opened() -> None:
     record = MetadataRecord(1, Metadata(b"no deflate stream", 0, 0), ())
 
-    assert without_invalid(record) is record
+    assert reduced(record) is record
 
 
 def test_damaged_metadata_is_an_error_and_no_short_answer() -> None:

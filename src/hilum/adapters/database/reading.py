@@ -12,6 +12,7 @@ from hilum.domain.identifiers import (
     InstanceUIDs,
     ObjectKey,
     Scope,
+    StudyInstanceUID,
     parse_object_key,
 )
 from hilum.domain.instances import Metadata
@@ -25,7 +26,7 @@ from hilum.domain.records import (
     VersionedMetadata,
 )
 
-_METADATA: Final = "d.instance_key, d.deflated, d.crc32, d.size_bytes, d.invalid_tags"
+_METADATA: Final = "d.instance_key, d.deflated, d.crc32, d.size_bytes, d.invalid_tags, d.bulk_table"
 _PAGE: Final = " AND i.key > ? ORDER BY i.key LIMIT ?"
 
 
@@ -59,7 +60,8 @@ _FRAMES: Final = _walks(
     f"v.dataset_sha256, d.frame_table, {_INSTANCE}", f"{_VERSION} {_DESCRIPTION}"
 )[2]
 _DESCRIBED: Final = _walks("i.version, d.deflated, d.crc32, d.size_bytes", _DESCRIPTION)[2]
-_DESCRIPTIONS: Final = _walks(_METADATA, _DESCRIPTION, _PAGE)
+_UIDS: Final = 'e."SeriesInstanceUID", i."SOPInstanceUID"'
+_DESCRIPTIONS: Final = _walks(f"{_METADATA}, {_UIDS}", _DESCRIPTION, _PAGE)
 _REFERENCED: Final = _walks(
     "1", "CROSS JOIN instance_version v ON v.instance_key = i.key", " AND v.object_key = ?"
 )[2]
@@ -116,7 +118,7 @@ def read_metadata(
     depth, parameters = place(scope)
     found: list[MetadataRecord] = []
     asked = (_DESCRIPTIONS[depth], (*parameters, after, limit))
-    _fetch_metadata(connection, asked, found, limit_bytes)
+    _fetch_metadata(connection, asked, found, limit_bytes, scope.study)
     return found
 
 
@@ -138,21 +140,27 @@ def read_metadata_of(
 
 
 def _fetch_metadata(
-    connection: Connection, asked: Sql, found: list[MetadataRecord], limit_bytes: int | None
+    connection: Connection,
+    asked: Sql,
+    found: list[MetadataRecord],
+    limit_bytes: int | None,
+    study: StudyInstanceUID | None = None,
 ) -> int | None:
     """Add rows until their texts reach `limit_bytes`; return what is left of it.
+
+    Rows of a `study` end with the UIDs of series and instance.
 
     Rows are fetched one by one, so that those after the last are never in memory.
     """
     if limit_bytes is None:
-        found.extend(_metadata(row) for row in connection.execute(*asked).fetchall())
+        found.extend(_metadata(row, study) for row in connection.execute(*asked).fetchall())
         return None
     if limit_bytes <= 0:
         return limit_bytes
     with closing(_one_by_one(connection, asked)) as rows:
         for row in rows:
-            found.append(_metadata(row))
-            limit_bytes -= found[-1].metadata.size_bytes
+            found.append(_metadata(row, study))
+            limit_bytes -= found[-1].size_bytes
             if limit_bytes <= 0:
                 break
     return limit_bytes
@@ -171,10 +179,12 @@ def _one_by_one(connection: Connection, asked: Sql) -> Generator[Row, None, None
         cursor.close()
 
 
-def _metadata(row: tuple[Any, ...]) -> MetadataRecord:
-    key, deflated, crc32, size_bytes, invalid = row
+def _metadata(row: tuple[Any, ...], study: StudyInstanceUID | None) -> MetadataRecord:
+    key, deflated, crc32, size_bytes, invalid, bulk_table = row[:6]
     tags = unpack(f"<{len(invalid) // 4}I", invalid) if invalid else ()
-    return MetadataRecord(key, Metadata(deflated, crc32, size_bytes), tags)
+    uids = None if study is None else InstanceUIDs(study, *row[6:])
+    metadata = Metadata(deflated, crc32, size_bytes)
+    return MetadataRecord(key, metadata, tags, bulk_table or b"", uids)
 
 
 def read_referenced(

@@ -26,10 +26,10 @@ from sqlalchemy import (
 from hilum.dicom.attributes import INDEXED_ATTRIBUTES, Folding
 from hilum.domain.levels import Level
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration after which these tables exist."""
 
-DESCRIPTION_FORMAT: Final = 1
+DESCRIPTION_FORMAT: Final = 2
 """Raise it when the same object would be described otherwise than before."""
 
 NAMED: Final = ("PatientName", "ReferringPhysicianName")
@@ -229,6 +229,7 @@ description = Table(
     Column("attributes", LargeBinary, nullable=False),
     Column("deflated", LargeBinary, nullable=False),
     Column("frame_table", LargeBinary, nullable=False),
+    Column("bulk_table", LargeBinary, comment="NULL: described before there was one"),
     comment="Lies in insertion order, so that a series is read by going straight on",
 )
 

@@ -189,7 +189,7 @@ def _description_row(item: Kept, instance_key: int) -> tuple[Any, ...]:
     return (
         instance_key, item.partition, DESCRIPTION_FORMAT, metadata.crc32, metadata.size_bytes,
         packed_tags(invalid) if invalid else None, described.instance.attributes,
-        metadata.deflated, described.frame_table,
+        metadata.deflated, described.frame_table, described.bulk_table or None,
     )  # fmt: skip
 
 

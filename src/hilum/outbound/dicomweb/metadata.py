@@ -1,20 +1,24 @@
 """Metadata goes out as it is stored: compressed, joined, never rebuilt."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request, Response
 
-from hilum.catalogue.retrieve import Retrieve, not_held
+from hilum.catalogue.not_held import not_held
+from hilum.catalogue.retrieve import Retrieve
 from hilum.domain.levels import Level
 from hilum.domain.records import MetadataRecord
 from hilum.wire.accept import accepts_gzip
+from hilum.wire.base_url import BaseUrl, path_of
 from hilum.wire.bodies import BytesResponse, StreamedResponse
+from hilum.wire.bulk_telling import BulkURIs, BulkUrlsBelow, holds_bulk, reduced
 from hilum.wire.etags import entity_tag, etag_header, none_match
 from hilum.wire.media_types import require_dicom_json
-from hilum.wire.metadata_join import GzipJoin, PlainJoin, without_invalid
+from hilum.wire.metadata_join import GzipJoin, PlainJoin
 from hilum.wire.query_parameters import accept_of
 from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
@@ -22,6 +26,8 @@ from hilum.wire.surfaces import Surface
 _VARY: Final = {"vary": "Accept, Accept-Encoding", "cache-control": "private, no-cache"}
 _INLINE_BYTES: Final = 128 << 10
 """Text that is joined on the event loop; more goes to a thread."""
+_INLINE_TABLE_BYTES: Final = 32 << 10
+"""Tables of bulk data that are read on the event loop, likewise."""
 _WHOLE_BYTES: Final = 2 << 20
 """Text that is sent whole, with Content-Length; more is streamed, so that memory is bounded."""
 
@@ -32,6 +38,8 @@ class MetadataSender:
 
     retrieve: Retrieve
     surface: Surface
+    base_url: BaseUrl
+    bulk_uris: BulkURIs = BulkURIs.ABSOLUTE
 
     async def __call__(self, request: Request, uids: tuple[str, ...], level: Level) -> Response:
         surface = self.surface
@@ -41,7 +49,11 @@ class MetadataSender:
         media_type = require_dicom_json(accept, strict=strict)
         scope = scope_of(*uids)
         summary = await self.retrieve.summary(scope)
+        urls = self._urls(request)
         tag = entity_tag(summary, level)
+        if urls is not None:
+            # Another address in the text is another text.
+            tag = f"{tag}-{zlib.crc32(urls.base.encode()):x}"
         headers = {**_VARY, "etag": etag_header(tag, surface.retrieve)}
         if not none_match(request.headers.get("if-none-match"), tag):
             if not surface.retrieve.quoted_etags:
@@ -52,9 +64,9 @@ class MetadataSender:
         first = await anext(pages, None)
         if first is None:  # deleted since the summary was read
             raise not_held(scope)
-        join: GzipJoin | PlainJoin = PlainJoin()
+        join: GzipJoin | PlainJoin = PlainJoin(urls)
         if accepts_gzip(request.headers.get("accept-encoding")):
-            join = GzipJoin()
+            join = GzipJoin(urls)
             headers["content-encoding"] = "gzip"
         if len(first) >= summary.instances and _text_bytes(first) <= _WHOLE_BYTES:
             pieces = [piece async for piece in self._joined(join, first)]
@@ -79,9 +91,12 @@ class MetadataSender:
     async def _joined(
         self, join: GzipJoin | PlainJoin, page: Sequence[MetadataRecord]
     ) -> AsyncGenerator[bytes, None]:
-        hide = self.surface.retrieve.hides_invalid_attributes
-        pieces = join.add(map(without_invalid, page) if hide else page)
-        slow = hide and any(record.invalid_tags for record in page)
+        reduces = not self.surface.retrieve.tells_bulk_data
+        pieces = join.add(map(reduced, page) if reduces else page)
+        if reduces:
+            slow = any(record.invalid_tags or holds_bulk(record) for record in page)
+        else:
+            slow = sum(len(record.bulk_table) for record in page) > _INLINE_TABLE_BYTES
         if slow or (isinstance(join, PlainJoin) and _text_bytes(page) > _INLINE_BYTES):
             while piece := await asyncio.to_thread(next, pieces, b""):
                 yield piece
@@ -89,6 +104,14 @@ class MetadataSender:
             for piece in pieces:
                 yield piece
 
+    def _urls(self, request: Request) -> BulkUrlsBelow | None:
+        if not self.surface.retrieve.tells_bulk_data:
+            return None
+        base = self.base_url(request.scope) + self.surface.prefix
+        if self.bulk_uris is BulkURIs.PATH:
+            base = path_of(base)
+        return BulkUrlsBelow(base)
+
 
 def _text_bytes(page: Sequence[MetadataRecord]) -> int:
-    return sum(record.metadata.size_bytes for record in page)
+    return sum(record.size_bytes for record in page)

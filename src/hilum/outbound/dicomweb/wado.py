@@ -8,6 +8,7 @@ from hilum.outbound.dicomweb.documented import INSTANCES, METADATA, ONE_INSTANCE
 from hilum.outbound.dicomweb.instances import InstanceSender
 from hilum.outbound.dicomweb.metadata import MetadataSender
 from hilum.wire.base_url import BaseUrl
+from hilum.wire.bulk_telling import BulkURIs
 from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
 
@@ -18,14 +19,16 @@ def wado_router(
     *,
     base_url: BaseUrl | None = None,
     cache_seconds: float = 0.0,
+    bulk_uris: BulkURIs = BulkURIs.ABSOLUTE,
 ) -> APIRouter:
     """Return the six retrieve routes of a surface, relative to its prefix.
 
     `cache_seconds`: how long a browser may use an instance without asking again.
+    `bulk_uris`: how metadata tells where bulk data is.
     """
     router = APIRouter(tags=[f"{surface.prefix} retrieve"])
     send = InstanceSender(retrieve, surface, base_url or BaseUrl(), cache_seconds)
-    describe = MetadataSender(retrieve, surface)
+    describe = MetadataSender(retrieve, surface, base_url or BaseUrl(), bulk_uris)
     study_path = "/studies/{study}"
     series_path = f"{study_path}/series/{{series}}"
     instance_path = f"{series_path}/instances/{{instance}}"
