@@ -68,6 +68,10 @@ class OpenableFrames(Protocol):
         """Bytes of each wanted frame; None when they are not known before they are made."""
         ...
 
+    async def read(self, position: int) -> bytes:
+        """Return the only wanted frame, whose size is known and small."""
+        ...
+
     def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
         """Yield the bytes of the pieces in order."""
         ...

@@ -49,7 +49,12 @@ class StoredFrames:
 
     async def read(self, position: int) -> bytes:
         """Return one wanted frame whole. Raises `ObjectMissing`, `ArchiveUnavailable`."""
-        size = self._found.places.size_bytes(self._found.frames[position])
+        frame = self._found.frames[position]
+        if self._is_plain:
+            spans = self._found.places.spans(frame)
+            if len(spans) == 1 and spans[0].length <= self._whole_bytes:
+                return await self._read(spans[0])
+        size = self._found.places.size_bytes(frame)
         async with aclosing(self.open([FramePiece(position, 0, size)])) as opened:
             content = (await anext(opened)).content
             if isinstance(content, bytes):

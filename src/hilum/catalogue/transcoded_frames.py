@@ -90,6 +90,11 @@ class TranscodedFrames:
             self._held.append(made[frame])
         return sum(map(len, made.values()))
 
+    async def read(self, position: int) -> bytes:
+        """Return one frame of those that are all made. Nothing can be read after it."""
+        self._memory.release()
+        return self._held[position]
+
     async def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
         """Yield the bytes of the pieces in order. Raises as `PixelEngine.transcode` does."""
         ahead: asyncio.Task[bytes] | None = None

@@ -47,6 +47,8 @@ class FrameForm:
     syntax: str
 
 
+# Clients send the same few headers again and again; what is refused is not remembered.
+@lru_cache(maxsize=1024)
 def frame_forms(
     accept: str | None, *, stored: str, frames: int, rules: FrameRules
 ) -> Sequence[FrameForm]:
@@ -70,7 +72,6 @@ def frame_forms(
     return tuple(dict.fromkeys(form for *_, form in forms))
 
 
-# Clients send the same few headers again and again; what is refused is not remembered.
 @lru_cache(maxsize=256)
 def frame_wishes(accept: str | None, rules: FrameRules) -> tuple[Wish, ...]:
     """Return the usable media ranges, best first. Raises `NotAcceptable` when there is none."""

@@ -1,6 +1,7 @@
 """Where an object lies below the root of its store, on a disk and in a bucket alike."""
 
 import zlib
+from functools import lru_cache
 
 from hilum.domain.identifiers import ObjectKey, object_key, parse_object_key
 
@@ -8,6 +9,7 @@ Parts = tuple[str, ...]
 """Names of folders, outermost first."""
 
 
+@lru_cache(maxsize=4096)
 def place(key: ObjectKey) -> tuple[Parts, str]:
     """Parse a key into folders and a file name; nothing unparsed ever becomes part of a path.
 

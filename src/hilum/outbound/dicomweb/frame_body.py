@@ -45,6 +45,12 @@ class FrameBody:
             self._heads, self._end = self._around(sizes)
             self.size_bytes = sum(map(len, self._heads)) + sum(sizes) + len(self._end)
 
+    async def whole(self) -> Sequence[bytes]:
+        """Return all of a body whose size is known and small."""
+        if len(self._heads) == 1:
+            return self._heads[0], await self._frames.read(0), self._end
+        return [chunk async for chunk in self.chunks()]
+
     async def chunks(self, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the body from `start` to `stop`; the whole of it when its size is not known."""
         if self._frames.sizes is None:

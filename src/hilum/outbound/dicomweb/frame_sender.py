@@ -100,11 +100,14 @@ class FrameSender:
                 status, (start, stop) = 206, part
                 headers["content-range"] = part.content_range(length)
         size = None if stop is None else stop - start
+        is_joined = size is not None and size <= _JOINED_BYTES and request.method != "HEAD"
+        if is_joined and size == length:
+            return BytesResponse(await body.whole(), headers, status)
         chunks = body.chunks(start, stop)
+        if is_joined:
+            return BytesResponse([chunk async for chunk in chunks], headers, status)
         if request.method == "HEAD":
             return StreamedResponse(chunks, headers, status_code=status, length=size)
-        if size is not None and size <= _JOINED_BYTES:
-            return BytesResponse([chunk async for chunk in chunks], headers, status)
         # The first frame is opened before the answer begins: a missing object is an error then.
         first = await anext(chunks)
         return StreamedResponse(chunks, headers, first=first, status_code=status, length=size)
