@@ -16,7 +16,8 @@ def limits() -> str:
     for dotted, name in setting_names().items():
         default = name.field.default
         is_number = isinstance(default, int | float) and not isinstance(default, bool)
-        if dotted.partition(".")[0] in _SECTIONS and is_number:
+        section, _, key = dotted.partition(".")
+        if section in _SECTIONS and is_number and key != "port":
             text = " ".join((name.field.description or "").split())
             meaning = re.split(r"(?<=[a-z\d)`])[.;] ", text, maxsplit=1)[0].rstrip(".")
             rows.append((code(dotted), _readable(dotted, default), meaning))

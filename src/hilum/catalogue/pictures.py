@@ -80,6 +80,11 @@ class Pictures:
         known = SYNTAXES.get(transfer_syntax_uid)
         return known is not None and known.decodes
 
+    async def size(self, found: FoundFrames) -> tuple[int, int]:
+        """Rows and columns of the frames. Raises as `frame` does when they cannot be drawn."""
+        pixels = (await self._image(found)).pixels
+        return pixels.rows, pixels.columns
+
     async def frame(self, found: FoundFrames, frame: int, rendering: Rendering) -> bytes:
         """Draw one frame.
 

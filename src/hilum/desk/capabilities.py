@@ -34,6 +34,8 @@ _TYPE: Final = re.compile(r'type="([^"]+)"')
 _SEARCHED: Final = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.INSTANCE}
 _SCOPES: Final = ("{study}", "{series}", "{instance}")
 _SEARCH_MARK: Final = "includefield"
+_CONTENT_TYPE: Final = "contentType"
+"""The name of the parameter `accept` in the URI service (PS3.18 8.3.3.1)."""
 _DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The description", "content": {WADL: {}, JSON: {}}},
     406: {"description": "Nothing that the Accept header names can be given"},
@@ -110,18 +112,21 @@ def _method(route: APIRoute, name: str, surface: Surface) -> Method:
 def _parameters(route: APIRoute, surface: Surface) -> Iterator[Parameter]:
     given = (each.media_types for each in _answers(route) if each.status.startswith("2"))
     media_types = next(filter(None, given), ())
+    extra: Mapping[str, Any] = route.openapi_extra or {}
+    names = {each["name"] for each in extra.get("parameters", ())}
     if media_types:
         yield Parameter("Accept", "header", options=tuple(_options(media_types, route, surface)))
-        if not surface.strict_accept and "GET" in (route.methods or ()):
+        if _takes_accept(route, surface) and _CONTENT_TYPE not in names:
             yield Parameter("accept", "query", "Counts before the header Accept")
-    extra: Mapping[str, Any] = route.openapi_extra or {}
-    names = set()
     for each in extra.get("parameters", ()):
-        names.add(each["name"])
         options = tuple(map(str, each.get("schema", {}).get("enum", ())))
         yield Parameter(each["name"], each["in"], each.get("description", ""), options)
     if _SEARCH_MARK in names:
         yield from _matched(route.path, surface)
+
+
+def _takes_accept(route: APIRoute, surface: Surface) -> bool:
+    return not surface.strict_accept and "GET" in (route.methods or ())
 
 
 def _answers(route: APIRoute) -> Iterator[Answer]:

@@ -35,6 +35,7 @@ from hilum.outbound.dicomweb.frames import frames_router
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.outbound.dicomweb.rendered import PictureServices, rendered_routers
 from hilum.outbound.dicomweb.wado import wado_router
+from hilum.outbound.dicomweb.wado_uri import wado_uri_router
 from hilum.outbound.events.route import events_router
 from hilum.outbound.events.streams import EventStreams
 from hilum.ports.arrivals import ArrivalList
@@ -47,7 +48,6 @@ from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_routes import RouteTable
 from hilum.wire.base_url import BaseUrl
-from hilum.wire.bulk_telling import BulkURIs
 from hilum.wire.search_rules import SearchLimits
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES, Surface
 
@@ -92,7 +92,6 @@ class HttpServices:
     """How long a browser may use an instance or a frame without asking again."""
     thumbnail_side: int = 200
     """Pixels of the longer side of a thumbnail whose size is left open."""
-    bulk_uris: BulkURIs = BulkURIs.ABSOLUTE
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     body_bytes_per_second: int = 500
@@ -178,13 +177,7 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         base_url=base_url,
         budget=budget,
     )
-    wado = wado_router(
-        services.retrieve,
-        surface,
-        base_url=base_url,
-        cache_seconds=cache_seconds,
-        bulk_uris=services.bulk_uris,
-    )
+    wado = wado_router(services.retrieve, surface, base_url=base_url, cache_seconds=cache_seconds)
     frames = frames_router(services.frames, surface, base_url=base_url, cache_seconds=cache_seconds)
     pictures = rendered_routers(
         services.pictures,
@@ -193,13 +186,24 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         cache_seconds=cache_seconds,
         thumbnail_side=services.thumbnail_side,
     )
+    by_uri = []
+    if surface.offers_wado_uri:
+        by_uri.append(
+            wado_uri_router(
+                services.retrieve,
+                services.pictures,
+                surface,
+                base_url=base_url,
+                cache_seconds=cache_seconds,
+            )
+        )
     qido = qido_router(services.search, surface, base_url=base_url, limits=services.search_limits)
     return [
         (surface_router(surface), prefix, None),
         (qido, prefix, AccessScope.READ),
         (wado, prefix, AccessScope.READ),
         (frames, prefix, AccessScope.READ),
-        *((router, prefix, AccessScope.READ) for router in pictures),
+        *((router, prefix, AccessScope.READ) for router in (*pictures, *by_uri)),
         (stow, prefix, AccessScope.WRITE),
         (delete_router(services.delete, surface), prefix, AccessScope.DELETE),
     ]

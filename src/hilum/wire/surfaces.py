@@ -32,6 +32,8 @@ class Surface:
     """A missing or partly unreadable Accept header is refused with 406."""
     offers_xml: bool
     """Data sets go out as `application/dicom+xml`, too (PS3.18 section 8.7.3.2)."""
+    offers_wado_uri: bool
+    """Instances can be had by the URI service, too (PS3.18 chapter 9)."""
     same_bytes_conflict: bool
     """Storing an instance that is held already, byte for byte, is reported as a failure 45070."""
     warnings_are_202: bool
@@ -52,6 +54,7 @@ AZURE_V1: Final = Surface(
     validation_profile="azure-v1",
     strict_accept=True,
     offers_xml=False,
+    offers_wado_uri=False,
     same_bytes_conflict=True,
     warnings_are_202=False,
     lists_failed_attributes=False,
@@ -67,6 +70,7 @@ AZURE_V2: Final = Surface(
     validation_profile="azure-v2",
     strict_accept=True,
     offers_xml=False,
+    offers_wado_uri=False,
     same_bytes_conflict=True,
     warnings_are_202=True,
     lists_failed_attributes=True,
@@ -82,6 +86,7 @@ STANDARD: Final = Surface(
     validation_profile="standard",
     strict_accept=False,
     offers_xml=True,
+    offers_wado_uri=True,
     same_bytes_conflict=False,
     warnings_are_202=False,
     lists_failed_attributes=False,

@@ -157,6 +157,54 @@ RENDERED_EXTRA: Final[dict[str, Any]] = {
 }
 """What `/dicom-web` takes; `/v1` and `/v2` take `quality` only."""
 
+URI_ANSWERS: Final[Responses] = {
+    200: {
+        "description": "The instance: a picture, a document, or the Part 10 file",
+        "content": {
+            "image/jpeg": _BINARY,
+            "image/png": _BINARY,
+            "image/gif": _BINARY,
+            "application/dicom": _BINARY,
+        },
+    },
+    304: RENDERED[304],
+    **_REFUSALS,
+    400: {"description": "A parameter is missing or not valid, or not offered", "content": _TEXT},
+    404: {"description": "The instance is not held"},
+    406: {"description": "Nothing that contentType or Accept names can be given"},
+    413: RENDERED[413],
+    422: RENDERED[422],
+}
+URI_EXTRA: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": name,
+            "in": "query",
+            "required": required,
+            "description": description,
+            "schema": {"type": "string"},
+        }
+        for name, required, description in (
+            ("requestType", True, "`WADO`"),
+            ("studyUID", True, "Study Instance UID"),
+            ("seriesUID", True, "Series Instance UID"),
+            ("objectUID", True, "SOP Instance UID"),
+            ("contentType", False, "Media types with commas; counts in place of Accept"),
+            ("charset", False, "`UTF-8`"),
+            ("transferSyntax", False, "Of application/dicom; the default where it is impossible"),
+            ("frameNumber", False, "From 1"),
+            ("rows", False, "Pixels of the picture at most"),
+            ("columns", False, "Pixels of the picture at most"),
+            ("region", False, "xmin,ymin,xmax,ymax as fractions from 0 to 1"),
+            ("windowCenter", False, "Together with windowWidth"),
+            ("windowWidth", False, "Together with windowCenter"),
+            ("imageQuality", False, "Of JPEG, 1 to 100"),
+            ("annotation", False, "patient, technique or both"),
+            ("imageAnnotation", False, "The same under its name of today"),
+        )
+    ]
+}
+
 DELETED: Final[dict[str, Any]] = {
     "status_code": 204,
     "response_class": Response,
