@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -28,11 +29,22 @@ _FUNCTIONS: Final = {
     "linear_exact": VoiFunction.LINEAR_EXACT,
     "sigmoid": VoiFunction.SIGMOID,
 }
-_WINDOW: Final = "it is center,width,function with two numbers and linear, linear-exact or sigmoid"
-_VIEWPORT: Final = (
-    f"it is width,height or width,height,x,y,width,height: first whole numbers from 1 to "
-    f"{LARGEST_SIDE}, then the region of the image that is seen, each of which may be left empty"
+FORMS: Final[Mapping[Parameter, str]] = MappingProxyType(
+    {
+        Parameter.ANNOTATION: "patient, technique or both, with a comma",
+        Parameter.QUALITY: "a whole number from 1 to 100",
+        Parameter.VIEWPORT: (
+            "width,height or width,height,x,y,width,height: first whole numbers from 1 to "
+            f"{LARGEST_SIDE}, then the region of the image that is seen, each of which may be left "
+            "empty, its width and height negative to flip it"
+        ),
+        Parameter.WINDOW: (
+            "center,width,function with two numbers and linear, linear-exact or sigmoid"
+        ),
+        Parameter.ICC_PROFILE: f"one of {', '.join(ColourSpace)}",
+    }
 )
+"""What the value of a parameter is."""
 
 
 def rendering(query_string: bytes, picture: PictureType, rules: RenderedRules) -> Rendering:
@@ -88,7 +100,7 @@ def _quality(given: Mapping[str, str], default: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= 100):
-        raise InvalidQuery(Parameter.QUALITY.value, "it is a whole number from 1 to 100")
+        raise _wrong(Parameter.QUALITY)
     return int(text)
 
 
@@ -98,11 +110,11 @@ def _window(text: str | None) -> Window | None:
         return None
     parts = [part.strip() for part in text.split(",", 3)]
     if len(parts) not in {2, 3}:
-        raise InvalidQuery(Parameter.WINDOW.value, _WINDOW)
-    center, width = (_number(part, Parameter.WINDOW, _WINDOW) for part in parts[:2])
+        raise _wrong(Parameter.WINDOW)
+    center, width = (_number(part, Parameter.WINDOW) for part in parts[:2])
     function = _FUNCTIONS.get(parts[2].lower()) if len(parts) == 3 else VoiFunction.LINEAR
     if function is None:
-        raise InvalidQuery(Parameter.WINDOW.value, _WINDOW)
+        raise _wrong(Parameter.WINDOW)
     if function is VoiFunction.LINEAR and width < 1:
         raise InvalidQuery(Parameter.WINDOW.value, "the width of a linear window is at least 1")
     if width <= 0:
@@ -115,9 +127,9 @@ def _viewport(text: str | None) -> Viewport | None:
         return None
     parts = [part.strip() for part in text.split(",", 6)]
     if not 2 <= len(parts) <= 6:
-        raise InvalidQuery(Parameter.VIEWPORT.value, _VIEWPORT)
+        raise _wrong(Parameter.VIEWPORT)
     width, height = map(_side, parts[:2])
-    region = [_number(part, Parameter.VIEWPORT, _VIEWPORT) if part else None for part in parts[2:]]
+    region = [_number(part, Parameter.VIEWPORT) if part else None for part in parts[2:]]
     region += [None] * (4 - len(region))
     x, y, region_width, region_height = region
     if (x or 0) < 0 or (y or 0) < 0:
@@ -129,18 +141,18 @@ def _viewport(text: str | None) -> Viewport | None:
 
 def _side(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5):
-        raise InvalidQuery(Parameter.VIEWPORT.value, _VIEWPORT)
+        raise _wrong(Parameter.VIEWPORT)
     if not 1 <= int(text) <= LARGEST_SIDE:
-        raise InvalidQuery(Parameter.VIEWPORT.value, _VIEWPORT)
+        raise _wrong(Parameter.VIEWPORT)
     return int(text)
 
 
-def _number(text: str, name: Parameter, reason: str) -> float:
+def _number(text: str, name: Parameter) -> float:
     if len(text) > _LONGEST_NUMBER or _NUMBER.fullmatch(text) is None:
-        raise InvalidQuery(name.value, reason)
+        raise _wrong(name)
     value = float(text)
     if not math.isfinite(value):
-        raise InvalidQuery(name.value, reason)
+        raise _wrong(name)
     return value
 
 
@@ -150,9 +162,7 @@ def _annotations(text: str | None) -> frozenset[Annotation]:
     names = [name.strip().lower() for name in text.split(",", len(Annotation))]
     known = {each.value: each for each in Annotation}
     if len(names) > len(Annotation) or not all(name in known for name in names):
-        raise InvalidQuery(
-            Parameter.ANNOTATION.value, "it is patient, technique or both, with a comma"
-        )
+        raise _wrong(Parameter.ANNOTATION)
     return frozenset(known[name] for name in names)
 
 
@@ -161,5 +171,9 @@ def _colour_space(text: str | None) -> ColourSpace:
         return ColourSpace.NO
     known = {each.value: each for each in ColourSpace}
     if text.lower() not in known:
-        raise InvalidQuery(Parameter.ICC_PROFILE.value, f"it is one of {', '.join(known)}")
+        raise _wrong(Parameter.ICC_PROFILE)
     return known[text.lower()]
+
+
+def _wrong(name: Parameter) -> InvalidQuery:
+    return InvalidQuery(name.value, f"it is {FORMS[name]}")

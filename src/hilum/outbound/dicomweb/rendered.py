@@ -1,7 +1,8 @@
 """WADO-RS: rendered resources and thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -9,11 +10,13 @@ from hilum.catalogue.many_pictures import DrawInstances
 from hilum.catalogue.pictures import Pictures
 from hilum.catalogue.thumbnails import Thumbnails
 from hilum.domain.levels import Level
-from hilum.outbound.dicomweb.documented import RENDERED, RENDERED_EXTRA, documented
+from hilum.outbound.dicomweb.documented import RENDERED, documented
 from hilum.outbound.dicomweb.picture_answers import PictureAnswers
 from hilum.outbound.dicomweb.picture_sender import DocumentSender, PictureSender
 from hilum.outbound.dicomweb.study_pictures import StudyPictures, ThumbnailSender
 from hilum.wire.base_url import BaseUrl
+from hilum.wire.rendered_rules import Parameter
+from hilum.wire.rendering_parameters import FORMS
 from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
 
@@ -56,13 +59,14 @@ def rendered_routers(
 
 def _instance_router(services: PictureServices, answers: PictureAnswers) -> APIRouter:
     router = APIRouter(tags=[f"{answers.surface.prefix} retrieve"])
+    taken = _taken(answers.surface.rendered.parameters)
     send = PictureSender(services.pictures, answers, services.documents)
 
-    @documented(router, f"{_INSTANCE}/rendered", "Render an instance", RENDERED, RENDERED_EXTRA)
+    @documented(router, f"{_INSTANCE}/rendered", "Render an instance", RENDERED, taken)
     async def render_instance(request: Request, study: str, series: str, instance: str) -> Response:
         return await send.instance(request, scope_of(study, series, instance))
 
-    @documented(router, f"{_FRAMES}/rendered", "Render frames", RENDERED, RENDERED_EXTRA)
+    @documented(router, f"{_FRAMES}/rendered", "Render frames", RENDERED, taken)
     async def render_frames(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
@@ -73,13 +77,14 @@ def _instance_router(services: PictureServices, answers: PictureAnswers) -> APIR
 
 def _study_router(services: PictureServices, answers: PictureAnswers) -> APIRouter:
     router = APIRouter(tags=[f"{answers.surface.prefix} retrieve"])
+    taken = _taken(answers.surface.rendered.parameters)
     send = StudyPictures(services.instances, answers)
 
-    @documented(router, f"{_STUDY}/rendered", "Render a study", RENDERED, RENDERED_EXTRA)
+    @documented(router, f"{_STUDY}/rendered", "Render a study", RENDERED, taken)
     async def render_study(request: Request, study: str) -> Response:
         return await send(request, scope_of(study), Level.STUDY)
 
-    @documented(router, f"{_SERIES}/rendered", "Render a series", RENDERED, RENDERED_EXTRA)
+    @documented(router, f"{_SERIES}/rendered", "Render a series", RENDERED, taken)
     async def render_series(request: Request, study: str, series: str) -> Response:
         return await send(request, scope_of(study, series), Level.SERIES)
 
@@ -88,23 +93,24 @@ def _study_router(services: PictureServices, answers: PictureAnswers) -> APIRout
 
 def _thumbnail_router(services: PictureServices, answers: PictureAnswers, side: int) -> APIRouter:
     router = APIRouter(tags=[f"{answers.surface.prefix} retrieve"])
+    size = _taken({Parameter.VIEWPORT})
     send = ThumbnailSender(services.thumbnails, answers, side)
 
-    @documented(router, f"{_STUDY}/thumbnail", "Thumbnail of a study", RENDERED)
+    @documented(router, f"{_STUDY}/thumbnail", "Thumbnail of a study", RENDERED, size)
     async def study_thumbnail(request: Request, study: str) -> Response:
         return await send(request, scope_of(study), Level.STUDY)
 
-    @documented(router, f"{_SERIES}/thumbnail", "Thumbnail of a series", RENDERED)
+    @documented(router, f"{_SERIES}/thumbnail", "Thumbnail of a series", RENDERED, size)
     async def series_thumbnail(request: Request, study: str, series: str) -> Response:
         return await send(request, scope_of(study, series), Level.SERIES)
 
-    @documented(router, f"{_INSTANCE}/thumbnail", "Thumbnail of an instance", RENDERED)
+    @documented(router, f"{_INSTANCE}/thumbnail", "Thumbnail of an instance", RENDERED, size)
     async def instance_thumbnail(
         request: Request, study: str, series: str, instance: str
     ) -> Response:
         return await send(request, scope_of(study, series, instance), Level.INSTANCE)
 
-    @documented(router, f"{_FRAMES}/thumbnail", "Thumbnail of a frame", RENDERED)
+    @documented(router, f"{_FRAMES}/thumbnail", "Thumbnail of a frame", RENDERED, size)
     async def frame_thumbnail(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
@@ -112,3 +118,19 @@ def _thumbnail_router(services: PictureServices, answers: PictureAnswers, side: 
         return await send(request, scope, Level.INSTANCE, frames)
 
     return router
+
+
+def _taken(names: Iterable[Parameter]) -> dict[str, Any]:
+    """Parameters in the OpenAPI document."""
+    return {
+        "parameters": [
+            {
+                "name": name.value,
+                "in": "query",
+                "required": False,
+                "description": FORMS[name],
+                "schema": {"type": "string"},
+            }
+            for name in sorted(names)
+        ]
+    }
