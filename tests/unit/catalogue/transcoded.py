@@ -5,7 +5,7 @@ import io
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pydicom
@@ -58,20 +58,24 @@ class OneInstance:
         return self.described_as
 
     async def instances(self, scope: Scope, after: int, limit: int) -> Sequence[InstanceRecord]:
+        assert scope.study == self.held.instance.uids.study
         return [self.held.instance][: limit if after < self.held.instance.key else 0]
 
     async def metadata_of(
         self, keys: Sequence[int], limit_bytes: int | None = None
     ) -> Sequence[MetadataRecord]:
+        assert limit_bytes is None or limit_bytes > 0
         return [MetadataRecord(key, self.described_as.metadata, ()) for key in keys]
 
     async def metadata(
         self, scope: Scope, after: int, limit: int, limit_bytes: int | None = None
     ) -> Sequence[MetadataRecord]:
-        return await self.metadata_of([1] if after < 1 else [])
+        found = await self.instances(scope, after, limit)
+        return await self.metadata_of([each.key for each in found], limit_bytes)
 
     async def summary(self, scope: Scope) -> ScopeSummary | None:
-        return ScopeSummary(1, self.described_as.version)
+        found = await self.instances(scope, 0, 1)
+        return ScopeSummary(len(found), self.described_as.version)
 
     async def referenced(self, keys: Sequence[ObjectKey]) -> set[ObjectKey]:
         return {KEY} & set(keys)
@@ -158,7 +162,3 @@ def beside_pixels(dataset: Dataset) -> dict[str, Any]:
         for key, value in plain.items()
         if key not in dropped and not (key.endswith("0000") and value["vr"] == "UL")
     }
-
-
-def without_frame_table(instance: OneInstance) -> OneInstance:
-    return replace(instance, held=replace(instance.held, frame_table=b""))
