@@ -141,7 +141,7 @@ class Retrieve:
             message = f"Nothing here exists in, or can be converted to, {_listed(wanted)}."
             raise NotAcceptable(message)
         left_out += later.left_out
-        as_stored = all(self._goes_as_stored(record, wanted) for record in offered)
+        as_stored = all(self.goes_as_stored(record, wanted) for record in offered)
         return Plan(scope, wanted, offered, complete, page[-1].key, left_out, as_stored)
 
     def open_all(self, plan: Plan) -> AsyncGenerator[OpenInstance, None]:
@@ -200,6 +200,10 @@ class Retrieve:
             yield page
             keys = keys[bisect_right(keys, page[-1].key) :]
 
+    def goes_as_stored(self, record: InstanceRecord, wanted: Wanted) -> bool:
+        """Whether an instance that can go out does so byte for byte."""
+        return self._targets(record, wanted)[0] == record.transfer_syntax_uid
+
     async def _record(self, scope: Scope) -> InstanceRecord:
         page = await self._reader.instances(scope, 0, 1)
         if not page:
@@ -249,9 +253,6 @@ class Retrieve:
             return offered
         refused = await self._transcoding.refused(doubtful)
         return [record for record in offered if record.key not in refused]
-
-    def _goes_as_stored(self, record: InstanceRecord, wanted: Wanted) -> bool:
-        return self._targets(record, wanted)[0] == record.transfer_syntax_uid
 
     def _targets(self, record: InstanceRecord, wanted: Wanted) -> list[str]:
         """Syntaxes this instance can go out in, in the order of liking, up to the stored one."""

@@ -170,6 +170,8 @@ class RetrieveSettings(Section):
     conversion_bytes: ByteCount = 2 << 30
     """Largest instance, as stored, that is put into another transfer syntax; larger ones go out as
     stored only."""
+    zip_instances: Count = 20_000
+    """Instances of one ZIP archive; more than that are refused. About 2 KiB are held of each."""
     conversion_inflated_bytes: ByteCount = 512 << 20
     """Largest deflated data set, inflated, that is converted: it has to be held in memory whole."""
     conversion_memory_bytes: ByteCount = 1 << 30
@@ -211,6 +213,9 @@ class RetrieveSettings(Section):
     moving_frames: Count = 1000
     """Frames of an instance that is drawn as a moving GIF; more are refused with 413, as are more
     pixels together than `pixels.maximum_picture_pixels`."""
+    report_bytes: ByteCount = 16 << 20
+    """Metadata of a structured report that is rendered as HTML or text; longer ones are refused
+    with 413."""
     pictures_per_request: Count = 2000
     """Instances of a study or series that is rendered; larger ones are refused with 413."""
     held_pictures_bytes: ByteCount = 4 << 20

@@ -14,6 +14,7 @@ DICOM: Final = "application/dicom"
 DICOM_JSON: Final = "application/dicom+json"
 JSON: Final = "application/json"
 MULTIPART: Final = "multipart/related"
+ZIP: Final = "application/zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class InstanceForm:
     multipart: bool
     syntaxes: tuple[str, ...]
     """Transfer Syntax UIDs in the client's order of liking; `*` is the one it is stored in."""
+    archive: bool = False
+    """All of them in one ZIP archive."""
 
 
 # Clients send the same few headers again and again; what is refused is not remembered.
@@ -56,8 +59,8 @@ def require_dicom_json(accept: str | None, *, strict: bool) -> str:
 def negotiate_retrieve(accept: str | None, *, level: Level, rules: RetrieveRules) -> InstanceForm:
     """Return the form in which the instances of a study, series or instance go out.
 
-    The best media range decides between single part and multipart; every range of that form adds
-    the transfer syntaxes it accepts. A wild card range means multipart, as stored.
+    The best media range decides between single part, multipart and archive; every range of that
+    form adds the transfer syntaxes it accepts. A wild card range means multipart, as stored.
 
     Raises `NotAcceptable`.
     """
@@ -67,43 +70,48 @@ def negotiate_retrieve(accept: str | None, *, level: Level, rules: RetrieveRules
             raise NotAcceptable(message)
         return InstanceForm(multipart=True, syntaxes=rules.default_syntaxes)
     # Quotation marks round `type` are optional on every surface, so the grammar is lenient here.
-    multipart: bool | None = None
+    best: InstanceForm | None = None
     syntaxes: list[tuple[float, bool, str]] = []
     for media_range in parse_accept(accept, strict=False):
         form = _form(media_range, level, rules)
-        if form is None or (multipart is not None and form.multipart is not multipart):
+        if form is None:
             continue
-        multipart = form.multipart
+        best = best or form
+        if (form.multipart, form.archive) != (best.multipart, best.archive):
+            continue
         # Among equals stored bytes come first when asked for: they cost and change nothing.
         left_open = form.syntaxes is rules.default_syntaxes
         syntaxes.extend(
             (-media_range.quality, left_open or syntax != AS_STORED, syntax)
             for syntax in form.syntaxes
         )
-    if multipart is None:
+    if best is None:
         raise NotAcceptable(_offer(level, rules))
     syntaxes.sort(key=lambda liking: liking[:2])
-    return InstanceForm(multipart, tuple(dict.fromkeys(syntax for _, _, syntax in syntaxes)))
+    liked = tuple(dict.fromkeys(syntax for _, _, syntax in syntaxes))
+    return InstanceForm(best.multipart, liked, best.archive)
 
 
 def _form(media_range: MediaRange, level: Level, rules: RetrieveRules) -> InstanceForm | None:
     if media_range.type == "*/*":
         return InstanceForm(multipart=True, syntaxes=(AS_STORED,))
     multipart = media_range.covers(MULTIPART)
+    archive = rules.offers_zip and media_range.type == ZIP
     if multipart:
         types = media_range.all("type")
         if not types and rules.strict:
             return None
         if any(not _is_dicom(value) for value in types):
             return None
-    elif level is not Level.INSTANCE or not media_range.covers(DICOM):
+    elif not archive and (level is not Level.INSTANCE or not media_range.covers(DICOM)):
         return None
     named = (value.strip().rstrip("\0") for value in media_range.all("transfer-syntax"))
     wanted = tuple(value for value in named if value)
     if not wanted:
-        return InstanceForm(multipart, rules.default_syntaxes)
+        left_open = (AS_STORED,) if archive else rules.default_syntaxes
+        return InstanceForm(multipart, left_open, archive)
     offered = _offered(wanted, rules)
-    return InstanceForm(multipart, offered) if offered else None
+    return InstanceForm(multipart, offered, archive) if offered else None
 
 
 def _is_dicom(media_type: str) -> bool:
@@ -120,6 +128,8 @@ def _offer(level: Level, rules: RetrieveRules) -> str:
     types = [f'{MULTIPART}; type="{DICOM}"']
     if level is Level.INSTANCE:
         types.append(DICOM)
+    if rules.offers_zip:
+        types.append(ZIP)
     text = f"The Accept header names nothing that is offered here: {', '.join(types)}"
     if rules.offered_syntaxes:
         text += f", with transfer-syntax {', '.join(sorted(rules.offered_syntaxes))}"

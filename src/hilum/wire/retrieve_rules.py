@@ -32,6 +32,8 @@ class RetrieveRules:
     """Attributes whose value breaks its VR are left out of metadata."""
     tells_bulk_data: bool
     """Metadata holds small bulk values and tells where the others are retrieved."""
+    offers_zip: bool
+    """Instances go out as one `application/zip`, too (PS3.18 section 8.6.1.3)."""
     quoted_etags: bool
     """ETags are quoted (RFC 9110 section 8.8.3) and weak, since encodings differ in bytes."""
 
@@ -47,6 +49,7 @@ STANDARD_RETRIEVE: Final = RetrieveRules(
     convertible_syntaxes=None,
     hides_invalid_attributes=False,
     tells_bulk_data=True,
+    offers_zip=True,
     quoted_etags=True,
 )
 AZURE_RETRIEVE: Final = RetrieveRules(
@@ -70,5 +73,6 @@ AZURE_RETRIEVE: Final = RetrieveRules(
     ),
     hides_invalid_attributes=True,
     tells_bulk_data=False,
+    offers_zip=False,
     quoted_etags=False,
 )

@@ -62,7 +62,7 @@ class ZipWriter:
     __slots__ = ("_moment", "_offset", "_written")
 
     def __init__(self, moment: datetime) -> None:
-        """`moment`: the date of all files, as clocks on walls show it there."""
+        """`moment`: the date of all files; the format has no time zone."""
         self._moment = _dos_date(moment)
         self._offset = 0
         self._written: list[_Written] = []

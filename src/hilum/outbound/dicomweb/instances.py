@@ -10,6 +10,7 @@ from hilum.catalogue.retrieve import OpenInstance, Plan, Retrieve, Wanted
 from hilum.domain.identifiers import Scope
 from hilum.domain.levels import Level
 from hilum.domain.records import InstanceRecord
+from hilum.outbound.dicomweb.archives import ArchiveSender
 from hilum.wire.base_url import BaseUrl, instance_url
 from hilum.wire.bodies import BytesResponse, StreamedResponse
 from hilum.wire.etags import cache_control, entity_tag, etag_header, none_match
@@ -35,6 +36,9 @@ class InstanceSender:
         form = negotiate_retrieve(accept, level=level, rules=rules)
         most = rules.maximum_conversion_bytes
         wanted = Wanted(form.syntaxes, rules.converts_many, most, rules.convertible_syntaxes)
+        if form.archive:
+            archive = ArchiveSender(self.retrieve, self.surface, self.base_url)
+            return await archive(request, scope, wanted)
         if level is not Level.INSTANCE:
             return await self._many(request, scope, form, wanted)
         if rules.quoted_etags and "if-none-match" in request.headers:
