@@ -2,11 +2,13 @@
 
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.bootstrap.options import header_limits
+from hilum.catalogue.documents import DocumentLimits, Documents
 from hilum.catalogue.frames import Frames
 from hilum.catalogue.many_pictures import DrawInstances
 from hilum.catalogue.pictures import PictureBounds, Pictures
 from hilum.catalogue.shown_images import ShownImages
 from hilum.catalogue.thumbnails import Thumbnails
+from hilum.outbound.dicomweb.document_sender import DocumentResponder
 from hilum.outbound.dicomweb.rendered import PictureServices
 from hilum.ports.derived import DerivedStore
 from hilum.ports.objects import ObjectStore
@@ -41,8 +43,15 @@ def make_pictures(
         maximum_picture_pixels=settings.pixels.maximum_picture_pixels,
     )
     pictures = Pictures(frames, shown, engine, bounds, derived)
+    documents = Documents(
+        index,
+        objects,
+        header_limits(settings),
+        DocumentLimits(retrieve.whole_object_bytes, retrieve.report_bytes),
+    )
     return PictureServices(
         pictures,
         DrawInstances(pictures, index, retrieve.page_instances),
         Thumbnails(pictures, index, index),
+        DocumentResponder(documents, retrieve.cache_seconds),
     )

@@ -9,7 +9,7 @@ import orjson
 
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.renditions import InflatedSpan, Rendition, StoredSpans, WrittenBytes
-from hilum.catalogue.stored_bytes import damaged, read_exactly
+from hilum.catalogue.stored_bytes import read_exactly
 from hilum.catalogue.stored_header import stored_header
 from hilum.dicom.documents import (
     ENCAPSULATED_DOCUMENT,
@@ -23,6 +23,7 @@ from hilum.dicom.header import HeaderLimits
 from hilum.dicom.json_values import JsonDataset
 from hilum.dicom.structured_reports.html import report_html
 from hilum.dicom.structured_reports.plain import report_text
+from hilum.dicom.transfer_syntaxes import encoding_of
 from hilum.domain.errors import LimitExceeded, NotTranscodable, ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Metadata
@@ -56,8 +57,8 @@ class FoundDocument:
     dataset_sha256: bytes
     media_types: tuple[str, ...]
     """What it can be had as; the first is the default."""
-    is_changed_by_release: bool
-    """It is made here, so another release of ours may make other bytes."""
+    is_made_here: bool
+    """Another release of ours may make other bytes of it."""
     source: DocumentFacts | Sequence[Span]
     metadata: Metadata | None = None
 
@@ -132,7 +133,7 @@ class Documents:
         beginning = await read_exactly(self._objects, record, first.offset, length)
         media_type = video_type(record.transfer_syntax_uid, beginning)
         return FoundDocument(
-            record, held.dataset_sha256, (media_type,), is_changed_by_release=False, source=spans
+            record, held.dataset_sha256, (media_type,), is_made_here=False, source=spans
         )
 
     async def _report(self, metadata: Metadata, media_type: str) -> Rendition:
@@ -162,14 +163,18 @@ class Documents:
             raise NotTranscodable(message)
         if facts.length is not None and facts.length <= span.length:
             span = Span(span.offset, facts.length)
-        if header.inflated:
-            return InflatedSpan(self._objects, record, span)
+        inflated = encoding_of(record.transfer_syntax_uid).is_deflated
+        document = self._opened(record, span, inflated=inflated)
         if facts.may_be_padded and span.length:
-            last = await read_exactly(self._objects, record, span.offset + span.length - 1, 1)
-            if last == b"\0":
-                span = Span(span.offset, span.length - 1)
-        if span.offset + span.length > record.size_bytes:
-            raise damaged(record)
+            last = [chunk async for chunk in document.chunks(span.length - 1, span.length)]
+            if last == [b"\0"]:
+                shorter = Span(span.offset, span.length - 1)
+                return self._opened(record, shorter, inflated=inflated)
+        return document
+
+    def _opened(self, record: InstanceRecord, span: Span, *, inflated: bool) -> Rendition:
+        if inflated:
+            return InflatedSpan(self._objects, record, span)
         return StoredSpans(self._objects, record, [span], self._limits.whole_object_bytes)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Final
 
 from hilum.catalogue.inflation import Inflation
@@ -22,11 +23,11 @@ class StoredParts:
     def __init__(self, objects: ObjectStore, record: InstanceRecord) -> None:
         self._objects = objects
         self._record = record
-        self.is_inflated: Final = encoding_of(record.transfer_syntax_uid).is_deflated
+        self._is_deflated = encoding_of(record.transfer_syntax_uid).is_deflated
 
     async def size(self) -> int:
         """Bytes there are; a deflated data set is inflated to count them, and not held."""
-        if not self.is_inflated:
+        if not self._is_deflated:
             return self._record.size_bytes
         size = 0
         async for piece in self._inflated(Span(0, _EVERYTHING)):
@@ -35,7 +36,7 @@ class StoredParts:
 
     async def read(self, span: Span) -> bytes:
         """Return the bytes of `span`, fewer at the end. Raises as `ObjectStore.read` does."""
-        if not self.is_inflated:
+        if not self._is_deflated:
             return await self._objects.read(self._record.object_key, span.offset, span.length)
         return b"".join([piece async for piece in self._inflated(span)])
 
@@ -53,9 +54,11 @@ async def stored_header(
 ) -> Header:
     """Read the header, and next to nothing of the bulk values in it.
 
+    Places in a deflated data set count in what it inflates to, as those of a file without a head.
     Raises the errors of `hilum.dicom.errors`, `LimitExceeded`, `ObjectMissing` and
     `ArchiveUnavailable`.
     """
+    limits = replace(limits, inline_bytes=None)  # all of them by their places, small ones too
     parts = StoredParts(objects, record)
     source = _KnownParts(await parts.size())
     source.add(0, await parts.read(Span(0, WINDOW_BYTES)))

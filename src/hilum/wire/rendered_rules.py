@@ -34,6 +34,8 @@ class RenderedRules:
     """GIF shows all frames of an instance."""
     representative: bool
     """An instance is seen in its representative frame, where it names one, else in its first."""
+    documents: bool
+    """What is no image is rendered: documents, reports, video."""
     failure_is_406: bool
     """Pixels that cannot be drawn are not acceptable, rather than unprocessable or too large."""
     validates: bool
@@ -48,6 +50,7 @@ STANDARD_RENDERED: Final = RenderedRules(
     above_instances=True,
     moving=True,
     representative=True,
+    documents=True,
     failure_is_406=False,
     validates=True,
 )
@@ -59,6 +62,7 @@ AZURE_RENDERED: Final = RenderedRules(
     above_instances=False,
     moving=False,
     representative=False,
+    documents=False,
     failure_is_406=True,
     validates=False,
 )

@@ -69,7 +69,8 @@ class PictureSender:
         rules = self.answers.surface.rendered
         try:
             found = await self.pictures.find(scope)
-        except NoPixelData:
+        except (NoPixelData, FramesUnknown):
+            # Of video the frames need not be told apart: it goes out as a whole.
             answer = await self._document(request, scope)
             if answer is None:
                 raise
@@ -123,7 +124,9 @@ class PictureSender:
         return form, wanted
 
     async def _document(self, request: Request, scope: Scope) -> Response | None:
-        return None if self.documents is None else await self.documents(request, scope)
+        if self.documents is None or not self.answers.surface.rendered.documents:
+            return None
+        return await self.documents(request, scope)
 
     async def _parts(
         self, found: FoundFrames, wanted: Rendering, base: str
