@@ -216,9 +216,6 @@ class RetrieveSettings(Section):
     report_bytes: ByteCount = 16 << 20
     """Metadata of a structured report that is rendered as HTML or text; longer ones are refused
     with 413."""
-    report_bytes: ByteCount = 16 << 20
-    """Metadata of a structured report that is rendered as HTML or text; longer ones are refused
-    with 413."""
     pictures_per_request: Count = 2000
     """Instances of a study or series that is rendered; larger ones are refused with 413."""
     held_pictures_bytes: ByteCount = 4 << 20
