@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,8 +10,9 @@ from hilum.dicom.elements import ElementPath
 from hilum.dicom.errors import MalformedElement
 from hilum.dicom.explicit_little import swap_bytes
 from hilum.dicom.frames import FrameTable
-from hilum.dicom.header import HeaderLimits, read_header
+from hilum.dicom.header import Header, HeaderLimits, read_header
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_BIG_ENDIAN
+from hilum.domain.errors import UnreadableInstance
 
 FLOAT_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009})
 """FloatPixelData, DoubleFloatPixelData."""
@@ -50,9 +51,7 @@ def read_before_pixels(
     `prefix` ends where `table` starts. Raises what `read_header` raises.
     """
     is_big = transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN
-    find = _before_fragments if table.encapsulated else _before_value
-    tag, end = find(prefix, ">" if is_big else "<")
-    header = read_header(prefix[:end], limits=replace(limits, inline_bytes=None))
+    tag, header = _read(prefix, table, ">" if is_big else "<", limits)
     values = {
         element.path: _in_order(
             prefix[element.offset : element.offset + element.length], element.vr, is_big=is_big
@@ -63,15 +62,28 @@ def read_before_pixels(
     return BeforePixels(tag, values)
 
 
-def _before_value(prefix: bytes, order: str) -> tuple[int, int]:
+def _read(prefix: bytes, table: FrameTable, order: str, limits: HeaderLimits) -> tuple[int, Header]:
+    """Read what is before the pixel data. Other bytes may look like its beginning."""
+    find = _before_fragments if table.encapsulated else _before_value
+    failure: UnreadableInstance = MalformedElement(
+        _PIXEL_DATA, len(prefix), "its beginning is not where it was"
+    )
+    for tag, end in find(prefix, order):
+        try:
+            return tag, read_header(prefix[:end], limits=replace(limits, inline_bytes=None))
+        except UnreadableInstance as error:
+            failure = error
+    raise failure
+
+
+def _before_value(prefix: bytes, order: str) -> Iterator[tuple[int, int]]:
     for size in _HEADS:
         end = len(prefix) - size
         if end >= 0 and (tag := _tag(prefix, end, order)) in _PIXELS:
-            return tag, end
-    raise _lost(prefix)
+            yield tag, end
 
 
-def _before_fragments(prefix: bytes, order: str) -> tuple[int, int]:
+def _before_fragments(prefix: bytes, order: str) -> Iterator[tuple[int, int]]:
     """Find the pixel data whose first item, the Basic Offset Table, ends at the first fragment."""
     wanted = struct.pack(f"{order}2H", _PIXEL_DATA >> 16, _PIXEL_DATA & 0xFFFF)
     end = prefix.rfind(wanted)
@@ -81,9 +93,8 @@ def _before_fragments(prefix: bytes, order: str) -> tuple[int, int]:
             if item + _ITEM_HEAD_BYTES <= len(prefix) and _tag(prefix, item, order) == _ITEM:
                 (length,) = struct.unpack_from(f"{order}I", prefix, item + 4)
                 if item + 2 * _ITEM_HEAD_BYTES + length == len(prefix):
-                    return _PIXEL_DATA, end
+                    yield _PIXEL_DATA, end
         end = prefix.rfind(wanted, 0, end)
-    raise _lost(prefix)
 
 
 def _tag(data: bytes, offset: int, order: str) -> int:
@@ -96,7 +107,3 @@ def _in_order(data: bytes, vr: str, *, is_big: bool) -> bytes:
         return data
     whole, rest = swap_bytes(data, 2)
     return whole + rest
-
-
-def _lost(prefix: bytes) -> MalformedElement:
-    return MalformedElement(_PIXEL_DATA, len(prefix), "its beginning is not where it was")
