@@ -43,6 +43,7 @@ fast: setup
 
 test: setup ## Everything: what `check` does, all tests, crash tests; installs the peers they need
 	@scripts/services install --quiet || { test -z "$$CI" && echo 'peers missing: their tests will say that they were skipped'; }
+	@$(BIN)/python scripts/viewer.py || { test -z "$$CI" && echo 'no viewer: the tests in a browser will say that they were skipped'; }
 	@$(MAKE) --no-print-directory lint types imports
 	@scripts/test-once-more -n 2 --dist loadgroup $(TESTS)
 	@$(MAKE) --no-print-directory test-interpreters

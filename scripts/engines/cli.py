@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.engines import process
+from scripts.engines.browser import Chromium
 from scripts.engines.engine import Engine
 from scripts.engines.installing import install
 from scripts.engines.orthanc import Dcmtk
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.private import sweep
 from scripts.engines.registry import ENGINES
+
+PROGRAMS: dict[str, Engine] = {each.name: each for each in (Dcmtk(), Chromium())}
+"""What is installed, but never runs as a server."""
 
 USAGE = f"""\
 Programs of others that tests, benchmarks and developers talk to, on loopback.
@@ -26,7 +30,7 @@ Programs of others that tests, benchmarks and developers talk to, on loopback.
   scripts/services status [NAME...] [--dir DIR]  tell what is installed and what runs, and where
   scripts/services address NAME [--dir DIR]      start it if need be, print its address alone
 
-NAME is one of: {", ".join(["dcmtk", *ENGINES])}, or all.
+NAME is one of: {", ".join([*PROGRAMS, *ENGINES])}, or all.
 
 Every command may be repeated, also by several callers at once. Exit codes: 0 done (status: all
 installed), 1 something is missing or failed, 2 wrong usage. DIR is $SERVICES_OF_HILUM, or
@@ -84,15 +88,15 @@ def understand(arguments: list[str]) -> Asked | None:
         elif word in ("--http-port", "--dicom-port") and rest and rest[0].isdigit():
             asked.ports[{"--http-port": "port", "--dicom-port": "dicom"}[word]] = int(rest.pop(0))
         elif word == "all":
-            asked.names += ["dcmtk", *ENGINES]
-        elif word in ENGINES or word == "dcmtk":
+            asked.names += [*PROGRAMS, *ENGINES]
+        elif word in ENGINES or word in PROGRAMS:
             asked.names.append(word)
         else:
             return None
     if asked.command == "address" and len(asked.names) != 1:
         return None
     if not asked.names:
-        asked.names = ["orthanc"] if asked.command == "up" else ["dcmtk", *ENGINES]
+        asked.names = ["orthanc"] if asked.command == "up" else [*PROGRAMS, *ENGINES]
     return asked
 
 
@@ -100,9 +104,12 @@ def _engines(asked: Asked) -> list[Engine]:
     return [ENGINES[name] for name in asked.names if name in ENGINES]
 
 
+def _programs(asked: Asked) -> list[Engine]:
+    return [PROGRAMS[name] for name in asked.names if name in PROGRAMS]
+
+
 def _install(asked: Asked) -> int:
-    wanted = [*([Dcmtk()] if "dcmtk" in asked.names else []), *_engines(asked)]
-    install(wanted, asked.say, ask=not asked.quiet)
+    install([*_programs(asked), *_engines(asked)], asked.say, ask=not asked.quiet)
     return 0
 
 
@@ -139,7 +146,7 @@ def _down(asked: Asked) -> int:
 
 def _status(asked: Asked) -> int:
     complete = True
-    for engine in [*([Dcmtk()] if "dcmtk" in asked.names else []), *_engines(asked)]:
+    for engine in [*_programs(asked), *_engines(asked)]:
         absent = engine.missing()
         complete = complete and not absent
         words = [f"missing {', '.join(absent)}" if absent else "installed"]
@@ -156,7 +163,7 @@ def _status(asked: Asked) -> int:
 def _address(asked: Asked) -> int:
     engine = ENGINES.get(asked.names[0])
     if engine is None:
-        raise ServicesError("DCMTK is a set of programs: it has no address")
+        raise ServicesError(f"{PROGRAMS[asked.names[0]].title} is a program: it has no address")
     print(engine.up(asked.place(engine.name))[0])
     return 0
 

@@ -66,7 +66,9 @@ def _data_source() -> Mapping[str, Any]:
         "wadoUriRoot": _ROOT,
         "qidoSupportsIncludeField": True,
         "imageRendering": "wadors",
-        "thumbnailRendering": "wadors",
+        # By `fetch` the study list shows them, too, and a request that is not needed any more ends.
+        "thumbnailRendering": "thumbnail",
+        "thumbnailRequestStrategy": "fetch",
         "enableStudyLazyLoad": True,
         # Wild cards find a text anywhere in the value; fuzzy matching would find beginnings only.
         "supportsWildcard": True,
