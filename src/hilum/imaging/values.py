@@ -1,6 +1,8 @@
 """Stored values to grey levels: Modality, VOI and presentation transformations (PS3.4 N.2)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -26,24 +28,44 @@ def grey_levels(decoded: Decoded, display: Display, window: Window | None) -> Ar
     given: list[Window | LookupTable] = [window] if window is not None else []
     given += [*display.voi_tables, *display.windows]
     voi = given[0] if given else _whole_range(decoded, display)
-    pixels = decoded.pixels
-    is_inverse = display.is_inverse or pixels.photometric_interpretation == "MONOCHROME1"
+    is_monochrome_1 = decoded.pixels.photometric_interpretation == "MONOCHROME1"
+    is_inverse = display.is_inverse or is_monochrome_1
+    greys, values = _Greys(display.modality, voi, is_inverse, display.padding), decoded.values
+    table = _table_of_greys(greys, values.dtype) if _has_table(values) else None
+    return mapped(values, greys, table)
 
-    def grey_of(stored: Array) -> Array:
+
+@dataclass(frozen=True, slots=True)
+class _Greys:
+    """Grey levels of stored values; a key of the tables that are kept."""
+
+    modality: Rescale | LookupTable | None
+    voi: Window | LookupTable
+    is_inverse: bool
+    padding: Padding | None
+
+    def __call__(self, stored: Array) -> Array:
         with np.errstate(all="ignore"):  # what overflows ends up at the ends of the window
-            shown = voi_transformed(modality_transformed(stored, display.modality), voi)
+            shown = voi_transformed(modality_transformed(stored, self.modality), self.voi)
             shown = np.nan_to_num(np.clip(shown, 0, 1), copy=False)
-        levels: Array = np.rint((1 - shown if is_inverse else shown) * 255).astype(np.uint8)
-        if display.padding is not None:
-            levels[_is_padding(stored, display.padding)] = 0
+        levels: Array = np.rint((1 - shown if self.is_inverse else shown) * 255).astype(np.uint8)
+        if self.padding is not None:
+            levels[_is_padding(stored, self.padding)] = 0
         return levels
 
-    return mapped(decoded.values, grey_of)
+
+@lru_cache(maxsize=16)  # the images of a series have the same table
+def _table_of_greys(greys: _Greys, kind: np.dtype[np.generic]) -> Array:
+    return greys(_every(kind))
 
 
-def mapped(values: Array, function: GreyOf) -> Array:
-    """Apply a function of single values, which gives uint8; by a table of all values if it can."""
-    table = function(_every(values.dtype)) if values.dtype.itemsize <= 2 else None
+def mapped(values: Array, function: GreyOf, table: Array | None = None) -> Array:
+    """Apply a function of single values, which gives uint8; by a table of all values if it can.
+
+    `table`: what it gives for all of them, when that is known already.
+    """
+    if table is None and _has_table(values):
+        table = function(_every(values.dtype))
     out = np.empty(values.size, np.uint8)
     for at, band in _bands(values):
         mapped_band = function(band) if table is None else table[_unsigned(band)]
@@ -101,6 +123,10 @@ def _whole_range(decoded: Decoded, display: Display) -> Window:
     return Window(
         low / 2 + high / 2, max(high - low, np.finfo(float).tiny), VoiFunction.LINEAR_EXACT
     )
+
+
+def _has_table(values: Array) -> bool:
+    return values.dtype.itemsize <= 2
 
 
 def _present(values: Array) -> Iterator[Array]:

@@ -5,16 +5,20 @@ answers with JSON and bytes, whose lengths are checked before they are read.
 """
 
 import asyncio
+import io
 import json
 import pickle
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-CALL: Final = Struct("<Q")
-"""Length of a pickled (name of the task, arguments)."""
+_CALL: Final = Struct("<QI")
+"""Length of a pickled (name of the task, arguments), and how many large bytes follow it."""
+_LENGTH: Final = Struct("<Q")
+_LARGE_BYTES: Final = 64 * 1024
+"""From so many on, bytes go beside what is pickled: three copies of each frame less."""
 ANSWER: Final = Struct("<BIQ")
 """Kind, length of the facts, length of the data."""
 MOST_FACTS_BYTES: Final = 1 << 20
@@ -47,19 +51,59 @@ class WorkerGone(Exception):
     """The worker ended, or talks nonsense."""
 
 
-def call_bytes(name: str, arguments: tuple[object, ...]) -> bytes:
-    """Write a call."""
-    pickled = pickle.dumps((name, arguments), pickle.HIGHEST_PROTOCOL)
-    return CALL.pack(len(pickled)) + pickled
+class _Pickler(pickle.Pickler):
+    """Leaves large bytes out."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.large: list[bytes] = []
+
+    def persistent_id(self, obj: object) -> int | None:
+        if type(obj) is not bytes or len(obj) < _LARGE_BYTES:
+            return None
+        self.large.append(obj)
+        return len(self.large) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    """Puts them back in."""
+
+    def __init__(self, pickled: bytes, large: Sequence[bytes]) -> None:
+        super().__init__(io.BytesIO(pickled))
+        self._large = large
+
+    def persistent_load(self, pid: Any) -> bytes:  # noqa: ANN401 - the library's signature
+        data: bytes = self._large[pid]
+        return data
+
+
+def call_pieces(name: str, arguments: tuple[object, ...]) -> Sequence[bytes]:
+    """Write a call, as bytes that are sent one after another."""
+    file = io.BytesIO()
+    pickler = _Pickler(file)
+    pickler.dump((name, arguments))
+    pickled, large = file.getvalue(), pickler.large
+    head = [_CALL.pack(len(pickled), len(large)), *(_LENGTH.pack(len(each)) for each in large)]
+    return [b"".join([*head, pickled]), *large]
 
 
 def receive_call(connection: socket.socket) -> tuple[str, tuple[Any, ...]] | None:
     """Wait for a call, in the worker; None when the serving process has gone."""
-    head = _receive(connection, CALL.size)
-    pickled = None if head is None else _receive(connection, CALL.unpack(head)[0])
-    if pickled is None:
+    head = _receive(connection, _CALL.size)
+    if head is None:
         return None
-    name, arguments = pickle.loads(pickled)  # noqa: S301 - from the process that started this one
+    pickled_bytes, count = _CALL.unpack(head)
+    lengths = _receive(connection, count * _LENGTH.size)
+    pickled = None if lengths is None else _receive(connection, pickled_bytes)
+    if lengths is None or pickled is None:
+        return None
+    large = []
+    for (length,) in _LENGTH.iter_unpack(lengths):
+        data = _receive(connection, length)
+        if data is None:
+            return None
+        large.append(data)
+    name, arguments = _Unpickler(pickled, large).load()
     return name, arguments
 
 
@@ -70,10 +114,12 @@ def send_answer(connection: socket.socket, answer: Answer) -> None:
     connection.sendall(answer.data)
 
 
-async def ask(connection: socket.socket, call: bytes, most_bytes: int) -> Answer:
+async def ask(connection: socket.socket, call: Sequence[bytes], most_bytes: int) -> Answer:
     """Send a call and wait for its answer. Raises `WorkerGone`."""
+    loop = asyncio.get_running_loop()
     try:
-        await asyncio.get_running_loop().sock_sendall(connection, call)
+        for piece in call:
+            await loop.sock_sendall(connection, piece)
     except OSError as error:
         raise WorkerGone from error
     return await answer(connection, most_bytes)
@@ -112,12 +158,11 @@ async def _read(connection: socket.socket, length: int) -> bytearray:
     return got
 
 
-def _receive(connection: socket.socket, length: int) -> bytearray | None:
-    got = bytearray(length)
-    rest = memoryview(got)
-    while rest:
-        received = connection.recv_into(rest)
-        if not received:
+def _receive(connection: socket.socket, length: int) -> bytes | None:
+    got = b""
+    while len(got) < length:  # once, up to 2 GiB
+        more = connection.recv(length - len(got), socket.MSG_WAITALL)
+        if not more:
             return None
-        rest = rest[received:]
+        got = got + more if got else more
     return got

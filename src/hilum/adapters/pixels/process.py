@@ -7,11 +7,13 @@ import socket
 import subprocess
 from typing import Final
 
-from hilum.adapters.pixels.exchange import Answer, Kind, WorkerGone, answer, ask, call_bytes
+from hilum.adapters.pixels.exchange import Answer, Kind, WorkerGone, answer, ask, call_pieces
 from hilum.foundation import processes
 
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 5.0
+_SENT_AT_ONCE_BYTES: Final = 1 << 20
+"""A frame of CT goes over in one piece where the kernel allows (net.core.wmem_max)."""
 _TOLD: Final = frozenset(
     {"PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT"}
 )
@@ -31,14 +33,14 @@ class Worker:
     def spawn(cls, module: str, memory_bytes: int, task_seconds: int) -> "Worker":
         """Start a process that runs a module. Raises `OSError`."""
         environment = {name: value for name, value in os.environ.items() if name in _TOLD}
-        return cls(
-            *processes.spawn(
-                module,
-                (memory_bytes, task_seconds),
-                environment=environment | _ONE_THREAD,
-                silent=True,  # codecs write there as they please
-            )
+        process, connection = processes.spawn(
+            module,
+            (memory_bytes, task_seconds),
+            environment=environment | _ONE_THREAD,
+            silent=True,  # codecs write there as they please
         )
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AT_ONCE_BYTES)
+        return cls(process, connection)
 
     @property
     def alive(self) -> bool:
@@ -57,7 +59,7 @@ class Worker:
 
     async def ask(self, name: str, arguments: tuple[object, ...], most_bytes: int) -> Answer:
         """Have a task done. Raises `WorkerGone`; then, and when cancelled, it is of no more use."""
-        return await ask(self._connection, call_bytes(name, arguments), most_bytes)
+        return await ask(self._connection, call_pieces(name, arguments), most_bytes)
 
     def stop(self) -> None:
         """Kill the process; whoever waits for its answer gets `WorkerGone`."""
