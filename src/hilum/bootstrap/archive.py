@@ -157,7 +157,7 @@ async def open_archive(
         )
         if pixels is None:
             pixels = await stack.enter_async_context(make_pixels(settings, pixel_meter))
-        frames = Frames(index, objects, pixels, options.frame_limits(settings))
+        frames = Frames(index, objects, pixels, options.frame_limits(settings), derived)
         yield Archive(
             folder=folder,
             index=index,

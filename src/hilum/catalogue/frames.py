@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from hilum.catalogue.derivations import Derivations
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
+from hilum.catalogue.kept_frames import KeptFrames, is_worth_keeping
 from hilum.catalogue.known_images import KnownImages
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.stored_frames import StoredFrames
@@ -28,6 +30,7 @@ from hilum.domain.images import ImagePixels
 from hilum.domain.records import FramesRecord
 from hilum.foundation.memory import HeldMemory, MemoryBudget
 from hilum.imaging.syntaxes import SYNTAXES
+from hilum.ports.derived import DerivedStore
 from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
 from hilum.ports.pixels import PixelEngine
@@ -95,8 +98,13 @@ class Frames:
         objects: ObjectStore,
         engine: PixelEngine | None = None,
         limits: FrameLimits | None = None,
+        derived: DerivedStore | None = None,
     ) -> None:
-        """`engine` decodes and encodes; without one, frames go out as stored only."""
+        """`engine` decodes and encodes; without one, frames go out as stored only.
+
+        `derived` keeps frames that took long to make.
+        """
+        self._derivations = None if derived is None else Derivations(derived)
         self._reader = reader
         self._objects = objects
         self._engine = engine
@@ -178,7 +186,7 @@ class Frames:
             if not self.can_transcode(record.transfer_syntax_uid, syntax):
                 continue
             try:
-                return FramePlan(choice, await self.transcode(found, syntax))
+                return FramePlan(choice, await self._transcoded(found, syntax))
             except (NotTranscodable, PixelsNotDecodable) as error:
                 failure = failure or error  # the next syntax the client likes may still be had
         if failure is not None:
@@ -227,8 +235,16 @@ class Frames:
             unit = allocated // 8 if allocated in {32, 64} else unit
         return unit
 
-    async def transcode(self, found: FoundFrames, syntax: str) -> TranscodedFrames:
-        """Put frames into a transfer syntax; the first of them are made.
+    async def _transcoded(self, found: FoundFrames, syntax: str) -> TranscodedFrames:
+        kept = None
+        if self._derivations and is_worth_keeping(found.record.transfer_syntax_uid, syntax):
+            kept = KeptFrames(self._derivations, found, syntax)
+        return await self.transcode(found, syntax, kept)
+
+    async def transcode(
+        self, found: FoundFrames, syntax: str, kept: KeptFrames | None = None
+    ) -> TranscodedFrames:
+        """Put frames into a transfer syntax; the first of them are made, unless they are `kept`.
 
         Raises `NotAcceptable`, `ObjectMissing`, `ArchiveUnavailable`, and what
         `PixelEngine.transcode` raises.
@@ -240,7 +256,7 @@ class Frames:
         stored = await self.as_decoded(found)
         pixels, target = await self._pixels(found), TransferSyntaxUID(syntax)
         memory = HeldMemory(self._memory)
-        frames = TranscodedFrames(engine, found, stored, pixels, target, memory)
+        frames = TranscodedFrames(engine, found, stored, pixels, target, memory, kept)
         limits = self._limits
         await frames.prepare(limits.held_frames_bytes, limits.decoded_frame_bytes)
         return frames

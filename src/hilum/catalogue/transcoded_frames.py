@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
+from hilum.catalogue.kept_frames import KeptFrames
 from hilum.catalogue.stored_frames import StoredFrames
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from hilum.domain.errors import PixelLimitExceeded
@@ -32,7 +33,10 @@ class TranscodedFrames:
         pixels: ImagePixels,
         target: TransferSyntaxUID,
         memory: HeldMemory,
+        kept: KeptFrames | None = None,
     ) -> None:
+        """Frames that are `kept` are not made again, and so not `described`."""
+        self._kept = kept
         self._engine = engine
         self._found = found
         self._stored = stored
@@ -124,6 +128,11 @@ class TranscodedFrames:
         return stored + min(-(samples * pixels.bits_allocated // -8), frame_bytes)
 
     async def _make(self, position: int) -> bytes:
+        if self._kept is None:
+            return await self._made(position)
+        return await self._kept(self._found.frames[position], lambda: self._made(position))
+
+    async def _made(self, position: int) -> bytes:
         frame = EncodedFrame(self._pixels, await self._stored.read(position))
         made = await self._engine.transcode(frame, self._target)
         self.described.add(made.pixels)
