@@ -47,7 +47,7 @@ class GzipJoin:
         return GZIP_HEADER + _OPEN
 
     def add(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
-        return _gathered(self._pieces(records))
+        return gathered(self._pieces(records))
 
     def _pieces(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
         for record in records:
@@ -98,7 +98,7 @@ class PlainJoin:
         return b"["
 
     def add(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
-        return _gathered(self._pieces(records))
+        return gathered(self._pieces(records))
 
     def _pieces(self, records: Iterable[MetadataRecord]) -> Iterator[bytes]:
         for record in records:
@@ -112,7 +112,7 @@ class PlainJoin:
         return b"]"
 
 
-def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Put small pieces together; none is empty."""
     together: list[bytes] = []
     size = 0

@@ -15,7 +15,6 @@ from tests.engines import own
 from tests.served import ServedHilum
 
 NOT_OFFERED_YET = {
-    "metadata.xml",  # table 10.4.4-1: dicom+xml is required
     "wado.octets",  # table 10.4.4-1: bulk data of instances as octets is required
 }
 ORTHANC_MAY_FAIL = {

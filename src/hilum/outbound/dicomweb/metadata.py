@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import Request, Response
 
@@ -16,12 +16,15 @@ from hilum.wire.accept import accepts_gzip
 from hilum.wire.base_url import BaseUrl, path_of
 from hilum.wire.bodies import BytesResponse, StreamedResponse
 from hilum.wire.bulk_telling import BulkURIs, BulkUrlsBelow, holds_bulk, reduced
+from hilum.wire.dataset_forms import negotiate_datasets
 from hilum.wire.etags import entity_tag, etag_header, none_match
-from hilum.wire.media_types import require_dicom_json
 from hilum.wire.metadata_join import GzipJoin, PlainJoin
 from hilum.wire.query_parameters import accept_of
 from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
+from hilum.wire.xml_join import XmlJoin
+
+_Join: TypeAlias = GzipJoin | PlainJoin | XmlJoin
 
 _VARY: Final = {"vary": "Accept, Accept-Encoding", "cache-control": "private, no-cache"}
 _INLINE_BYTES: Final = 128 << 10
@@ -46,7 +49,12 @@ class MetadataSender:
         strict = surface.strict_accept
         accept = accept_of(request.scope, request.scope["query_string"], strict=strict)
         # The Azure service looks at Accept before it looks at the UIDs of the path.
-        media_type = require_dicom_json(accept, strict=strict)
+        form = negotiate_datasets(
+            accept,
+            strict=strict,
+            offers_xml=surface.offers_xml,
+            single=level is Level.INSTANCE,
+        )
         scope = scope_of(*uids)
         summary = await self.retrieve.summary(scope)
         urls = self._urls(request)
@@ -54,20 +62,25 @@ class MetadataSender:
         if urls is not None:
             # Another address in the text is another text.
             tag = f"{tag}-{zlib.crc32(urls.base.encode()):x}"
+        if form.xml:
+            tag = f"{tag}-xml"
         headers = {**_VARY, "etag": etag_header(tag, surface.retrieve)}
         if not none_match(request.headers.get("if-none-match"), tag):
             if not surface.retrieve.quoted_etags:
                 del headers["etag"]
             return Response(status_code=304, headers=headers)
-        headers["content-type"] = media_type
         pages = self.retrieve.metadata(scope)
         first = await anext(pages, None)
         if first is None:  # deleted since the summary was read
             raise not_held(scope)
-        join: GzipJoin | PlainJoin = PlainJoin(urls)
-        if accepts_gzip(request.headers.get("accept-encoding")):
-            join = GzipJoin(urls)
+        gzip = accepts_gzip(request.headers.get("accept-encoding"))
+        if gzip:
             headers["content-encoding"] = "gzip"
+        join: _Join = GzipJoin(urls) if gzip else PlainJoin(urls)
+        headers["content-type"] = form.media_type
+        if form.xml:
+            join = XmlJoin(urls, form, gzip=gzip)
+            headers["content-type"] = join.content_type
         if len(first) >= summary.instances and _text_bytes(first) <= _WHOLE_BYTES:
             pieces = [piece async for piece in self._joined(join, first)]
             return BytesResponse([join.start(), *pieces, join.end()], headers)
@@ -75,21 +88,23 @@ class MetadataSender:
 
     async def _chunks(
         self,
-        join: GzipJoin | PlainJoin,
+        join: _Join,
         first: Sequence[MetadataRecord],
         pages: AsyncIterator[Sequence[MetadataRecord]],
     ) -> AsyncGenerator[bytes, None]:
-        yield join.start()
+        if start := join.start():
+            yield start
         async for piece in self._joined(join, first):
             yield piece
         del first
         async for page in pages:
             async for piece in self._joined(join, page):
                 yield piece
-        yield join.end()
+        if end := join.end():
+            yield end
 
     async def _joined(
-        self, join: GzipJoin | PlainJoin, page: Sequence[MetadataRecord]
+        self, join: _Join, page: Sequence[MetadataRecord]
     ) -> AsyncGenerator[bytes, None]:
         reduces = not self.surface.retrieve.tells_bulk_data
         pieces = join.add(map(reduced, page) if reduces else page)
@@ -97,6 +112,7 @@ class MetadataSender:
             slow = any(record.invalid_tags or holds_bulk(record) for record in page)
         else:
             slow = sum(len(record.bulk_table) for record in page) > _INLINE_TABLE_BYTES
+        slow |= isinstance(join, XmlJoin)
         if slow or (isinstance(join, PlainJoin) and _text_bytes(page) > _INLINE_BYTES):
             while piece := await asyncio.to_thread(next, pieces, b""):
                 yield piece
