@@ -48,6 +48,7 @@ from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_routes import RouteTable
 from hilum.wire.base_url import BaseUrl
+from hilum.wire.bulk_telling import BulkURIs
 from hilum.wire.search_rules import SearchLimits
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES, Surface
 
@@ -92,6 +93,7 @@ class HttpServices:
     """How long a browser may use an instance or a frame without asking again."""
     thumbnail_side: int = 200
     """Pixels of the longer side of a thumbnail whose size is left open."""
+    bulk_uris: BulkURIs = BulkURIs.ABSOLUTE
     cors: Cors = field(default_factory=Cors)
     body_idle_seconds: float = 60.0
     body_bytes_per_second: int = 500
@@ -177,7 +179,13 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         base_url=base_url,
         budget=budget,
     )
-    wado = wado_router(services.retrieve, surface, base_url=base_url, cache_seconds=cache_seconds)
+    wado = wado_router(
+        services.retrieve,
+        surface,
+        base_url=base_url,
+        cache_seconds=cache_seconds,
+        bulk_uris=services.bulk_uris,
+    )
     frames = frames_router(services.frames, surface, base_url=base_url, cache_seconds=cache_seconds)
     pictures = rendered_routers(
         services.pictures,
