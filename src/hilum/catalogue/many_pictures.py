@@ -17,6 +17,7 @@ from hilum.domain.errors import (
     NoPixelData,
     NotHeld,
     NotTranscodable,
+    ObjectMissing,
     PixelsNotDecodable,
 )
 from hilum.domain.identifiers import InstanceUIDs, Scope
@@ -149,11 +150,18 @@ class DrawInstances:
                 await tasks.end(ahead)
 
     async def _one(self, scope: Scope, rendering: Rendering) -> DrawnInstance | None:
-        pictures = self._pictures
         try:
-            found = await pictures.find(scope)
+            try:
+                return await self._draw(scope, rendering)
+            except ObjectMissing:
+                # A new version may have come between the two reads.
+                return await self._draw(scope, rendering)
         except NotHeld:
             return None  # deleted meanwhile
+
+    async def _draw(self, scope: Scope, rendering: Rendering) -> DrawnInstance:
+        pictures = self._pictures
+        found = await pictures.find(scope)
         uids = found.record.uids
         try:
             if rendering.picture is PictureType.GIF:

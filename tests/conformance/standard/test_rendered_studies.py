@@ -209,6 +209,14 @@ def test_a_thumbnail_of_no_size_is_a_bad_request(client: httpx.Client, viewport:
     assert "'viewport' is invalid" in response.text
 
 
+def test_a_thumbnail_may_be_a_part(client: httpx.Client) -> None:
+    path = f"{url(CT, f'{CT}.2')}/thumbnail"
+    ((head, body),) = parts(client.get(path, headers={"Accept": PNGS}))
+
+    assert level(body) == 60
+    assert head["Content-Location"].endswith(path)
+
+
 def test_a_thumbnail_takes_no_other_parameters(client: httpx.Client) -> None:
     path = f"{url(CT)}/thumbnail"
     asked = {"window": "nonsense", "quality": "0", "annotation": "patient", "iccprofile": "yes"}
@@ -231,6 +239,8 @@ def test_known_pictures_are_not_sent_again_until_something_comes(server: ServedD
             first = client.get(f"{url(study)}/{resource}")
             known = {"If-None-Match": first.headers["etag"]}
             assert client.get(f"{url(study)}/{resource}", headers=known).status_code == 304
-            assert client.head(f"{url(study)}/{resource}").headers["etag"] == first.headers["etag"]
+            head = client.head(f"{url(study)}/{resource}")
+            for name in ("etag", "content-type", "cache-control", "vary"):
+                assert head.headers[name] == first.headers[name]
             server.keep(part10(a_slice(study, 1, 2 if resource == "rendered" else 3, 20)))
             assert client.get(f"{url(study)}/{resource}", headers=known).status_code == 200

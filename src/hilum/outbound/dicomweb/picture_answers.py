@@ -73,9 +73,11 @@ class PictureAnswers:
             return None
         return Response(status_code=304, headers=self.headers(tag))
 
-    def about(self, tag: str, form: RenderedForm, location: str) -> Response:
+    def about(
+        self, tag: str, form: RenderedForm, location: str = "", *, digest: str = ""
+    ) -> Response:
         """The answer to HEAD: nothing is drawn for it, so the length is not told."""
-        return StreamedResponse(_nothing(), self._typed(tag, form, location))
+        return StreamedResponse(_nothing(), self._typed(tag, form, location, digest))
 
     def one(self, tag: str, form: RenderedForm, location: str, picture: bytes) -> Response:
         """An answer with one picture."""
@@ -101,12 +103,10 @@ class PictureAnswers:
         `digest` is of the data sets, for a boundary that cannot stand inside of them, when the tag
         does not follow from those.
         """
-        boundary = boundary_of(tag + digest)
-        headers = self.headers(tag)
-        headers["content-type"] = MultipartWriter(boundary).content_type(form.picture)
+        headers = self._typed(tag, form, "", digest)
         if warning:
             headers["warning"] = warning
-        body = self._body(boundary, form, parts)
+        body = self._body(boundary_of(tag + digest), form, parts)
         return StreamedResponse(
             body, headers, first=await anext(body), status_code=206 if warning else 200
         )
@@ -122,11 +122,14 @@ class PictureAnswers:
                 yield content
         yield writer.end()
 
-    def _typed(self, tag: str, form: RenderedForm, location: str) -> dict[str, str]:
+    def _typed(
+        self, tag: str, form: RenderedForm, location: str, digest: str = ""
+    ) -> dict[str, str]:
         headers = self.headers(tag)
         headers["content-type"] = str(form.picture)
         if form.multipart:
-            headers["content-type"] = MultipartWriter(boundary_of(tag)).content_type(form.picture)
+            writer = MultipartWriter(boundary_of(tag + digest))
+            headers["content-type"] = writer.content_type(form.picture)
         elif location:
             headers["content-location"] = location
         return headers

@@ -35,9 +35,9 @@ class StudyPictures:
         tag = rendered_tag(scope_text(scope), what, form, wanted)
         if (unchanged := answers.unchanged(request, tag)) is not None:
             return unchanged
-        if request.method == "HEAD":
-            return answers.about(tag, form, "")
         plan = await self.draw.plan(scope)
+        if request.method == "HEAD":
+            return answers.about(tag, form, digest=plan.digest)
         rest = await self.draw.draw(plan, wanted)
         base = answers.base(request)
         told = ""
@@ -70,20 +70,28 @@ class ThumbnailSender:
         tag = rendered_tag(scope_text(scope), what, form, wanted)
         if (unchanged := answers.unchanged(request, tag)) is not None:
             return unchanged
+        url = _thumbnail_url(answers.base(request), scope, frame)
         if request.method == "HEAD":
-            return answers.about(tag, form, "")
+            return answers.about(tag, form, url)
 
         async def draw() -> bytes:
             if frame is not None:
                 return await self.thumbnails.frame(scope, frame, wanted)
             return await self.thumbnails(scope, wanted)
 
-        return answers.one(tag, form, "", await once_more(draw, failure_is_406=False))
+        return answers.one(tag, form, url, await once_more(draw, failure_is_406=False))
 
 
 def scope_text(scope: Scope) -> str:
     """Name a scope."""
     return f"{scope.partition}/{scope.study}/{scope.series}/{scope.sop_instance}"
+
+
+def _thumbnail_url(base: str, scope: Scope, frame: int | None) -> str:
+    uids = (("series", scope.series), ("instances", scope.sop_instance))
+    below = "".join(f"/{name}/{uid}" for name, uid in uids if uid is not None)
+    frames = "" if frame is None else f"/frames/{frame + 1}"
+    return f"{base}/studies/{scope.study}{below}{frames}/thumbnail"
 
 
 async def _parts(
