@@ -73,7 +73,6 @@ LEAF_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "TRACT": _LABELLED,
     "ASSESSMENT": ("InstanceNumber", "InstanceCreationDate", "InstanceCreationTime"),
     "RADIOTHERAPY": ("InstanceNumber", "ContentDescription", "ContentCreatorName"),
-    "ANNOTATION": _LABELLED,
 }
 """Keys of the records that refer to files; a key that an instance lacks is written empty."""
 
@@ -110,7 +109,6 @@ LEAF_NAMES: Final = {
     "TRACT": "TR",
     "ASSESSMENT": "AS",
     "RADIOTHERAPY": "RT",
-    "ANNOTATION": "AN",
 }
 """How file names of each type begin."""
 
@@ -152,7 +150,6 @@ _BY_SOP_CLASS: Final = {
     "68.2": "SURFACE SCAN",
     "80.1": "MEASUREMENT",  # static perimetry
     "90.1": "ASSESSMENT",
-    "91.1": "ANNOTATION",
 }
 """By what follows the root of the storage SOP classes (PS3.4 table B.5-1)."""
 _BY_PREFIX: Final = (
