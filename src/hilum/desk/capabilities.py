@@ -147,7 +147,8 @@ def _syntaxes(media_type: str, path: str, surface: Surface) -> Iterable[str]:
     part = _TYPE.search(media_type)
     inner = part[1] if part is not None else media_type
     if inner == DICOM:
-        return sorted(surface.retrieve.offered_syntaxes) or (AS_STORED, EXPLICIT_LITTLE)
+        made = (syntax.uid for syntax in SYNTAXES.values() if syntax.encodes)
+        return sorted(surface.retrieve.offered_syntaxes) or (AS_STORED, *made)
     if path.endswith("/frames/{frames}"):
         named = dict(surface.frames.offered).get(inner, frozenset())
         return sorted(named) or (AS_STORED, *_of_frames(inner))

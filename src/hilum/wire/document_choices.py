@@ -32,6 +32,8 @@ _EXTENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "video/H265": "h265",
     }
 )
+DOCUMENT_TYPES: Final = tuple(_EXTENSIONS)
+"""Media types in which instances that are no images go out."""
 _SHOWN: Final = frozenset({_PDF, "text/html", "text/plain", "text/xml", "application/xml"})
 """What browsers show themselves, as they do video; anything else is kept as a file."""
 _NOTHING_ACTS: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

@@ -17,6 +17,7 @@ from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, Stow
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import DICOM_XML, negotiate_datasets
+from hilum.wire.media_types import DICOM_JSON, JSON
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
 from hilum.wire.request_facts import origin_of
 from hilum.wire.store_response import StoreRequest, store_answer
@@ -74,7 +75,7 @@ def stow_router(
             endpoint,
             methods=[method],
             response_class=Response,
-            responses=STORE_RESPONSES,
+            responses=store_responses(surface),
             openapi_extra=STORE_REQUEST,
             name=f"{surface.name}-{endpoint.__name__}",
         )
@@ -158,21 +159,32 @@ STORE_REQUEST: Final[dict[str, Any]] = {
         },
     }
 }
-_STORE_DATASET: Final[dict[str, Any]] = {
-    "application/dicom+json": {"schema": {"type": "object", "additionalProperties": True}},
-    DICOM_XML: {"schema": {"type": "string", "description": "Native DICOM Model (PS3.19 A.1)"}},
+_JSON_DATASET: Final = {"schema": {"type": "object", "additionalProperties": True}}
+_XML_DATASET: Final = {
+    "schema": {"type": "string", "description": "Native DICOM Model (PS3.19 A.1)"}
 }
-STORE_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Every instance was stored.", "content": _STORE_DATASET},
-    202: {
-        "description": "Some were stored and some not, or all were stored with warnings.",
-        "content": _STORE_DATASET,
-    },
+_WITH_DATASET: Final = {
+    200: "Every instance was stored.",
+    202: "Some were stored and some not, or all were stored with warnings.",
+    409: "None was stored; the answer says why.",
+}
+_STORE_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     204: {"description": "The body held no instance."},
     400: {"description": "A malformed body or a study that is no UID."},
     406: {"description": "No form in which data sets are offered here is acceptable."},
-    409: {"description": "None was stored; the answer says why.", "content": _STORE_DATASET},
     413: {"description": "The body, a part or the number of parts is over its limit."},
     415: {"description": "A body, or a part of it, that is no application/dicom."},
     503: {"description": "The archive can store nothing now; Retry-After says when to come back."},
 }
+
+
+def store_responses(surface: Surface) -> dict[int | str, dict[str, Any]]:
+    """What a surface answers to a store request."""
+    names = [DICOM_JSON] if surface.strict_accept else [DICOM_JSON, JSON]
+    content: dict[str, Any] = dict.fromkeys(names, _JSON_DATASET)
+    if surface.offers_xml:
+        content[DICOM_XML] = _XML_DATASET
+    told: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "content": content} for status, text in _WITH_DATASET.items()
+    }
+    return {**told, **_STORE_RESPONSES}

@@ -5,7 +5,12 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
+from hilum.wire.document_choices import DOCUMENT_TYPES
 from hilum.wire.frame_rules import FrameRules
+from hilum.wire.media_types import DICOM_JSON, JSON
+from hilum.wire.rendered_rules import RenderedRules
+from hilum.wire.retrieve_rules import RetrieveRules
+from hilum.wire.surfaces import Surface
 
 _Endpoint = Callable[..., Awaitable[Response]]
 Responses = dict[int | str, dict[str, Any]]
@@ -19,6 +24,11 @@ _DATASETS: Final = {
     }
 }
 
+_XML: Final = {
+    "application/dicom+xml": {
+        "schema": {"type": "string", "description": "A Native DICOM Model (PS3.19 A.1)"}
+    }
+}
 _XML_PARTS: Final = {
     'multipart/related; type="application/dicom+xml"': {
         "schema": {"type": "string", "description": "Native DICOM Models (PS3.19 A.1)"}
@@ -36,44 +46,91 @@ _NOT_ACCEPTABLE: Final[Responses] = {
     406: {"description": "Nothing that the Accept header names can be given"}
 }
 
-JSON_ROWS: Final[Responses] = {
-    200: {
-        "description": "What matched, newest first",
-        "content": {"application/dicom+json": _DATASETS, **_XML_PARTS},
-    },
+_ROWS: Final[Responses] = {
     204: {"description": "Nothing matched"},
     **_REFUSALS,
     **_NOT_ACCEPTABLE,
 }
-METADATA: Final[Responses] = {
-    200: {
-        "description": "The data sets without bulk data",
-        "content": {"application/dicom+json": _DATASETS},
-    },
+
+
+def _json(surface: Surface) -> dict[str, Any]:
+    """DICOM JSON, and where the surface is lenient also under the name of plain JSON."""
+    names = [DICOM_JSON] if surface.strict_accept else [DICOM_JSON, JSON]
+    return dict.fromkeys(names, _DATASETS)
+
+
+def search_answers(surface: Surface) -> Responses:
+    """What a surface answers to a search."""
+    content = _json(surface)
+    if surface.offers_xml:
+        content |= _XML_PARTS
+    return {200: {"description": "What matched, newest first", "content": content}, **_ROWS}
+
+
+def metadata_answers(surface: Surface, *, single: bool) -> Responses:
+    """What a surface answers to a request for metadata; `single`: of one instance."""
+    content = _json(surface)
+    if surface.offers_xml:
+        content |= _XML_PARTS | (_XML if single else {})
+    without = "" if surface.retrieve.tells_bulk_data else " without bulk data"
+    told = {"description": f"The data sets{without}", "content": content}
+    return {200: told, **_METADATA}
+
+
+def instance_answers(rules: RetrieveRules, *, single: bool) -> Responses:
+    """What a surface with these rules answers to a request for instances, or one of them."""
+    media_types = ['multipart/related; type="application/dicom"']
+    if single:
+        media_types.append("application/dicom")
+    if rules.offers_zip:
+        media_types.append("application/zip")
+    what = "The instance, a Part 10 file" if single else "The instances, each a Part 10 file"
+    told = {"description": what, "content": dict.fromkeys(media_types, _BINARY)}
+    return {200: told, **_INSTANCES}
+
+
+_METADATA: Final[Responses] = {
     304: {"description": "Not changed since the ETag in If-None-Match"},
     **_REFUSALS,
     **_NOT_HELD,
     **_NOT_ACCEPTABLE,
 }
-INSTANCES: Final[Responses] = {
-    200: {
-        "description": "The instances, each a Part 10 file",
-        "content": {'multipart/related; type="application/dicom"': _BINARY},
-    },
+_INSTANCES: Final[Responses] = {
+    206: {"description": "Some instances cannot be given so and are left out; Warning says it"},
+    304: {"description": "Not changed since the ETag in If-None-Match (one instance)"},
     **_REFUSALS,
     **_NOT_HELD,
     **_NOT_ACCEPTABLE,
+    413: {"description": "Too much to be converted, or too many instances for an archive"},
 }
-ONE_INSTANCE: Final[Responses] = {
-    **INSTANCES,
+ALL_BULK_DATA: Final[Responses] = {
     200: {
-        "description": "The instance, a Part 10 file",
+        "description": "Every value that metadata tells by reference, each a part",
+        "content": {'multipart/related; type="application/octet-stream"': _BINARY},
+    },
+    **_REFUSALS,
+    404: {"description": "Nothing with these UIDs is held here, or nothing with bulk data"},
+    **_NOT_ACCEPTABLE,
+}
+BULK_DATA: Final[Responses] = {
+    200: {
+        "description": "The value, little endian; pixel data also as it is stored",
         "content": {
-            'multipart/related; type="application/dicom"': _BINARY,
-            "application/dicom": _BINARY,
+            "application/octet-stream": _BINARY,
+            'multipart/related; type="application/octet-stream"': _BINARY,
         },
     },
+    206: {"description": "The bytes that the Range header names"},
+    304: {"description": "Not changed since the ETag in If-None-Match"},
+    **_REFUSALS,
+    400: {"description": "A UID or the path of the value is not valid", "content": _TEXT},
+    404: {"description": "The instance is not held, or has no such bulk data"},
+    **_NOT_ACCEPTABLE,
+    413: {"description": "Too many frames, or one that is too large to be decoded"},
+    416: {"description": "The range begins behind the end"},
+    422: {"description": "The pixel data cannot be decoded"},
 }
+
 _FRAMES: Final[Responses] = {
     206: {"description": "The bytes that the Range header names"},
     304: {"description": "Not changed since the ETag in If-None-Match"},
@@ -98,18 +155,7 @@ def frame_answers(rules: FrameRules) -> Responses:
     return {200: told, **_FRAMES}
 
 
-RENDERED: Final[Responses] = {
-    200: {
-        "description": "One picture, or one in each part",
-        "content": {
-            "image/jpeg": _BINARY,
-            "image/png": _BINARY,
-            "image/gif": _BINARY,
-            'multipart/related; type="image/jpeg"': _BINARY,
-            'multipart/related; type="image/png"': _BINARY,
-            'multipart/related; type="image/gif"': _BINARY,
-        },
-    },
+_RENDERED: Final[Responses] = {
     206: {"description": "Some instances cannot be drawn and are left out; Warning says how many"},
     304: {"description": "Not changed since the ETag in If-None-Match"},
     **_REFUSALS,
@@ -119,6 +165,25 @@ RENDERED: Final[Responses] = {
     413: {"description": "The picture, or what it is made of, is too large"},
     422: {"description": "The frames cannot be told apart, or cannot be decoded"},
 }
+
+
+def rendered_answers(rules: RenderedRules, *, alone: bool, documents: bool = False) -> Responses:
+    """What a surface with these rules answers to a request for pictures.
+
+    `alone`: the resource is one picture. `documents`: what is no image is rendered, too.
+    """
+    media_types = [str(each) for each in rules.offered] if alone else []
+    if not rules.strict:
+        media_types += [f'multipart/related; type="{each}"' for each in rules.offered]
+    if documents and rules.documents:
+        media_types += DOCUMENT_TYPES
+    told = {
+        "description": "One picture, or one in each part",
+        "content": dict.fromkeys(media_types, _BINARY),
+    }
+    return {200: told, **_RENDERED}
+
+
 _SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
     {
         "name": name,
@@ -137,44 +202,29 @@ _SEARCH_PARAMETERS: Final[list[dict[str, Any]]] = [
 SEARCH_EXTRA: Final[dict[str, Any]] = {"parameters": _SEARCH_PARAMETERS}
 """What a search takes besides the attributes, which docs/conformance/searching.md lists."""
 
-RENDERED_EXTRA: Final[dict[str, Any]] = {
-    "parameters": [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": description,
-            "schema": {"type": "string"},
-        }
-        for name, description in (
-            ("window", "center,width,function (PS3.18 8.3.5.1.4)"),
-            ("viewport", "width,height[,x,y,width,height] (PS3.18 8.3.5.1.3)"),
-            ("quality", "Of JPEG, 1 to 100"),
-            ("annotation", "patient, technique or both"),
-            ("iccprofile", "no, yes, srgb, adobergb, rommrgb or displayp3"),
-        )
-    ]
-}
-"""What `/dicom-web` takes; `/v1` and `/v2` take `quality` only."""
-
-URI_ANSWERS: Final[Responses] = {
-    200: {
-        "description": "The instance: a picture, a document, or the Part 10 file",
-        "content": {
-            "image/jpeg": _BINARY,
-            "image/png": _BINARY,
-            "image/gif": _BINARY,
-            "application/dicom": _BINARY,
-        },
-    },
-    304: RENDERED[304],
+_URI: Final[Responses] = {
+    206: {"description": "The bytes of a document or video that the Range header names"},
+    304: _RENDERED[304],
     **_REFUSALS,
     400: {"description": "A parameter is missing or not valid, or not offered", "content": _TEXT},
     404: {"description": "The instance is not held"},
     406: {"description": "Nothing that contentType or Accept names can be given"},
-    413: RENDERED[413],
-    422: RENDERED[422],
+    413: _RENDERED[413],
+    422: _RENDERED[422],
 }
+
+
+def uri_answers(rules: RenderedRules) -> Responses:
+    """What the URI service answers on a surface with these rules."""
+    documents = DOCUMENT_TYPES if rules.documents else ()
+    media_types = [*map(str, rules.offered), "application/dicom", *documents]
+    told = {
+        "description": "The instance: a picture, a document, or the Part 10 file",
+        "content": dict.fromkeys(media_types, _BINARY),
+    }
+    return {200: told, **_URI}
+
+
 URI_EXTRA: Final[dict[str, Any]] = {
     "parameters": [
         {

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from hilum.catalogue.search import Search
 from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID, parse_uid
 from hilum.domain.levels import Level
-from hilum.outbound.dicomweb.documented import JSON_ROWS, SEARCH_EXTRA, documented
+from hilum.outbound.dicomweb.documented import SEARCH_EXTRA, documented, search_answers
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import negotiate_datasets
 from hilum.wire.query_parameters import accept_of, read_search
@@ -69,24 +69,25 @@ def qido_router(
 ) -> APIRouter:
     """Return the six search routes of a surface, relative to its prefix."""
     router = APIRouter(tags=[f"{surface.prefix} search"])
+    rows = search_answers(surface)
     answer = _Searcher(
         search, surface, surface.search.within(limits or SearchLimits()), base_url or BaseUrl()
     )
 
-    @documented(router, "/studies", "Search for studies", JSON_ROWS, SEARCH_EXTRA)
+    @documented(router, "/studies", "Search for studies", rows, SEARCH_EXTRA)
     async def search_studies(request: Request) -> Response:
         return await answer(request, Level.STUDY)
 
-    @documented(router, "/series", "Search for series", JSON_ROWS, SEARCH_EXTRA)
+    @documented(router, "/series", "Search for series", rows, SEARCH_EXTRA)
     async def search_series(request: Request) -> Response:
         return await answer(request, Level.SERIES)
 
-    @documented(router, "/instances", "Search for instances", JSON_ROWS, SEARCH_EXTRA)
+    @documented(router, "/instances", "Search for instances", rows, SEARCH_EXTRA)
     async def search_instances(request: Request) -> Response:
         return await answer(request, Level.INSTANCE)
 
     @documented(
-        router, "/studies/{study}/series", "Search for series of a study", JSON_ROWS, SEARCH_EXTRA
+        router, "/studies/{study}/series", "Search for series of a study", rows, SEARCH_EXTRA
     )
     async def search_series_of_study(request: Request, study: str) -> Response:
         return await answer(request, Level.SERIES, study)
@@ -95,7 +96,7 @@ def qido_router(
         router,
         "/studies/{study}/instances",
         "Search for instances of a study",
-        JSON_ROWS,
+        rows,
         SEARCH_EXTRA,
     )
     async def search_instances_of_study(request: Request, study: str) -> Response:
@@ -105,7 +106,7 @@ def qido_router(
         router,
         "/studies/{study}/series/{series}/instances",
         "Search for instances of a series",
-        JSON_ROWS,
+        rows,
         SEARCH_EXTRA,
     )
     async def search_instances_of_series(request: Request, study: str, series: str) -> Response:

@@ -10,7 +10,7 @@ from hilum.catalogue.many_pictures import DrawInstances
 from hilum.catalogue.pictures import Pictures
 from hilum.catalogue.thumbnails import Thumbnails
 from hilum.domain.levels import Level
-from hilum.outbound.dicomweb.documented import RENDERED, documented
+from hilum.outbound.dicomweb.documented import documented, rendered_answers
 from hilum.outbound.dicomweb.picture_answers import PictureAnswers
 from hilum.outbound.dicomweb.picture_sender import DocumentSender, PictureSender
 from hilum.outbound.dicomweb.study_pictures import StudyPictures, ThumbnailSender
@@ -59,14 +59,17 @@ def rendered_routers(
 
 def _instance_router(services: PictureServices, answers: PictureAnswers) -> APIRouter:
     router = APIRouter(tags=[f"{answers.surface.prefix} retrieve"])
-    taken = _taken(answers.surface.rendered.parameters)
+    rules = answers.surface.rendered
+    taken = _taken(rules.parameters)
+    instance = rendered_answers(rules, alone=True, documents=True)
+    frames = rendered_answers(rules, alone=True)
     send = PictureSender(services.pictures, answers, services.documents)
 
-    @documented(router, f"{_INSTANCE}/rendered", "Render an instance", RENDERED, taken)
+    @documented(router, f"{_INSTANCE}/rendered", "Render an instance", instance, taken)
     async def render_instance(request: Request, study: str, series: str, instance: str) -> Response:
         return await send.instance(request, scope_of(study, series, instance))
 
-    @documented(router, f"{_FRAMES}/rendered", "Render frames", RENDERED, taken)
+    @documented(router, f"{_FRAMES}/rendered", "Render frames", frames, taken)
     async def render_frames(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
@@ -78,13 +81,14 @@ def _instance_router(services: PictureServices, answers: PictureAnswers) -> APIR
 def _study_router(services: PictureServices, answers: PictureAnswers) -> APIRouter:
     router = APIRouter(tags=[f"{answers.surface.prefix} retrieve"])
     taken = _taken(answers.surface.rendered.parameters)
+    told = rendered_answers(answers.surface.rendered, alone=False)
     send = StudyPictures(services.instances, answers)
 
-    @documented(router, f"{_STUDY}/rendered", "Render a study", RENDERED, taken)
+    @documented(router, f"{_STUDY}/rendered", "Render a study", told, taken)
     async def render_study(request: Request, study: str) -> Response:
         return await send(request, scope_of(study), Level.STUDY)
 
-    @documented(router, f"{_SERIES}/rendered", "Render a series", RENDERED, taken)
+    @documented(router, f"{_SERIES}/rendered", "Render a series", told, taken)
     async def render_series(request: Request, study: str, series: str) -> Response:
         return await send(request, scope_of(study, series), Level.SERIES)
 
@@ -94,23 +98,24 @@ def _study_router(services: PictureServices, answers: PictureAnswers) -> APIRout
 def _thumbnail_router(services: PictureServices, answers: PictureAnswers, side: int) -> APIRouter:
     router = APIRouter(tags=[f"{answers.surface.prefix} retrieve"])
     size = _taken({Parameter.VIEWPORT})
+    told = rendered_answers(answers.surface.rendered, alone=True)
     send = ThumbnailSender(services.thumbnails, answers, side)
 
-    @documented(router, f"{_STUDY}/thumbnail", "Thumbnail of a study", RENDERED, size)
+    @documented(router, f"{_STUDY}/thumbnail", "Thumbnail of a study", told, size)
     async def study_thumbnail(request: Request, study: str) -> Response:
         return await send(request, scope_of(study), Level.STUDY)
 
-    @documented(router, f"{_SERIES}/thumbnail", "Thumbnail of a series", RENDERED, size)
+    @documented(router, f"{_SERIES}/thumbnail", "Thumbnail of a series", told, size)
     async def series_thumbnail(request: Request, study: str, series: str) -> Response:
         return await send(request, scope_of(study, series), Level.SERIES)
 
-    @documented(router, f"{_INSTANCE}/thumbnail", "Thumbnail of an instance", RENDERED, size)
+    @documented(router, f"{_INSTANCE}/thumbnail", "Thumbnail of an instance", told, size)
     async def instance_thumbnail(
         request: Request, study: str, series: str, instance: str
     ) -> Response:
         return await send(request, scope_of(study, series, instance), Level.INSTANCE)
 
-    @documented(router, f"{_FRAMES}/thumbnail", "Thumbnail of a frame", RENDERED, size)
+    @documented(router, f"{_FRAMES}/thumbnail", "Thumbnail of a frame", told, size)
     async def frame_thumbnail(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:

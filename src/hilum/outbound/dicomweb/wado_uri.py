@@ -11,7 +11,7 @@ from hilum.catalogue.retrieve import Retrieve
 from hilum.dicom.frames import NoSuchFrame
 from hilum.domain.errors import InvalidQuery, NoPixelData, NotAcceptable
 from hilum.domain.levels import Level
-from hilum.outbound.dicomweb.documented import URI_ANSWERS, URI_EXTRA, documented
+from hilum.outbound.dicomweb.documented import URI_EXTRA, documented, uri_answers
 from hilum.outbound.dicomweb.instances import InstanceSender
 from hilum.outbound.dicomweb.picture_answers import PictureAnswers
 from hilum.outbound.dicomweb.picture_sender import PictureSender
@@ -44,7 +44,9 @@ def wado_uri_router(
         services.pictures,
     )
 
-    @documented(router, "/wado", "Retrieve an instance by URI", URI_ANSWERS, URI_EXTRA)
+    told = uri_answers(surface.rendered)
+
+    @documented(router, "/wado", "Retrieve an instance by URI", told, URI_EXTRA)
     async def retrieve_by_uri(request: Request) -> Response:
         return await send(request)
 
