@@ -18,7 +18,7 @@ from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
-from hilum.bootstrap.derived import make_derived
+from hilum.bootstrap.derived import departed_from, make_derived
 from hilum.bootstrap.index_place import (
     demand_same_objects,
     folder_hold,
@@ -136,6 +136,7 @@ async def open_archive(
             make_derived(settings, await index.feed_id(), derived_meter)
         )
         derived = cache if settings.derived.maximum_bytes else None
+        await stack.enter_async_context(departed_from(cache, index, settings))
         freeing = await stack.enter_async_context(
             Freeing(index, objects, SystemClock(), options.freeing_options(settings), cache)
         )

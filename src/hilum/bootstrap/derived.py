@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.derived.clearing import Holding, clear, holding
 from hilum.adapters.storage.derived.store import DerivedCache, DerivedOptions
+from hilum.catalogue.departed import Departed
 from hilum.foundation.clock import SystemClock
 from hilum.ports.derived_telemetry import DerivedMeter, SilentDerivedMeter
 from hilum.settings import Settings
@@ -22,6 +24,12 @@ def make_derived(settings: Settings, feed_id: str, meter: DerivedMeter | None) -
     )
     meter = meter or SilentDerivedMeter()
     return DerivedCache(derived_folder(settings), feed_id, options, SystemClock(), meter)
+
+
+def departed_from(cache: DerivedCache, index: SqlIndex, settings: Settings) -> Departed:
+    """What keeps the cache from holding on to instances that are gone."""
+    every_seconds = settings.derived.comparison_seconds
+    return Departed(cache, cache, index.maintenance, SystemClock(), every_seconds)
 
 
 def derived_folder(settings: Settings) -> Path:

@@ -1,5 +1,6 @@
 """Where things that were made from an instance are kept, so that they are made once."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from hilum.domain.identifiers import Version
@@ -32,5 +33,16 @@ class Forgetting(Protocol):
         """Remove what was made of a version that is gone; nothing of it is kept from now on.
 
         Raises `ArchiveUnavailable` when it cannot be removed.
+        """
+        ...
+
+
+class HeldVersions(Protocol):
+    """What is needed to find objects whose instance is gone."""
+
+    def versions(self) -> AsyncIterator[Sequence[Version]]:
+        """Yield the versions of which something is kept, some at a time.
+
+        Raises `ArchiveUnavailable`.
         """
         ...

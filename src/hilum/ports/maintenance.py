@@ -46,6 +46,14 @@ class ForgetsInstances(Protocol):
         ...
 
 
+class KnowsVersions(Protocol):
+    """What a cache of derived objects is compared with."""
+
+    async def live(self, versions: Sequence[Version]) -> set[Version]:
+        """Which of these are the live version of an instance."""
+        ...
+
+
 class RemembersDigests(Protocol):
     """What an export compares the bytes with."""
 

@@ -22,3 +22,6 @@ class DerivedSettings(Section):
     """Memory for those that were used last."""
     sweep_seconds: Seconds = 600.0
     """Time between two looks at the whole folder, which remove what is too old."""
+    comparison_seconds: Seconds = 3600.0
+    """Time between two comparisons with the index, which remove what was made of instances that
+    another server deleted."""

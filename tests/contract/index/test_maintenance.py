@@ -3,6 +3,7 @@
 import pytest
 
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.domain.identifiers import Version
 from hilum.domain.instances import OnConflict
 from hilum.domain.levels import Level
 from hilum.domain.maintenance import ProblemKind
@@ -57,6 +58,20 @@ async def test_objects_that_wait_to_be_freed_are_told_from_others(index: SqlInde
 
     assert waiting == {gone.object_key}
     assert await index.maintenance.awaiting_deletion([]) == set()
+
+
+async def test_live_versions_are_told_from_superseded_deleted_and_unknown_ones(
+    index: SqlIndex,
+) -> None:
+    old, gone = a_kept(), a_kept(uids(2))
+    live = a_kept(content="b", on_conflict=OnConflict.NEW_VERSION)
+    await index.commit([old, gone, live])
+    await index.delete(scope(uids(2), Level.STUDY), ORIGIN)
+
+    asked = [old.version, gone.version, live.version, Version(10**12)]
+
+    assert await index.maintenance.live(asked) == {live.version}
+    assert await index.maintenance.live([]) == set()
 
 
 DAMAGES = {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hilum.adapters.storage.derived.store import DerivedCache
+from hilum.domain.identifiers import Version
 from tests.instances import part10
 from tests.served_dicomweb import ServedDicomWeb
 from tests.unit.imaging.shown import an_image
@@ -165,3 +166,19 @@ def test_a_folder_that_cannot_be_used_stops_nothing(folder: Path, tmp_path: Path
         with server.client("*/*") as client:
             assert client.get(f"{INSTANCE}/rendered").status_code == 200
             assert client.delete(f"/dicom-web/studies/{STUDY}").status_code == 204
+
+
+def test_what_another_server_deleted_is_found_and_removed(folder: Path) -> None:
+    with ServedDicomWeb(folder, **QUICK) as server, server.client("*/*") as client:
+        server.keep(picture())
+        counted(server)
+        client.get(f"{INSTANCE}/rendered")
+        cache = server.archive.derived
+        assert cache is not None
+        server.run(cache.put(Version(999_999), "jpeg", b"of an instance that is gone"))
+        assert len(files(folder)) == 2
+
+    with ServedDicomWeb(folder, **QUICK) as server, server.client("*/*") as client:
+        eventually(lambda: len(files(folder)) == 1)
+        client.get(f"{INSTANCE}/rendered")
+        assert reads(client) == {"disk": 1}

@@ -7,7 +7,7 @@ from hilum.adapters.database.checking import find_problems
 from hilum.adapters.database.connections import Connection, Dialect, Row
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.mending import recount, wipe
-from hilum.adapters.database.redescribing import forget, read_digests
+from hilum.adapters.database.redescribing import forget, read_digests, read_live
 from hilum.adapters.database.statements import chunks, marks, padded
 from hilum.adapters.database.times import from_microseconds
 from hilum.domain.identifiers import InstanceUIDs, ObjectKey, PartitionKey, Scope, Version
@@ -59,6 +59,10 @@ class SqlMaintenance:
     async def digests(self, versions: Sequence[Version]) -> Mapping[Version, tuple[bytes, bytes]]:
         """See `RemembersDigests.digests`."""
         return await self._read(lambda connection: read_digests(connection, versions))
+
+    async def live(self, versions: Sequence[Version]) -> set[Version]:
+        """See `KnowsVersions.live`."""
+        return await self._read(lambda connection: read_live(connection, versions))
 
     async def last_sequence(self) -> int:
         """The highest number the feed ever gave to an entry; 0 when it gave none."""

@@ -1,4 +1,4 @@
-"""For repairs and exports: taking rows of an instance away in silence, and digests of versions."""
+"""For repairs, exports and caches: taking rows of an instance away in silence; what versions are."""
 
 from collections.abc import Sequence
 
@@ -33,6 +33,20 @@ def read_digests(
             values,
         ).fetchall()
         found.update((version, (head, dataset)) for version, head, dataset in rows)
+    return found
+
+
+def read_live(connection: Connection, versions: Sequence[Version]) -> set[Version]:
+    found: set[Version] = set()
+    for some in chunks(list(versions)):
+        values = padded(some)
+        rows = connection.execute(
+            "SELECT i.version FROM instance_version v "
+            "JOIN instance i ON i.key = v.instance_key AND i.version = v.version "
+            f"WHERE v.version IN ({marks(len(values))})",
+            values,
+        ).fetchall()
+        found.update(Version(version) for (version,) in rows)
     return found
 
 

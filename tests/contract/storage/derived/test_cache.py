@@ -385,3 +385,14 @@ def test_no_two_of_many_keys_share_a_file(tmp_path: Path) -> None:
             assert files.read(Version(version), recipe, NOW).data == data
 
     check()
+
+
+async def test_it_tells_of_which_versions_it_holds_something(tmp_path: Path) -> None:
+    async with open_cache(tmp_path) as cache:
+        for version in (7, 8, 263, 100_000):
+            await cache.put(version, "jpeg", b"x")
+        await cache.forget(8)
+
+        held = [version async for some in cache.cache.versions() for version in some]
+
+        assert sorted(held) == [7, 263, 100_000]

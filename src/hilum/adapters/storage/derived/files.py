@@ -2,13 +2,14 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hilum.adapters.storage.derived.envelope import HEAD_BYTES, head_of, opened
-from hilum.adapters.storage.derived.layout import INCOMING, name_of, shard_of
+from hilum.adapters.storage.derived.layout import INCOMING, name_of, shard_of, versions_in
 from hilum.adapters.storage.system import FILE_MODE, FOLDER_MODE
 from hilum.domain.identifiers import Version
 from hilum.ports.derived_telemetry import DerivedPut, DerivedRead
@@ -125,6 +126,16 @@ class DerivedFiles:
             if self._mark(place, now):
                 break
         return objects, size
+
+    def versions(self, shard: str) -> Sequence[Version]:
+        """Every version of a shard of which there is something. Raises `OSError`."""
+        try:
+            entries = os.scandir(f"{self._path}/{shard}")
+        except FileNotFoundError:
+            return []
+        with entries:
+            folders = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            return list(versions_in(folders))
 
     def _mark(self, place: str, now: float) -> bool:
         """Leave a mark; False when somebody made a folder there meanwhile."""

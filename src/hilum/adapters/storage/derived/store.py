@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -13,7 +14,7 @@ import structlog
 
 from hilum.adapters.storage.derived.clearing import clear
 from hilum.adapters.storage.derived.files import DerivedFiles, stored_bytes
-from hilum.adapters.storage.derived.layout import archive_folder
+from hilum.adapters.storage.derived.layout import SHARDS, archive_folder
 from hilum.adapters.storage.derived.memory import RecentObjects
 from hilum.adapters.storage.derived.sweeping import Bounds, Sweeper, Swept
 from hilum.adapters.storage.faults import archive_fault
@@ -168,6 +169,16 @@ class DerivedCache:
         self._count(-size)
         if objects:
             self._meter.removed(DerivedRemoval.FORGOTTEN, objects)
+
+    async def versions(self) -> AsyncIterator[Sequence[Version]]:
+        """See `HeldVersions.versions`."""
+        for shard in SHARDS:
+            try:
+                found = await self._in_thread(partial(self._files.versions, shard))
+            except OSError as error:
+                raise archive_fault(error, "looking at derived objects") from error
+            if found:
+                yield found
 
     def _write(self, version: Version, recipe: str, data: bytes) -> DerivedPut:
         try:

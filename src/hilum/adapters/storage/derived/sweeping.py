@@ -7,14 +7,13 @@ by time of last use, and a second one removes what lies before the time that com
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hilum.adapters.storage.derived.files import DerivedFiles, on_disk, remove_folder
-from hilum.adapters.storage.derived.layout import INCOMING, SHARDS, versions_in
-from hilum.domain.identifiers import Version
+from hilum.adapters.storage.derived.layout import INCOMING, SHARDS
 
 _STEPS: Final = 4096
 """Times of last use are told apart as finely as a part of the longest age in so many."""
@@ -73,18 +72,6 @@ class Sweeper:
         if swept.size_bytes > most and not self.stop.is_set():
             self._shrink(swept, by_time, target, now)
         return swept
-
-    def versions(self) -> Iterator[Sequence[Version]]:
-        """Every version of which there is something, a shard of them at a time."""
-        for shard in SHARDS:
-            if self.stop.is_set():
-                return
-            with suppress(FileNotFoundError), os.scandir(f"{self._root}/{shard}") as entries:
-                yield list(
-                    versions_in(
-                        entry.name for entry in entries if entry.is_dir(follow_symlinks=False)
-                    )
-                )
 
     def _count(self, now: float) -> "tuple[Swept, Counter[int]]":
         swept = Swept()
