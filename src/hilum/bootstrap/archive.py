@@ -32,6 +32,7 @@ from hilum.bootstrap.object_store import has_objects, make_objects, place_of_obj
 from hilum.bootstrap.pictures import make_pictures
 from hilum.bootstrap.pixels import make_pixels
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
+from hilum.catalogue.bulk_data import BulkData
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
 from hilum.catalogue.frames import Frames
@@ -76,6 +77,7 @@ class Archive:
     search: Search
     retrieve: Retrieve
     frames: Frames
+    bulk: BulkData
     pictures: PictureServices
     delete: Delete
     pixels: PixelEngine
@@ -177,6 +179,7 @@ async def open_archive(
                 Transcoding(index, index, objects, frames, options.transcoding_limits(settings)),
             ),
             frames=frames,
+            bulk=BulkData(index, objects, frames, settings.retrieve.whole_object_bytes),
             pictures=make_pictures(settings, index, objects, frames, pixels, derived),
             delete=Delete(index, freeing.due),
             pixels=pixels,

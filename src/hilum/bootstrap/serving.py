@@ -141,6 +141,7 @@ def _http(
         search=archive.search,
         retrieve=archive.retrieve,
         frames=archive.frames,
+        bulk=archive.bulk,
         pictures=archive.pictures,
         thumbnail_side=settings.retrieve.thumbnail_side,
         delete=archive.delete,

@@ -6,7 +6,8 @@ HilumError
 ├── UnsupportedMediaType      a body we do not take
 ├── LimitExceeded             a bound that is a setting was reached (BodyTooLarge: as announced;
 │                             TooManyReaders, PixelLimitExceeded)
-├── NotHeld                   study, series or instance unknown here, or without pixel data
+├── NotHeld                   study, series or instance unknown here, or without pixel data or
+│                             such bulk data
 ├── RangeNotSatisfiable       a range of bytes outside what there is
 ├── PixelsNotDecodable        stored pixel data that is not what the data set says
 ├── PixelEngineBusy           later it may work
@@ -162,6 +163,13 @@ class NoPixelData(NotHeld):
 
     code = "no-pixel-data"
     title = "No pixel data"
+
+
+class NoBulkData(NotHeld):
+    """The instance has no such bulk data, or nothing that is retrieved as bulk data."""
+
+    code = "no-bulk-data"
+    title = "No such bulk data"
 
 
 class RangeNotSatisfiable(HilumError):

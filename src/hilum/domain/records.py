@@ -68,6 +68,18 @@ class FramesRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkRecord:
+    """The live version of an instance, and where its bulk data lies in its bytes."""
+
+    instance: InstanceRecord
+    dataset_sha256: bytes
+    frame_table: bytes
+    """See `FramesRecord`."""
+    bulk_table: bytes
+    """See `MetadataRecord`."""
+
+
+@dataclass(frozen=True, slots=True)
 class VersionedMetadata:
     """Stored metadata of the live version of an instance, and which version that is."""
 

@@ -15,6 +15,7 @@ from hilum.domain.origins import Origin
 from hilum.domain.queries import Query, SearchPage
 from hilum.domain.records import (
     ArchiveCounts,
+    BulkRecord,
     Committed,
     DueDeletion,
     FeedEntry,
@@ -95,6 +96,18 @@ class FrameReader(Protocol):
 
     async def described(self, scope: Scope) -> VersionedMetadata | None:
         """Metadata of the one instance of `scope`, or None when it is not held."""
+        ...
+
+
+class BulkReader(Protocol):
+    """Questions about bulk data."""
+
+    async def bulk(self, scope: Scope, after: int, limit: int) -> Sequence[BulkRecord]:
+        """One page of live instances in insertion order, those with a row key above `after`."""
+        ...
+
+    async def described(self, scope: Scope) -> VersionedMetadata | None:
+        """As of `FrameReader`."""
         ...
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from hilum.access import Access, AccessScope
+from hilum.catalogue.bulk_data import BulkData
 from hilum.catalogue.delete import Delete
 from hilum.catalogue.frames import Frames
 from hilum.catalogue.retrieve import Retrieve
@@ -30,6 +31,7 @@ from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import Ingest, StowLimits
 from hilum.inbound.dicomweb.stow import stow_router
 from hilum.inbound.orthanc.webhook import Calls, no_orthanc_router, webhook_router
+from hilum.outbound.dicomweb.bulk import bulk_router
 from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.frames import frames_router
 from hilum.outbound.dicomweb.qido import qido_router
@@ -76,6 +78,7 @@ class HttpServices:
     search: Search
     retrieve: Retrieve
     frames: Frames
+    bulk: BulkData
     pictures: PictureServices
     delete: Delete
     feed: FeedReader
@@ -194,6 +197,11 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         cache_seconds=cache_seconds,
         thumbnail_side=services.thumbnail_side,
     )
+    bulk = []
+    if surface.retrieve.tells_bulk_data:
+        bulk.append(
+            bulk_router(services.bulk, surface, base_url=base_url, cache_seconds=cache_seconds)
+        )
     by_uri = []
     if surface.offers_wado_uri:
         by_uri.append(
@@ -211,7 +219,7 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         (qido, prefix, AccessScope.READ),
         (wado, prefix, AccessScope.READ),
         (frames, prefix, AccessScope.READ),
-        *((router, prefix, AccessScope.READ) for router in (*pictures, *by_uri)),
+        *((router, prefix, AccessScope.READ) for router in (*bulk, *pictures, *by_uri)),
         (stow, prefix, AccessScope.WRITE),
         (delete_router(services.delete, surface), prefix, AccessScope.DELETE),
     ]

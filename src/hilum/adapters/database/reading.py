@@ -17,6 +17,7 @@ from hilum.domain.identifiers import (
 )
 from hilum.domain.instances import Metadata
 from hilum.domain.records import (
+    BulkRecord,
     FeedEntry,
     FeedKind,
     FramesRecord,
@@ -59,6 +60,11 @@ _INSTANCES: Final = _walks(_INSTANCE, _VERSION, _PAGE)
 _FRAMES: Final = _walks(
     f"v.dataset_sha256, d.frame_table, {_INSTANCE}", f"{_VERSION} {_DESCRIPTION}"
 )[2]
+_BULK: Final = _walks(
+    f"v.dataset_sha256, d.frame_table, d.bulk_table, {_INSTANCE}",
+    f"{_VERSION} {_DESCRIPTION}",
+    _PAGE,
+)
 _DESCRIBED: Final = _walks("i.version, d.deflated, d.crc32, d.size_bytes", _DESCRIPTION)[2]
 _UIDS: Final = 'e."SeriesInstanceUID", i."SOPInstanceUID"'
 _DESCRIPTIONS: Final = _walks(f"{_METADATA}, {_UIDS}", _DESCRIPTION, _PAGE)
@@ -105,6 +111,12 @@ def _instance(row: Sequence[Any], scope: Scope) -> InstanceRecord:
 def read_frames(connection: Connection, scope: Scope) -> FramesRecord | None:
     row = connection.execute(_FRAMES, place(scope)[1]).fetchone()
     return None if row is None else FramesRecord(_instance(row[2:], scope), row[0], row[1])
+
+
+def read_bulk(connection: Connection, scope: Scope, after: int, limit: int) -> list[BulkRecord]:
+    depth, parameters = place(scope)
+    rows = connection.execute(_BULK[depth], [*parameters, after, limit]).fetchall()
+    return [BulkRecord(_instance(row[3:], scope), row[0], row[1], row[2] or b"") for row in rows]
 
 
 def read_described(connection: Connection, scope: Scope) -> VersionedMetadata | None:

@@ -21,6 +21,7 @@ from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader
 from hilum.adapters.database.maintaining import SqlMaintenance
 from hilum.adapters.database.places import claim_place
 from hilum.adapters.database.reading import (
+    read_bulk,
     read_described,
     read_feed,
     read_feed_id,
@@ -43,6 +44,7 @@ from hilum.domain.origins import Origin
 from hilum.domain.queries import Query, SearchPage
 from hilum.domain.records import (
     ArchiveCounts,
+    BulkRecord,
     Committed,
     DueDeletion,
     FeedEntry,
@@ -230,6 +232,11 @@ class SqlIndex:
 
     async def described(self, scope: Scope) -> VersionedMetadata | None:
         return await self._look_up(lambda connection: read_described(connection, scope))
+
+    # BulkReader
+
+    async def bulk(self, scope: Scope, after: int, limit: int) -> Sequence[BulkRecord]:
+        return await self._look_up(lambda connection: read_bulk(connection, scope, after, limit))
 
     # SearchIndex
 
