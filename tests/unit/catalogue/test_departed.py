@@ -15,6 +15,7 @@ class Cache:
     def __init__(self, *versions: int) -> None:
         self.held = [Version(version) for version in versions]
         self.forgotten: list[int] = []
+        self.forgot = asyncio.Event()
 
     async def versions(self) -> AsyncIterator[Sequence[Version]]:
         for version in list(self.held):
@@ -23,6 +24,7 @@ class Cache:
     async def forget(self, version: Version) -> None:
         self.held.remove(version)
         self.forgotten.append(version)
+        self.forgot.set()
 
 
 class Index:
@@ -31,13 +33,16 @@ class Index:
     def __init__(self, *live: int, failures: int = 0) -> None:
         self.versions = set(live)
         self.failures = failures
-        self.asked = asyncio.Event()
+        self.answers = 0
+        self.asked_again = asyncio.Event()
 
     async def live(self, versions: Sequence[Version]) -> set[Version]:
         if self.failures:
             self.failures -= 1
             raise ArchiveUnavailable("The database is away.")
-        self.asked.set()
+        self.answers += 1
+        if self.answers > 2:  # the versions of the first look, and one of the next
+            self.asked_again.set()
         return {version for version in versions if version in self.versions}
 
 
@@ -55,9 +60,8 @@ async def test_it_looks_at_the_start_and_again_after_an_outage_told_once() -> No
 
     with capture_logs() as logs:
         async with Departed(cache, cache, index, SystemClock(), 0.001):
-            await asyncio.wait_for(index.asked.wait(), 10)
-            while not cache.forgotten:
-                await asyncio.sleep(0.001)
+            await asyncio.wait_for(cache.forgot.wait(), 10)
+            await asyncio.wait_for(index.asked_again.wait(), 10)
 
     events = [each["event"] for each in logs]
     assert events == ["derived_not_compared", "derived_objects_departed"]

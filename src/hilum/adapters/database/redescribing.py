@@ -1,4 +1,4 @@
-"""For repairs, exports and caches: taking rows of an instance away in silence; what versions are."""
+"""For repairs, exports and caches: instances taken away in silence, and what versions are."""
 
 from collections.abc import Sequence
 

@@ -93,3 +93,8 @@ async def open_cache(
 def files_of(folder: Path) -> list[Path]:
     """Every object's file; marks and unfinished files are none."""
     return sorted(path for path in folder.glob("archive-*/*/*/*") if path.is_file())
+
+
+def caches_in(folder: Path) -> list[str]:
+    """Names of what lies in the folder of caches."""
+    return sorted(path.name for path in folder.iterdir())

@@ -18,6 +18,7 @@ from hilum.ports.derived_telemetry import DerivedPut, DerivedRead, DerivedRemova
 from tests.contract.storage.derived.caches import (
     FEED,
     SetClock,
+    caches_in,
     files_of,
     open_cache,
 )
@@ -72,7 +73,7 @@ async def test_an_index_made_anew_finds_nothing_of_the_one_before(tmp_path: Path
 
     async with open_cache(tmp_path, feed="feed-2") as cache:
         assert await cache.get(7, "jpeg") is None
-        assert os.listdir(tmp_path) == [archive_folder("feed-2")]
+        assert caches_in(tmp_path) == [archive_folder("feed-2")]
 
 
 async def test_nothing_but_caches_is_removed_from_a_folder(tmp_path: Path) -> None:
