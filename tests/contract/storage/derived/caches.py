@@ -1,5 +1,6 @@
 """A cache to be tested, whose clock and meter are ours."""
 
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -91,8 +92,12 @@ async def open_cache(
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Every object's file; marks and unfinished files are none."""
-    return sorted(path for path in folder.glob("archive-*/*/*/*") if path.is_file())
+    """Every object's file; marks and unfinished files are none. Others may remove some meanwhile."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        if len(Path(parent).relative_to(folder).parts) == 3:
+            found += [Path(parent) / name for name in names]
+    return sorted(found)
 
 
 def caches_in(folder: Path) -> list[str]:
