@@ -92,7 +92,7 @@ async def open_cache(
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Every object's file; marks and unfinished files are none. Others may remove some meanwhile."""
+    """Every object's file; marks and unfinished files are none. Some may go meanwhile."""
     found = []
     for parent, _, names in os.walk(folder):
         if len(Path(parent).relative_to(folder).parts) == 3:
