@@ -55,6 +55,8 @@ class Converted:
     size_bytes: int | None
     """None when it is not known before it is made."""
     chunks: AsyncIterator[bytes]
+    renamed_to: str | None = None
+    """Its SOP Instance UID where it is another image (PS3.3 C.7.6.1.1.5)."""
 
 
 def is_convertible(transfer_syntax_uid: str) -> bool:

@@ -64,7 +64,7 @@ class FileSets:
         return FileSet(plan, files, directory)
 
     async def open(self, file_set: FileSet) -> AsyncGenerator[tuple[FileOfSet, OpenInstance], None]:
-        """Open the files in their order, and correct what the directory says of their syntax.
+        """Open the files in their order; the directory learns what those became that are converted.
 
         Raises what `Retrieve.instance` raises; what was yielded before stays good.
         """
@@ -76,6 +76,8 @@ class FileSets:
                 number += 1
                 if file.listed is not None:
                     file.listed.transfer_syntax_uid = opened.transfer_syntax_uid
+                    if opened.renamed_to is not None:
+                        file.listed.sop_instance_uid = opened.renamed_to
                 yield file, opened
 
     async def _named(

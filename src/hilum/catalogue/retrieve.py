@@ -5,10 +5,12 @@ from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from hilum.catalogue.conversion import CONVERTED_TO, Conversion, Converted, is_convertible
 from hilum.catalogue.not_held import not_held
+from hilum.catalogue.patience import PATIENCE_SECONDS, patiently
 from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
 from hilum.catalogue.transcoding import REFUSALS, Transcoding
 from hilum.dicom.explicit_little import NotConvertible
@@ -86,6 +88,8 @@ class OpenInstance:
     """None when it is not known before the content is made."""
     content: bytes | AsyncIterator[bytes]
     """The whole Part 10 file, or its chunks in order."""
+    renamed_to: str | None = None
+    """SOP Instance UID of a file that is another image than the record's."""
 
 
 class Retrieve:
@@ -156,12 +160,15 @@ class Retrieve:
         Raises what `instance` raises; what was yielded before stays good.
         """
         ahead: asyncio.Task[OpenInstance] | None = None
+        patience = 0.0  # who is refused at the beginning can be told so
         try:
             async for record in records:
                 one = replace(
                     plan.scope, series=record.uids.series, sop_instance=record.uids.sop_instance
                 )
-                following = asyncio.create_task(self._open_live(one, record, plan.wanted))
+                opening = partial(self._open_live, one, record, plan.wanted)
+                following = asyncio.create_task(patiently(opening, patience))
+                patience = PATIENCE_SECONDS
                 if ahead is not None:
                     current, ahead = ahead, following
                     yield await current
@@ -304,7 +311,8 @@ class Retrieve:
             except _FAILURES as error:
                 failure = failure or error
             else:
-                return OpenInstance(record, target, converted.size_bytes, converted.chunks)
+                size, renamed_to = converted.size_bytes, converted.renamed_to
+                return OpenInstance(record, target, size, converted.chunks, renamed_to)
         message = f"Instance {record.uids.sop_instance} cannot be given in {_listed(wanted)}"
         reason = f": {failure}" if failure is not None else "."
         raise NotAcceptable(message + reason) from failure

@@ -13,7 +13,7 @@ from hilum.catalogue.rest_of_instance import RestOfInstance
 from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
 from hilum.catalogue.transcoded_frames import TranscodedFrames
 from hilum.dicom.derived_images import derived_uid, write_head
-from hilum.dicom.explicit_little import FileMetaUIDs, UpToPixels, file_meta
+from hilum.dicom.explicit_little import FileMetaUIDs, file_meta
 from hilum.dicom.transcoding_facts import TranscodingFacts, transcoding_facts
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from hilum.domain.errors import (
@@ -133,9 +133,14 @@ class Transcoding:
         is_encapsulated = SYNTAXES[target].is_encapsulated
         data = encapsulated(frames, number) if is_encapsulated else native(frames, number)
         changed = _changed(facts, pixels, frames)
-        head = await self._head(found, read, target, changed)
+        renamed_to = None
+        if SYNTAXES[target].may_be_lossy:
+            original = found.record.uids.sop_instance
+            renamed_to = derived_uid(original, found.dataset_sha256, target)
+        meta = await self._meta(found.record, target, renamed_to)
+        head = meta + await asyncio.to_thread(write_head, read, changed, renamed_to)
         size = None if data.size_bytes is None else len(head) + data.size_bytes + len(tail)
-        return Converted(size, _chunks(head, data, tail))
+        return Converted(size, _chunks(head, data, tail), renamed_to)
 
     async def _facts(self, found: FoundFrames) -> TranscodingFacts:
         described = await self._described.described(found.scope)
@@ -143,20 +148,6 @@ class Transcoding:
             raise _replaced(found.record)
         stored = found.record.transfer_syntax_uid
         return await asyncio.to_thread(transcoding_facts, described.metadata, stored)
-
-    async def _head(
-        self,
-        found: FoundFrames,
-        read: UpToPixels,
-        target: str,
-        changed: Mapping[int, tuple[str, Sequence[int | str]]],
-    ) -> bytes:
-        record = found.record
-        renamed_to = None
-        if SYNTAXES[target].may_be_lossy:
-            renamed_to = derived_uid(record.uids.sop_instance, found.dataset_sha256, target)
-        meta = await self._meta(record, target, renamed_to)
-        return meta + await asyncio.to_thread(write_head, read, changed, renamed_to)
 
     async def _meta(self, record: InstanceRecord, target: str, renamed_to: str | None) -> bytes:
         stored = b""

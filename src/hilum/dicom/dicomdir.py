@@ -44,6 +44,7 @@ _LOWER_AT: Final = 30
 """Where the value of (0004,1420) lies: behind (0004,1400) UL and (0004,1410) US."""
 _ITEM_BYTES: Final = 8
 _CHARACTER_SET: Final = 0x00080005
+_SOP_INSTANCE_IN_FILE: Final = 0x00041511
 _TRANSFER_SYNTAX_IN_FILE: Final = 0x00041512
 
 
@@ -56,7 +57,7 @@ class _Node:
     """A directory record and what is below it, by the identifier of the lower level."""
 
     before: bytes
-    """The encoded record; of one that refers to a file, up to its transfer syntax."""
+    """The encoded record; of one that refers to a file, up to the UID of its instance."""
     name: str
     """Component of the File ID: eight characters (PS3.10 section 8.2)."""
     below: dict[str, "_Node"] | None = None
@@ -81,8 +82,13 @@ class _Node:
     def record(self) -> bytes:
         if self.file is None:
             return self.before
-        syntax = self.file.transfer_syntax_uid.encode()
-        return self.before + encoded_element(_TRANSFER_SYNTAX_IN_FILE, "UI", syntax) + self.after
+        uid, syntax = self.file.sop_instance_uid, self.file.transfer_syntax_uid
+        return (
+            self.before
+            + encoded_element(_SOP_INSTANCE_IN_FILE, "UI", uid.encode())
+            + encoded_element(_TRANSFER_SYNTAX_IN_FILE, "UI", syntax.encode())
+            + self.after
+        )
 
 
 @dataclass(slots=True)
@@ -93,7 +99,7 @@ class ListedFile:
     """Its File ID."""
     sop_instance_uid: str
     transfer_syntax_uid: str
-    """May be changed until the directory is written: a file can be converted."""
+    """Both may be changed until the directory is written: a file can be converted."""
 
 
 @dataclass(slots=True)
@@ -123,7 +129,7 @@ class Dicomdir:
             raise NotInDicomdir(message) from error
         leaf, _ = series.child(uids.sop_instance, LEAF_NAMES[kind])
         file_id = (*path, leaf.name)
-        leaf.before = _head_of_record(kind) + _reference(file_id, sop_class_uid, uids.sop_instance)
+        leaf.before = _head_of_record(kind) + _reference(file_id, sop_class_uid)
         leaf.after = after
         leaf.file = ListedFile(PurePosixPath(*file_id), uids.sop_instance, transfer_syntax_uid)
         return leaf.file
@@ -278,12 +284,11 @@ def _head_of_record(kind: str) -> bytes:
     )
 
 
-def _reference(file_id: Sequence[str], sop_class_uid: str, sop_instance_uid: str) -> bytes:
-    """What a record says of its file before the transfer syntax."""
-    return (
-        encoded_element(0x00041500, "CS", "\\".join(file_id).encode())
-        + encoded_element(0x00041510, "UI", sop_class_uid.encode())
-        + encoded_element(0x00041511, "UI", sop_instance_uid.encode())
+def _reference(file_id: Sequence[str], sop_class_uid: str) -> bytes:
+    """What a record says of its file that does not change."""
+    path = "\\".join(file_id).encode()
+    return encoded_element(0x00041500, "CS", path) + encoded_element(
+        0x00041510, "UI", sop_class_uid.encode()
     )
 
 

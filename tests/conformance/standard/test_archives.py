@@ -12,7 +12,12 @@ from typing import Any
 import httpx
 import pydicom
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 from hilum.domain.identifiers import Scope, StudyInstanceUID
 from tests.filesets import file_set
@@ -57,7 +62,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]:
-    settings = {"retrieve": {"zip_instances": 6}}
+    settings = {"retrieve": {"zip_instances": 6}, "pixels": {"lossy": True}}
     with ServedDicomWeb(tmp_path_factory.mktemp("archives"), **settings) as served:
         served.keep(*FILES.values())
         yield served
@@ -183,6 +188,21 @@ def test_what_cannot_be_given_in_the_syntax_is_left_out_and_told(client: httpx.C
     assert "2 instances cannot be given" in response.headers["warning"]
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         assert len(archive.namelist()) == 4
+
+
+def test_an_image_that_is_made_lossy_is_listed_under_its_new_uid(
+    client: httpx.Client, tmp_path: Path
+) -> None:
+    accept = f"application/zip; transfer-syntax={JPEGBaseline8Bit}"
+    path = f"/studies/{STUDY}/series/{STUDY}.1/instances/{STUDY}.1.1"
+
+    with opened(client.get(path, headers={"Accept": accept})) as archive:
+        (made,) = instances(archive)
+        archive.extractall(tmp_path)
+
+    assert made != f"{STUDY}.1.1"
+    with file_set(tmp_path / "DICOMDIR") as files:
+        assert [each.ReferencedSOPInstanceUIDInFile for each in files] == [made]
 
 
 def test_a_link_can_ask_for_an_archive(client: httpx.Client) -> None:
