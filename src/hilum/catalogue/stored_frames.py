@@ -1,5 +1,6 @@
 """Reading frames out of a stored object: what is asked for, and next to nothing else."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -46,20 +47,42 @@ class StoredFrames:
             found.places.size_bytes(frame) for frame in found.frames
         ]
         """Bytes of each wanted frame."""
+        self._inflation: Inflation | None = None
+        self._turn = asyncio.Lock()
 
     async def read(self, position: int) -> bytes:
-        """Return one wanted frame whole. Raises `ObjectMissing`, `ArchiveUnavailable`."""
+        """Return one wanted frame whole. Raises `ObjectMissing`, `ArchiveUnavailable`.
+
+        Frames of a deflated data set are best read in their order: going back begins anew. Whoever
+        is done with them closes.
+        """
         frame = self._found.frames[position]
         if self._is_plain:
             spans = self._found.places.spans(frame)
             if len(spans) == 1 and spans[0].length <= self._whole_bytes:
                 return await self._read(spans[0])
         size = self._found.places.size_bytes(frame)
+        if self._found.places.table.inflated:
+            return await self._read_inflated(FramePiece(position, 0, size))
         async with aclosing(self.open([FramePiece(position, 0, size)])) as opened:
             content = (await anext(opened)).content
             if isinstance(content, bytes):
                 return content
             return b"".join([chunk async for chunk in content])
+
+    async def _read_inflated(self, piece: FramePiece) -> bytes:
+        async with self._turn:
+            if self._inflation is None:
+                self._inflation = Inflation(self._objects, self._found.record)
+            chunks = cut(self._samples(piece, self._inflation), piece.start, piece.stop)
+            return b"".join([chunk async for chunk in chunks])
+
+    async def close(self) -> None:
+        """Let go of what `read` left open."""
+        async with self._turn:
+            if self._inflation is not None:
+                await self._inflation.close()
+                self._inflation = None
 
     async def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
         """Yield the bytes of the pieces in order. Raises `ObjectMissing`, `ArchiveUnavailable`."""

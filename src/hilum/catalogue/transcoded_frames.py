@@ -1,12 +1,15 @@
 """Frames in another transfer syntax: made one after another, held while there is room."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
 from hilum.catalogue.kept_frames import KeptFrames
+from hilum.catalogue.patience import patiently
 from hilum.catalogue.stored_frames import StoredFrames
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from hilum.domain.errors import PixelLimitExceeded
@@ -16,12 +19,18 @@ from hilum.foundation import tasks
 from hilum.foundation.memory import HeldMemory
 from hilum.ports.pixels import PixelEngine
 
+_AT_A_TIME: Final = 2
+"""Frames of one answer that are being made, or wait to be sent."""
+_BESIDE: Final = 1 + _AT_A_TIME
+_HOPELESS: Final = 2
+"""Frames that would be so many times what may be held are not held, which would only take time."""
+
 
 class TranscodedFrames:
     """The wanted frames as `engine` makes them.
 
     Up to `held_bytes` of them are made by `prepare` and held: when those are all, their sizes are
-    known before anything is sent. The others are made while they are sent, one ahead. What all that
+    known before anything is sent. The others are made while they are sent, two ahead. What all that
     may take is held of `memory` until they were opened and read, or this object is gone.
     """
 
@@ -74,19 +83,23 @@ class TranscodedFrames:
                 raise PixelLimitExceeded("retrieve.decoded_frame_bytes", frame_bytes, what)
         each = self._each_bytes(frame_bytes)
         several = len(set(self._found.frames)) > 1
-        # The one that is being made, one ahead, and those that are held.
-        await self._memory.reserve(2 * each + held_bytes if several else each)
+        # The one that is being sent, those that are being made, and those that are held.
+        await self._memory.reserve(_BESIDE * each + held_bytes if several else each)
         try:
             held = await self._prepare(held_bytes)
         except BaseException:
             self._memory.release()
+            await self._stored.close()
             raise
-        self._memory.shrink(held if self.sizes is not None else held + 2 * each)
+        if self.sizes is not None:
+            await self._stored.close()
+        self._memory.shrink(held if self.sizes is not None else held + _BESIDE * each)
 
     async def _prepare(self, left: int) -> int:
         made: dict[int, bytes] = {}
+        most = _HOPELESS * left
         for position, frame in enumerate(self._found.frames):
-            if position and left <= 0:
+            if position and (left <= 0 or len(self._held[0]) * len(self._found.frames) > most):
                 break
             if frame not in made:
                 made[frame] = await self._make(position)
@@ -101,24 +114,30 @@ class TranscodedFrames:
 
     async def open(self, pieces: Iterable[FramePiece]) -> AsyncGenerator[FrameContent, None]:
         """Yield the bytes of the pieces in order. Raises as `PixelEngine.transcode` does."""
-        ahead: asyncio.Task[bytes] | None = None
-        count = len(self._found.frames)
+        ahead: deque[tuple[int, asyncio.Task[bytes]]] = deque()
         try:
             for piece in pieces:
                 position = piece.position
                 if position < len(self._held):
                     yield FrameContent(position, self._held[position][piece.start : piece.stop])
                     continue
-                current = ahead or asyncio.create_task(self._make(position))
-                ahead = None
+                self._begin(position, ahead)
+                _, current = ahead.popleft()
                 data = await current
-                if position + 1 < count:
-                    ahead = asyncio.create_task(self._make(position + 1))
+                self._begin(position + 1, ahead)
                 yield FrameContent(position, data[piece.start : piece.stop])
         finally:
             self._memory.release()
-            if ahead is not None:
-                await tasks.end(ahead)
+            await tasks.end(*(task for _, task in ahead))
+            await self._stored.close()
+
+    def _begin(self, position: int, ahead: "deque[tuple[int, asyncio.Task[bytes]]]") -> None:
+        """Let frames from `position` on be made, as many as may be at a time."""
+        following = ahead[-1][0] + 1 if ahead else position
+        stop = min(position + _AT_A_TIME, len(self._found.frames))
+        for each in range(following, stop):
+            making = asyncio.create_task(patiently(partial(self._make, each)))
+            ahead.append((each, making))
 
     def _each_bytes(self, frame_bytes: int) -> int:
         """A frame as stored, and as it comes out; one that is larger is refused by the engine."""

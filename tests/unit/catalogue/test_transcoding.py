@@ -31,12 +31,19 @@ from pydicom.uid import (
 from hilum.catalogue.frames import FrameLimits
 from hilum.catalogue.retrieve import AS_STORED, DEFAULT, RetrieveLimits, Wanted
 from hilum.catalogue.transcoding import TranscodingLimits
-from hilum.domain.errors import NotAcceptable, ObjectMissing, PixelsNotDecodable
-from hilum.domain.identifiers import Version
+from hilum.domain.errors import (
+    NotAcceptable,
+    ObjectMissing,
+    PixelEngineBusy,
+    PixelsNotDecodable,
+)
+from hilum.domain.identifiers import TransferSyntaxUID, Version
+from hilum.domain.images import EncodedFrame, TranscodedFrame
 from hilum.domain.implementation import IMPLEMENTATION_CLASS_UID
 from tests.instances import a_dataset, part10
 from tests.unit.catalogue.transcoded import (
     Archived,
+    InlineEngine,
     archived,
     opened_as,
     put_into,
@@ -441,3 +448,58 @@ async def test_a_thousand_frames_take_the_memory_of_a_few() -> None:
         tracemalloc.stop()
 
     assert peak < 40 * frame_bytes
+
+
+class BusyNowAndThen(InlineEngine):
+    """Refuses every other frame at first."""
+
+    def __init__(self) -> None:
+        self._refused: set[bytes] = set()
+
+    async def transcode(self, frame: EncodedFrame, target: TransferSyntaxUID) -> TranscodedFrame:
+        if frame.data not in self._refused and len(self._refused) < 3:
+            self._refused.add(frame.data)
+            message = "Others wait already."
+            raise PixelEngineBusy(message)
+        return await super().transcode(frame, target)
+
+
+async def test_an_engine_that_is_busy_refuses_beginnings_and_is_waited_for_afterwards() -> None:
+    async with archived(native(), NOT_HELD) as archive:
+        archive.use(BusyNowAndThen())
+
+        with pytest.raises(PixelEngineBusy):
+            await opened_as(archive, RLELossless)
+        result = read(await whole(await opened_as(archive, RLELossless)))
+
+    assert np.array_equal(result.pixel_array, WORDS)
+
+
+async def test_frames_that_cannot_all_be_held_are_not_made_in_advance() -> None:
+    limits = FrameLimits(held_frames_bytes=WORDS[0].nbytes)
+    async with archived(native(), limits) as archive:
+        found = await archive.frames.find_all(archive.scope)
+
+        frames = await archive.frames.transcode(found, DEFLATED_FRAME)
+
+        assert len(frames.made) == 1
+
+
+async def test_a_deflated_instance_is_inflated_once_for_all_of_its_frames() -> None:
+    frames = np.random.default_rng(1).integers(0, 1 << 16, (64, 64, 64), dtype="u2")
+    data = native(frames, syntax=DeflatedExplicitVRLittleEndian)
+    async with archived(data, NOT_HELD) as archive:
+        begun = 0
+        stream = archive.objects.stream
+
+        def counted(*arguments: Any) -> Any:
+            nonlocal begun
+            begun += 1
+            return stream(*arguments)
+
+        archive.objects.stream = counted  # type: ignore[method-assign] - counts, and goes on
+
+        result = read(await whole(await opened_as(archive, RLELossless)))
+
+    assert np.array_equal(result.pixel_array, frames)
+    assert begun <= 4  # the header, the elements behind the pixel data, the frames

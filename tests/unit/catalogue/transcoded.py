@@ -110,9 +110,15 @@ class Archived:
         self.scope = Scope(uids.study, uids.series, uids.sop_instance)
         self.objects = MemoryObjects()
         self.objects.held[KEY] = data
-        self.frames = Frames(self.index, self.objects, InlineEngine(), limits)
-        whole = Transcoding(self.index, self.index, self.objects, self.frames, transcoding)
+        self._limits = limits, transcoding, retrieve
         self._conversion = Conversion(self.objects, 1)
+        self.use(InlineEngine())
+
+    def use(self, engine: InlineEngine) -> None:
+        """Put another engine under the use case."""
+        frames, transcoding, retrieve = self._limits
+        self.frames = Frames(self.index, self.objects, engine, frames)
+        whole = Transcoding(self.index, self.index, self.objects, self.frames, transcoding)
         self.retrieve = Retrieve(self.index, self.objects, self._conversion, retrieve, whole)
 
     def close(self) -> None:
