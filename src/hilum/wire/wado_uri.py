@@ -8,10 +8,10 @@ from enum import Enum
 from typing import Final
 from urllib.parse import unquote_plus
 
-from hilum.domain.errors import InvalidQuery
+from hilum.domain.errors import InvalidQuery, NotAcceptable
 from hilum.domain.identifiers import Scope, parse_uid
 from hilum.wire.accept import MediaRange, parse_accept
-from hilum.wire.media_types import DICOM
+from hilum.wire.media_types import DICOM, MULTIPART
 from hilum.wire.rendering_parameters import LARGEST_SIDE
 from hilum.wire.request_facts import scope_of
 from hilum.wire.retrieve_rules import AS_STORED
@@ -153,7 +153,7 @@ def _scope(given: Mapping[str, str]) -> Scope:
 def _kind(content_type: str | None, accept: str | None) -> tuple[Kind, list[MediaRange]]:
     """The transaction, and its media ranges, best first."""
     if content_type:
-        ranges = parse_accept(content_type, strict=False)
+        ranges = _alone(content_type)
         if not ranges:
             raise InvalidQuery("contentType", "it is one media type or several with commas")
         are_dicom = {each.type == DICOM for each in ranges}
@@ -161,12 +161,20 @@ def _kind(content_type: str | None, accept: str | None) -> tuple[Kind, list[Medi
             reason = f"{DICOM} and media types of rendered images exclude each other"
             raise InvalidQuery("contentType", reason)
         return (Kind.DICOM if are_dicom == {True} else Kind.RENDERED), ranges
-    ranges = parse_accept(accept or "", strict=False) or [MediaRange("*/*", (), 1.0)]
+    ranges = _alone(accept if accept and accept.strip() else "*/*")
+    if not ranges:
+        message = "The Accept header names no media type of one instance."
+        raise NotAcceptable(message)
     if ranges[0].type == DICOM:
         return Kind.DICOM, ranges
     rendered = [each for each in ranges if each.type != DICOM]
     dicom_is_taken = any(each.covers(DICOM) for each in ranges)
     return (Kind.EITHER if dicom_is_taken else Kind.RENDERED), rendered
+
+
+def _alone(text: str) -> list[MediaRange]:
+    """The media ranges, best first; this service has no answers of several parts."""
+    return [each for each in parse_accept(text, strict=False) if each.type != MULTIPART]
 
 
 def _of_dicom(syntax: str | None) -> str:

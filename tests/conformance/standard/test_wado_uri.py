@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import (
-    EncapsulatedPDFStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    RawDataStorage,
     RLELossless,
 )
 
+from tests import reports
+from tests.documents import A_PDF, MP4, encapsulated, video
 from tests.instances import a_dataset, part10
 from tests.served_dicomweb import ServedDicomWeb
 from tests.unit.imaging.shown import an_image
@@ -27,6 +29,7 @@ ROOT = "1.2.826.0.1.3680043.10.37"
 GREY, MOVING, NO_IMAGE, COMPRESSED, UNKNOWN = range(1, 6)
 BROWSER = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 _PIXELS = np.random.default_rng(7).integers(-1000, 2000, (64, 48)).astype(np.int16)
+PDF, REPORT, VIDEO = encapsulated(A_PDF), reports.report(reports.text_item("Nothing")), video(MP4)
 _WITHIN = 1
 """A level of 255 may differ by one: DCMTK cuts fractions off where here they are rounded."""
 
@@ -40,13 +43,13 @@ def uids(number: int) -> dict[str, str]:
     }
 
 
-def uri(number: int, **parameters: object) -> httpx.URL:
-    study = f"{ROOT}.{number}"
+def uri(what: int | Dataset, **parameters: object) -> httpx.URL:
+    named = a_dataset(**uids(what)) if isinstance(what, int) else what
     required = {
         "requestType": "WADO",
-        "studyUID": study,
-        "seriesUID": f"{study}.1",
-        "objectUID": f"{study}.1.1",
+        "studyUID": named.StudyInstanceUID,
+        "seriesUID": named.SeriesInstanceUID,
+        "objectUID": named.SOPInstanceUID,
     }
     given = {name: str(value) for name, value in parameters.items()}
     return httpx.URL("/dicom-web/wado", params=required | given)
@@ -75,13 +78,14 @@ def compressed() -> Dataset:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]:
-    no_image = a_dataset(**uids(NO_IMAGE), SOPClassUID=EncapsulatedPDFStorage, Modality="OT")
+    no_image = a_dataset(**uids(NO_IMAGE), SOPClassUID=RawDataStorage, Modality="OT")
     with ServedDicomWeb(tmp_path_factory.mktemp("wado-uri")) as server:
         server.keep(
             part10(grey(), ImplicitVRLittleEndian),
             part10(moving()),
             part10(no_image),
             part10(compressed(), RLELossless),
+            *(reports.part10(each) for each in (PDF, REPORT, VIDEO)),
         )
         yield server
 
@@ -219,9 +223,43 @@ def test_all_frames_are_a_moving_gif(client: httpx.Client) -> None:
 
 
 def test_what_is_no_image_comes_as_it_is_unless_an_image_is_demanded(client: httpx.Client) -> None:
-    assert instance(client.get(uri(NO_IMAGE))).SOPClassUID == EncapsulatedPDFStorage
+    assert instance(client.get(uri(NO_IMAGE))).SOPClassUID == RawDataStorage
     assert client.get(uri(NO_IMAGE, contentType="image/jpeg")).status_code == 406
     assert client.get(uri(NO_IMAGE, frameNumber=1)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("dataset", "content_type", "answered"),
+    [
+        (PDF, None, "application/pdf"),
+        (PDF, "application/pdf", "application/pdf"),
+        (REPORT, None, "text/html; charset=utf-8"),
+        (REPORT, "text/plain,text/html;q=0.5", "text/plain; charset=utf-8"),
+        (VIDEO, "video/mp4", "video/mp4"),
+        (VIDEO, None, "video/mp4"),
+    ],
+)
+def test_a_document_comes_in_its_rendered_form(
+    client: httpx.Client, dataset: Dataset, content_type: str | None, answered: str
+) -> None:
+    named = {} if content_type is None else {"contentType": content_type}
+
+    answer = client.get(uri(dataset, **named))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, answered)
+    assert instance(client.get(uri(dataset, contentType="application/dicom")))
+
+
+def test_a_document_that_is_asked_for_as_an_image_is_not_acceptable(client: httpx.Client) -> None:
+    assert client.get(uri(REPORT, contentType="image/jpeg")).status_code == 406
+
+
+def test_a_part_of_a_video_can_be_had(client: httpx.Client) -> None:
+    url = uri(VIDEO, contentType="video/mp4")
+
+    answer = client.get(url, headers={"Range": "bytes=4-7"})
+
+    assert (answer.status_code, answer.content) == (206, b"ftyp")
 
 
 def test_the_same_picture_is_not_sent_twice(client: httpx.Client) -> None:

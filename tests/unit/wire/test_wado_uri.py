@@ -60,6 +60,7 @@ def test_a_uid_that_is_none_is_refused_by_its_name() -> None:
         ("contentType=text%2Fhtml", None, Kind.RENDERED, "text/html"),
         ("contentType=application/dicom+json", None, Kind.RENDERED, "application/dicom+json"),
         ("contentType=", "application/dicom", Kind.DICOM, ""),
+        ("", 'multipart/related; type="image/png", image/gif', Kind.RENDERED, "image/gif"),
     ],
 )
 def test_the_media_types_say_which_transaction_is_meant(
@@ -68,6 +69,12 @@ def test_the_media_types_say_which_transaction_is_meant(
     request = asked(query, accept)
 
     assert (request.kind, request.accept) == (kind, ranges)
+
+
+@pytest.mark.parametrize("accept", ["multipart/related", "nonsense", "image/png;q=0"])
+def test_an_accept_that_names_nothing_of_one_instance_is_not_acceptable(accept: str) -> None:
+    with pytest.raises(NotAcceptable):
+        asked(accept=accept)
 
 
 @pytest.mark.parametrize(
