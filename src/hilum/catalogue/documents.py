@@ -57,7 +57,7 @@ class FoundDocument:
     dataset_sha256: bytes
     media_types: tuple[str, ...]
     """What it can be had as; the first is the default."""
-    is_made_here: bool
+    is_written_here: bool
     """Another release of ours may make other bytes of it."""
     source: DocumentFacts | Sequence[Span]
     metadata: Metadata | None = None
@@ -133,7 +133,7 @@ class Documents:
         beginning = await read_exactly(self._objects, record, first.offset, length)
         media_type = video_type(record.transfer_syntax_uid, beginning)
         return FoundDocument(
-            record, held.dataset_sha256, (media_type,), is_made_here=False, source=spans
+            record, held.dataset_sha256, (media_type,), is_written_here=False, source=spans
         )
 
     async def _report(self, metadata: Metadata, media_type: str) -> Rendition:

@@ -16,7 +16,7 @@ PLAIN: Final = "text/plain"
 XML: Final = "text/xml"
 STL: Final = "model/stl"
 OCTETS: Final = "application/octet-stream"
-_OF_CLASS: Final[Mapping[str, str]] = MappingProxyType(
+TYPE_OF_CLASS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "1.2.840.10008.5.1.4.1.1.104.1": PDF,
         "1.2.840.10008.5.1.4.1.1.104.2": XML,
@@ -58,8 +58,8 @@ def document_facts(dataset: JsonDataset) -> DocumentFacts | None:
     """Say what kind of document a data set is; None for one of another kind."""
     sop_class = text(dataset, "00080016")
     named = text(dataset, "00420012").partition(";")[0].strip().lower()
-    if sop_class in _OF_CLASS or named:
-        media_type = named if _MEDIA_TYPE.fullmatch(named) else _OF_CLASS.get(sop_class, OCTETS)
+    if sop_class in TYPE_OF_CLASS or named:
+        media_type = named if _MEDIA_TYPE.fullmatch(named) else TYPE_OF_CLASS.get(sop_class, OCTETS)
         length = whole(dataset, "00420015")
         return DocumentFacts(DocumentKind.ENCAPSULATED, (media_type,), length)
     if text(dataset, "0040A040") == "CONTAINER" or "0040A730" in dataset:

@@ -45,30 +45,33 @@ class DocumentForm:
 
     media_type: str
     multipart: bool
+    is_written_here: bool
+    """A text of ours; what others wrote says itself which characters it has, or does not."""
 
     @property
     def content_type(self) -> str:
-        """Media type with the character set of texts that are written here."""
-        is_ours = self.media_type in {"text/html", "text/plain"}
-        return f"{self.media_type}; charset=utf-8" if is_ours else self.media_type
+        """Media type with the character set, where that is known."""
+        return f"{self.media_type}; charset=utf-8" if self.is_written_here else self.media_type
 
 
-def document_form(accept: str | None, offered: Sequence[str]) -> DocumentForm:
+def document_form(
+    accept: str | None, offered: Sequence[str], *, is_written_here: bool = False
+) -> DocumentForm:
     """Return the best form of a document that can be had as `offered`, the first by default.
 
     Raises `NotAcceptable`, saying what there is.
     """
     if accept is None or not accept.strip():
-        return DocumentForm(offered[0], multipart=False)
+        return DocumentForm(offered[0], multipart=False, is_written_here=is_written_here)
     for media_range in parse_accept(accept, strict=False):
         for media_type in offered:
             if media_range.covers(media_type.lower()):
-                return DocumentForm(media_type, multipart=False)
+                return DocumentForm(media_type, multipart=False, is_written_here=is_written_here)
         if media_range.type == MULTIPART:
             types = [name.strip().lower() for name in media_range.all("type")] or ["*/*"]
             for media_type in offered:
                 if {"*/*", media_type.lower()} & set(types):
-                    return DocumentForm(media_type, multipart=True)
+                    return DocumentForm(media_type, multipart=True, is_written_here=is_written_here)
     listed = ", ".join(offered)
     message = (
         "The Accept header names nothing that this instance can be rendered as: it is no image, "
@@ -77,12 +80,12 @@ def document_form(accept: str | None, offered: Sequence[str]) -> DocumentForm:
     raise NotAcceptable(message)
 
 
-def document_tag(dataset_sha256: bytes, form: DocumentForm, *, made_here: bool) -> str:
+def document_tag(dataset_sha256: bytes, form: DocumentForm) -> str:
     """Return an opaque, strong tag (RFC 9110 8.8.1).
 
     What is written here may change from release to release.
     """
-    release = IMPLEMENTATION_VERSION_NAME if made_here else ""
+    release = IMPLEMENTATION_VERSION_NAME if form.is_written_here else ""
     text = f"{release}|document|{form.multipart:d}|{form.media_type}"
     return hashlib.sha256(dataset_sha256 + text.encode()).hexdigest()[:_DIGITS]
 

@@ -87,7 +87,7 @@ def path(name: str) -> str:
         ("cda", "text/xml", CDA),
         ("stl", "model/stl", STL),
         ("odd type", "application/pdf", b"<b>hi</b>"),
-        ("html", "text/html; charset=utf-8", b"<script>alert(1)</script>"),
+        ("html", "text/html", b"<script>alert(1)</script>"),
         ("empty pdf", "application/pdf", b""),
         ("mp4", "video/mp4", MP4),
         ("fragmented mp4", "video/mp4", MP4),

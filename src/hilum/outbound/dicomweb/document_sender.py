@@ -41,7 +41,7 @@ class DocumentResponder:
         if found is None:
             return None
         form = _form(request, found)
-        tag = document_tag(found.dataset_sha256, form, made_here=found.is_made_here)
+        tag = document_tag(found.dataset_sha256, form)
         headers = {
             "vary": "Accept",
             "cache-control": cache_control(self.cache_seconds),
@@ -59,15 +59,16 @@ class DocumentResponder:
 
 def _form(request: Request, found: FoundDocument) -> DocumentForm:
     """The form that counts: the parameter's, unless nothing it names is offered."""
+    ours = found.is_written_here
     header = accept_of(request.scope, b"", strict=False)
     accept = accept_of(request.scope, request.scope["query_string"], strict=False)
     try:
-        return document_form(accept, found.media_types)
+        return document_form(accept, found.media_types, is_written_here=ours)
     except NotAcceptable:
         # Viewers append parameters of their own to every URL: `accept=image/jhc` is one.
         if accept == header:
             raise
-        return document_form(header, found.media_types)
+        return document_form(header, found.media_types, is_written_here=ours)
 
 
 async def _alone(request: Request, rendition: Rendition, headers: dict[str, str]) -> Response:
