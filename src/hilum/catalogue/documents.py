@@ -1,6 +1,7 @@
 """Rendered forms of what is no image: encapsulated documents, structured reports, video."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -25,7 +26,7 @@ from hilum.dicom.structured_reports.html import report_html
 from hilum.dicom.structured_reports.plain import report_text
 from hilum.dicom.transfer_syntaxes import encoding_of
 from hilum.domain.errors import LimitExceeded, NotTranscodable, ObjectMissing
-from hilum.domain.identifiers import Scope
+from hilum.domain.identifiers import Scope, Version
 from hilum.domain.instances import Metadata
 from hilum.domain.records import FramesRecord, InstanceRecord
 from hilum.imaging.video import LOOKED_AT_BYTES, is_video, video_type
@@ -33,6 +34,8 @@ from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
 
 _REPORTS_AT_ONCE: Final = 2
+_REMEMBERED: Final = 1024
+"""Documents whose place is remembered; some hundred bytes each."""
 _IN_THREAD_BYTES: Final = 64 * 1024
 """Metadata above this size is read in a thread."""
 
@@ -78,6 +81,8 @@ class Documents:
         self._header_limits = header_limits
         self._limits = limits or DocumentLimits()
         self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
+        # Viewers of PDF ask for one small range after the other.
+        self._opened_lately: OrderedDict[Version, Rendition] = OrderedDict()
 
     async def find(self, scope: Scope) -> FoundDocument | None:
         """Find the one instance of `scope`; None when it has no form of this kind.
@@ -118,7 +123,7 @@ class Documents:
         if isinstance(found.source, DocumentFacts):
             if found.metadata is not None:
                 return await self._report(found.metadata, media_type)
-            return await self._encapsulated(found.record, found.source)
+            return await self._known_encapsulated(found.record, found.source)
         whole_bytes = self._limits.whole_object_bytes
         return StoredSpans(self._objects, found.record, found.source, whole_bytes)
 
@@ -145,6 +150,15 @@ class Documents:
         async with self._reports:
             text = await _read(metadata, write)
         return WrittenBytes(text.encode(errors="replace"))
+
+    async def _known_encapsulated(self, record: InstanceRecord, facts: DocumentFacts) -> Rendition:
+        known = self._opened_lately.get(record.version)
+        if known is None:
+            known = await self._encapsulated(record, facts)
+            self._opened_lately[record.version] = known
+            if len(self._opened_lately) > _REMEMBERED:
+                self._opened_lately.popitem(last=False)
+        return known
 
     async def _encapsulated(self, record: InstanceRecord, facts: DocumentFacts) -> Rendition:
         header = await stored_header(self._objects, record, self._header_limits)
