@@ -75,8 +75,8 @@ class Viewer:
 
     def _request(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme in ("blob", "data"):
-            return
+        if parts.scheme not in ("http", "https", "ws", "wss"):
+            return  # a blob of the page's own, or a part of the browser, as its PDF viewer is
         if f"{parts.scheme}://{parts.netloc}" != self.url:
             self.wrong.append(f"to another server: {request.url}")
         self.requests.append(request)

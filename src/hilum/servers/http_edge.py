@@ -26,7 +26,13 @@ log = structlog.get_logger()
 CLIENT_GONE: Final = 499
 """Status, in log and metrics only, of a request whose client left before it was answered."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-_ALWAYS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    # A page that isolates itself, as OHIF does, shows a PDF or a report of ours in a frame only
+    # when that asks for isolation, too.
+    (b"cross-origin-embedder-policy", b"require-corp"),
+)
 _OWN_ORIGIN: Final = (b"cross-origin-resource-policy", b"same-origin")
 
 

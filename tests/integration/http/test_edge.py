@@ -39,6 +39,7 @@ async def test_every_answer_has_the_headers_that_keep_browsers_safe(path: str) -
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["cross-origin-embedder-policy"] == "require-corp"
         assert "server" not in headers
         assert not [name for name in headers if name.startswith("access-control")]
 

@@ -168,6 +168,9 @@ async def test_behind_a_prefix_everything_begins_with_it(start: Start, build: Pa
     assert b'window.PUBLIC_URL="/hilum/viewer/"' in page.content
     assert _config(script)["routerBasename"] == "/hilum/viewer"
     assert script.rstrip().endswith('(window.location.origin + "/hilum/dicom-web");')
+    # Bulk data are told of by the public name; a browser that came by another one stays with it.
+    assert '"startsWith": "https://pacs.example.org/hilum/dicom-web"' in script
+    assert '"prefixWith": root' in script
 
 
 async def test_the_prefix_of_a_trusted_proxy_counts(start: Start, build: Path) -> None:

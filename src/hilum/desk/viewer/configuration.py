@@ -7,14 +7,15 @@ from typing import Any, Final
 _ROOT: Final = "@ROOT@"
 
 
-def app_config(prefix: str, base: str, dicomweb: str) -> str:
+def app_config(public_url: str, prefix: str, base: str, dicomweb: str) -> str:
     """The script that OHIF reads before it starts.
 
     `prefix` is the path that a proxy puts before all of ours, `base` the viewer's whole path,
     `dicomweb` the path of the surface it uses below `prefix`. Addresses begin with the origin that
-    the browser used, whatever its name is, so that it never asks another one.
+    the browser used, whatever its name is, so that it never asks another one; where metadata name
+    the one of `public_url` for bulk data, it is replaced.
     """
-    config = json.dumps(_config(base), indent=2)
+    config = json.dumps(_config(base, public_url + dicomweb if public_url else ""), indent=2)
     root = json.dumps(prefix + dicomweb)
     library = json.dumps(f"{base}/${{component}}/")
     return (
@@ -28,7 +29,7 @@ def _with_root(config: str) -> str:
     return config.replace(f'"{_ROOT}"', "root")
 
 
-def _config(base: str) -> Mapping[str, Any]:
+def _config(base: str, told_root: str) -> Mapping[str, Any]:
     return {
         "name": "hilum",
         "routerBasename": base,
@@ -51,13 +52,14 @@ def _config(base: str) -> Mapping[str, Any]:
             {
                 "namespace": "@ohif/extension-default.dataSourcesModule.dicomweb",
                 "sourceName": "hilum",
-                "configuration": _data_source(),
+                "configuration": _data_source(told_root),
             }
         ],
     }
 
 
-def _data_source() -> Mapping[str, Any]:
+def _data_source(told_root: str) -> Mapping[str, Any]:
+    moved = {"startsWith": told_root, "prefixWith": _ROOT} if told_root else {}
     return {
         "friendlyName": "Hilum",
         "name": "hilum",
@@ -79,6 +81,6 @@ def _data_source() -> Mapping[str, Any]:
         "supportsReject": False,
         "dicomUploadEnabled": True,
         "singlepart": "bulkdata,video,pdf",
-        "bulkDataURI": {"enabled": True, "relativeResolution": "studies"},
+        "bulkDataURI": {"enabled": True, "relativeResolution": "studies", **moved},
         "omitQuotationForMultipartRequest": True,
     }

@@ -82,7 +82,9 @@ class _Door:
         return await self._page(request, build, prefix)
 
     def _configuration(self, prefix: str) -> Response:
-        script = app_config(prefix, prefix + self.options.path, self.options.dicomweb)
+        script = app_config(
+            self.base_url.public_url, prefix, prefix + self.options.path, self.options.dicomweb
+        )
         headers = {"Cache-Control": _ASK_AGAIN, **_ISOLATED}
         return Response(script, headers=headers, media_type="text/javascript")
 
