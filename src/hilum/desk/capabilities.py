@@ -31,6 +31,8 @@ from hilum.wire.surfaces import Surface
 from hilum.wire.wadl import wadl
 
 _TYPE: Final = re.compile(r'type="([^"]+)"')
+_CONVERTOR: Final = re.compile(r":\w+(?=\})")
+"""In a path: says that a variable holds several segments."""
 _SEARCHED: Final = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.INSTANCE}
 _SCOPES: Final = ("{study}", "{series}", "{instance}")
 _SEARCH_MARK: Final = "includefield"
@@ -87,7 +89,7 @@ def describe(routers: Iterable[APIRouter], surface: Surface) -> Resource:
     for router in routers:
         for route in router.routes:
             if isinstance(route, APIRoute):
-                methods = root.at(route.path).methods
+                methods = root.at(_CONVERTOR.sub("", route.path)).methods
                 methods.extend(
                     _method(route, name, surface) for name in sorted(route.methods or ())
                 )
