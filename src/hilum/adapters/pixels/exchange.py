@@ -5,6 +5,7 @@ answers with JSON and bytes, whose lengths are checked before they are read.
 """
 
 import asyncio
+import copyreg
 import io
 import json
 import pickle
@@ -14,11 +15,13 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
+from hilum.domain.images import EncodedFrame
+
 _CALL: Final = Struct("<QI")
 """Length of a pickled (name of the task, arguments), and how many large bytes follow it."""
 _LENGTH: Final = Struct("<Q")
 _LARGE_BYTES: Final = 64 * 1024
-"""From so many on, bytes go beside what is pickled: three copies of each frame less."""
+"""From so many on, a frame's bytes go beside what is pickled: three copies less."""
 ANSWER: Final = Struct("<BIQ")
 """Kind, length of the facts, length of the data."""
 MOST_FACTS_BYTES: Final = 1 << 20
@@ -51,40 +54,31 @@ class WorkerGone(Exception):
     """The worker ended, or talks nonsense."""
 
 
-class _Pickler(pickle.Pickler):
-    """Leaves large bytes out."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.large: list[bytes] = []
-
-    def persistent_id(self, obj: object) -> int | None:
-        if type(obj) is not bytes or len(obj) < _LARGE_BYTES:
-            return None
-        self.large.append(obj)
-        return len(self.large) - 1
-
-
-class _Unpickler(pickle.Unpickler):
-    """Puts them back in."""
-
-    def __init__(self, pickled: bytes, large: Sequence[bytes]) -> None:
-        super().__init__(io.BytesIO(pickled))
-        self._large = large
-
-    def persistent_load(self, pid: Any) -> bytes:  # noqa: ANN401 - the library's signature
-        data: bytes = self._large[pid]
-        return data
-
-
-def call_pieces(name: str, arguments: tuple[object, ...]) -> Sequence[bytes]:
+def call_pieces(name: str, arguments: tuple[object, ...]) -> Sequence[bytes | memoryview]:
     """Write a call, as bytes that are sent one after another."""
+    large: list[memoryview] = []
+
+    def is_pickled(data: pickle.PickleBuffer) -> bool:
+        raw = data.raw()
+        if raw.nbytes < _LARGE_BYTES:
+            return True
+        large.append(raw)
+        return False
+
     file = io.BytesIO()
-    pickler = _Pickler(file)
+    pickler = pickle.Pickler(file, pickle.HIGHEST_PROTOCOL, buffer_callback=is_pickled)
+    pickler.dispatch_table = _REDUCED
     pickler.dump((name, arguments))
-    pickled, large = file.getvalue(), pickler.large
-    head = [_CALL.pack(len(pickled), len(large)), *(_LENGTH.pack(len(each)) for each in large)]
+    pickled = file.getvalue()
+    head = [_CALL.pack(len(pickled), len(large)), *(_LENGTH.pack(each.nbytes) for each in large)]
     return [b"".join([*head, pickled]), *large]
+
+
+def _reduced(frame: EncodedFrame) -> tuple[type[EncodedFrame], tuple[object, ...]]:
+    return EncodedFrame, (frame.pixels, pickle.PickleBuffer(frame.data), frame.bit_offset)
+
+
+_REDUCED: Final[Mapping[type, Any]] = copyreg.dispatch_table | {EncodedFrame: _reduced}
 
 
 def receive_call(connection: socket.socket) -> tuple[str, tuple[Any, ...]] | None:
@@ -103,7 +97,7 @@ def receive_call(connection: socket.socket) -> tuple[str, tuple[Any, ...]] | Non
         if data is None:
             return None
         large.append(data)
-    name, arguments = _Unpickler(pickled, large).load()
+    name, arguments = pickle.loads(pickled, buffers=large)  # noqa: S301 - from who started this
     return name, arguments
 
 
@@ -114,7 +108,9 @@ def send_answer(connection: socket.socket, answer: Answer) -> None:
     connection.sendall(answer.data)
 
 
-async def ask(connection: socket.socket, call: Sequence[bytes], most_bytes: int) -> Answer:
+async def ask(
+    connection: socket.socket, call: Sequence[bytes | memoryview], most_bytes: int
+) -> Answer:
     """Send a call and wait for its answer. Raises `WorkerGone`."""
     loop = asyncio.get_running_loop()
     try:

@@ -20,8 +20,8 @@ CachedRead = Callable[[str, int, int], bytes | None]
 
 None: the disk is needed, or there are fewer bytes. Raises `FileNotFoundError`."""
 
-MOST_BYTES: Final = 256 * 1024
-"""Longest read: copying more takes as long as handing it to a thread."""
+MOST_BYTES: Final = 1 << 20
+"""Longest read: copying more would keep others waiting for too long."""
 _OPENAT2: Final = 437  # on every architecture but Alpha
 _AT_FDCWD: Final = -100
 _RESOLVE_CACHED: Final = 0x20
@@ -44,9 +44,9 @@ def cached_reads(probe: Path) -> CachedRead | None:
 
 
 class _LinuxCachedRead:
-    """Keeps the interpreter's lock: these calls do not wait."""
+    """Keeps the interpreter's lock: these calls do not wait. For one thread."""
 
-    __slots__ = ("_how", "_syscall")
+    __slots__ = ("_buffer", "_how", "_syscall")
 
     def __init__(self) -> None:
         self._syscall = ctypes.PyDLL(None, use_errno=True).syscall
@@ -59,6 +59,8 @@ class _LinuxCachedRead:
         )
         self._syscall.restype = ctypes.c_long
         self._how = _HOW.pack(os.O_RDONLY | os.O_CLOEXEC, 0, _RESOLVE_CACHED)
+        # Used again and again: memory that is new to the process costs more than what is read.
+        self._buffer = memoryview(bytearray(MOST_BYTES))
 
     def __call__(self, path: str, offset: int, length: int) -> bytes | None:
         if not 0 < length <= MOST_BYTES:
@@ -69,8 +71,8 @@ class _LinuxCachedRead:
             if code == errno.ENOENT:
                 raise FileNotFoundError(code, os.strerror(code))
             return None
+        data = self._buffer[:length]
         try:
-            data = bytearray(length)
             read = os.preadv(fd, (data,), offset, os.RWF_NOWAIT)
         except OSError:
             return None  # a thread finds out what is wrong, if it still is
