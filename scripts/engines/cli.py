@@ -12,8 +12,9 @@ from scripts.engines.orthanc import Dcmtk
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.private import sweep
 from scripts.engines.registry import ENGINES
+from scripts.engines.video import Ffmpeg
 
-PROGRAMS: dict[str, Engine] = {each.name: each for each in (Dcmtk(), Chromium())}
+PROGRAMS: dict[str, Engine] = {each.name: each for each in (Dcmtk(), Chromium(), Ffmpeg())}
 """What is installed, but never runs as a server."""
 
 USAGE = f"""\
