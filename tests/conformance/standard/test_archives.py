@@ -1,8 +1,10 @@
 """Instances as `application/zip`: a file-set with its DICOMDIR (PS3.18 8.6.1.3, PS3.12 annex V)."""
 
+import asyncio
 import io
 import re
 import shutil
+import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -280,3 +282,23 @@ def test_an_object_that_is_missing_breaks_the_archive_off(
         client.get(f"/studies/{study}", headers=ZIP)
     served.run(served.archive.objects.delete(plan[0].object_key))
     assert client.get(f"/studies/{study}", headers=ZIP).status_code == 500
+
+
+def test_a_client_that_goes_away_stops_the_reading(served: ServedDicomWeb) -> None:
+    study = f"{ROOT}.11"
+    uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.1"}
+    large = {"PixelData": bytes(LARGE), "Rows": 2048, "Columns": 3072}
+    for number in range(6):
+        served.keep(an_image(1, number, **uids, SOPInstanceUID=f"{study}.1.{number}", **large))
+    target = f"/dicom-web/studies/{study}"
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/zip\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(request.encode())
+        assert connection.recv(1024).startswith(b"HTTP/1.1 200 ")
+
+    async def until_idle() -> None:
+        while any("run_asgi" in repr(task.get_coro()) for task in asyncio.all_tasks()):
+            await served.archive.index.ping()
+
+    served.run(asyncio.wait_for(until_idle(), 20))

@@ -97,19 +97,24 @@ async def _written(
     entry = ZipFile(file.name, size)
     yield writer.before(entry)
     written = crc32 = 0
-    async for chunk in _chunks_of(content):
-        written += len(chunk)
-        crc32 = isal_zlib.crc32(chunk, crc32)
-        yield chunk
+    async with aclosing(_chunks_of(content)) as chunks:
+        async for chunk in chunks:
+            written += len(chunk)
+            crc32 = isal_zlib.crc32(chunk, crc32)
+            yield chunk
     yield writer.after(entry, written, crc32)
 
 
-async def _chunks_of(content: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chunks_of(content: bytes | AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     if isinstance(content, bytes):
         yield content
         return
-    async for chunk in content:
-        yield chunk
+    try:
+        async for chunk in content:
+            yield chunk
+    finally:
+        if isinstance(content, AsyncGenerator):  # the client may have gone
+            await content.aclose()
 
 
 def _archive_bytes(file_set: FileSet) -> int:
