@@ -26,6 +26,8 @@ ZEROS_TAG: Final = 0xFFFFFFFF
 """Of the pseudo element that zeros at the end of a file become."""
 ITEM_BYTES: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 """The tag of an item in little and in big endian."""
+_NEVER_INLINE: Final = PIXEL_DATA_TAGS | {0x7FE00001, 0x7FE00002}
+"""Pixel data, and its Extended Offset Table, which is looked up in the file (PS3.3 C.7.6.3.1.8)."""
 _MOST_ZEROS: Final = 1024 * 1024
 
 
@@ -93,7 +95,7 @@ class LoneElements:
     ) -> tuple[Entry, bytes]:
         tag, _, head_size, length = head
         most = context.key.inline_bytes
-        if most is not None and (length == 0 or (length <= most and tag not in PIXEL_DATA_TAGS)):
+        if most is not None and (length == 0 or (length <= most and tag not in _NEVER_INLINE)):
             return self._inline(position, context, head, vr, raw)
         entry = bulk_entry(tag, vr, head_size, length, head_size + length, context)
         self._budget.header_end += length
