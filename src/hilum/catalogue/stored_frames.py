@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
@@ -43,12 +44,13 @@ class StoredFrames:
         table = found.places.table
         self._is_plain = table.encapsulated or (swap_unit == 1 and table.frame_bits % 8 == 0)
         self._is_plain = self._is_plain and not table.inflated
-        self.sizes: Final[Sequence[int] | None] = [
-            found.places.size_bytes(frame) for frame in found.frames
-        ]
-        """Bytes of each wanted frame."""
         self._inflation: Inflation | None = None
         self._turn = asyncio.Lock()
+
+    @cached_property
+    def sizes(self) -> Sequence[int] | None:
+        """Bytes of each wanted frame."""
+        return [self._found.places.size_bytes(frame) for frame in self._found.frames]
 
     async def read(self, position: int) -> bytes:
         """Return one wanted frame whole. Raises `ObjectMissing`, `ArchiveUnavailable`.

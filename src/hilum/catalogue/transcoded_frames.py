@@ -77,11 +77,11 @@ class TranscodedFrames:
         Raises `PixelLimitExceeded` for a frame with more than `frame_bytes` as stored, and what
         `PixelEngine.transcode` raises.
         """
-        for frame in set(self._found.frames):
-            if self._found.places.size_bytes(frame) > frame_bytes:
-                what = "A frame that would have to be decoded is too large"
-                raise PixelLimitExceeded("retrieve.decoded_frame_bytes", frame_bytes, what)
-        each = self._each_bytes(frame_bytes)
+        stored = self._largest_stored()
+        if stored > frame_bytes:
+            what = "A frame that would have to be decoded is too large"
+            raise PixelLimitExceeded("retrieve.decoded_frame_bytes", frame_bytes, what)
+        each = stored + self._most_decoded(frame_bytes)
         several = len(set(self._found.frames)) > 1
         # The one that is being sent, those that are being made, and those that are held.
         await self._memory.reserve(_BESIDE * each + held_bytes if several else each)
@@ -139,12 +139,18 @@ class TranscodedFrames:
             making = asyncio.create_task(patiently(partial(self._make, each)))
             ahead.append((each, making))
 
-    def _each_bytes(self, frame_bytes: int) -> int:
-        """A frame as stored, and as it comes out; one that is larger is refused by the engine."""
-        stored = max(map(self._found.places.size_bytes, self._found.frames))
+    def _largest_stored(self) -> int:
+        """Bytes of the largest of the frames as stored."""
+        places, frames = self._found.places, self._found.frames
+        if frames == range(places.table.number_of_frames):
+            return places.largest_bytes
+        return max(map(places.size_bytes, frames))
+
+    def _most_decoded(self, frame_bytes: int) -> int:
+        """Bytes of a frame as it comes out; one that is larger is refused by the engine."""
         pixels = self._pixels
         samples = pixels.rows * pixels.columns * pixels.samples_per_pixel
-        return stored + min(-(samples * pixels.bits_allocated // -8), frame_bytes)
+        return min(-(samples * pixels.bits_allocated // -8), frame_bytes)
 
     async def _make(self, position: int) -> bytes:
         if self._kept is None:

@@ -2,7 +2,8 @@
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from typing import Final
 
 from hilum.dicom.frames import FramesUnknown, FrameTable, NoSuchFrame, Span, WhyUnknown
 
@@ -12,7 +13,7 @@ _ITEM_HEAD_BYTES = 8
 class FramePlaces:
     """A frame table with the sums made once that `FrameTable.spans` makes for every frame."""
 
-    __slots__ = ("_firsts", "_offsets", "table")
+    __slots__ = ("_firsts", "_offsets", "largest_bytes", "table")
 
     def __init__(self, table: FrameTable) -> None:
         self.table = table
@@ -23,6 +24,8 @@ class FramePlaces:
             self._offsets = array("Q", accumulate(steps, initial=table.start))
             if table.fragments_per_frame:
                 self._firsts = array("Q", accumulate(table.fragments_per_frame, initial=0))
+        self.largest_bytes: Final = self._largest()
+        """No frame has more; 0 when the frames cannot be told apart."""
 
     @property
     def memory_bytes(self) -> int:
@@ -37,6 +40,15 @@ class FramePlaces:
         """The byte behind encapsulated pixel data, its delimiter included. Raises as `check`."""
         self.check(0)
         return self._offsets[-1]
+
+    def _largest(self) -> int:
+        table = self.table
+        if not table.encapsulated or table.reason is not None:
+            return -(table.frame_bits // -8)
+        if not self._firsts:
+            return max(table.lengths, default=0)
+        ends = array("Q", accumulate(table.lengths, initial=0))
+        return max(ends[stop] - ends[first] for first, stop in pairwise(self._firsts))
 
     def check(self, frame: int) -> None:
         """Raise `NoSuchFrame` or `FramesUnknown`. Frames count from 0."""

@@ -79,3 +79,20 @@ def test_the_last_of_very_many_frames_is_found_like_the_first() -> None:
 
     assert places.spans(count - 1)[0].offset == (count - 1) * 1008
     assert min(seconds(count - 1) for _ in range(5)) < 3 * min(seconds(0) for _ in range(5))
+
+
+@given(tables())
+def test_no_frame_is_larger_than_the_largest(table: FrameTable) -> None:
+    places = FramePlaces(table)
+
+    sizes = [places.size_bytes(frame) for frame in range(table.number_of_frames)]
+
+    assert max(sizes) <= places.largest_bytes <= max(sizes) + len(table.trims)
+
+
+@given(tables())
+def test_the_end_of_encapsulated_pixel_data_is_behind_its_delimiter(table: FrameTable) -> None:
+    last = table.spans(table.number_of_frames - 1)[-1]
+    padding = table.trims[-1] if table.trims else 0
+
+    assert FramePlaces(table).end == last.offset + last.length + padding + 8
