@@ -5,9 +5,11 @@ import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from hilum.catalogue.not_held import not_held
+from hilum.catalogue.patience import PATIENCE_SECONDS, patiently
 from hilum.catalogue.pictures import Pictures
 from hilum.dicom.frames import FramesUnknown
 from hilum.domain.errors import (
@@ -136,9 +138,12 @@ class DrawInstances:
         self, plan: ManyPictures, rendering: Rendering
     ) -> AsyncGenerator[DrawnInstance, None]:
         ahead: asyncio.Task[DrawnInstance | None] | None = None
+        patience = 0.0  # who is refused at the beginning can be told so
         try:
             for scope in plan.wanted:
-                following = asyncio.create_task(self._one(scope, rendering))
+                drawing = partial(self._one, scope, rendering)
+                following = asyncio.create_task(patiently(drawing, patience))
+                patience = PATIENCE_SECONDS
                 current, ahead = ahead, following
                 if current is not None and (drawn := await current) is not None:
                     yield drawn

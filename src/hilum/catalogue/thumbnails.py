@@ -1,5 +1,6 @@
 """One picture that stands for a study, a series, an instance or a frame."""
 
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -28,6 +29,8 @@ _INSTANCE_NUMBER: Final = "00200013"
 _COUNT: Final = "NumberOfSeriesRelatedInstances"
 _ROWS: Final = 1000
 """Series of a study, and instances of a series, among which the one that is seen is chosen."""
+_CHOICES: Final = 4096
+"""Studies and series whose choice is remembered; some hundred bytes each."""
 _ATTEMPTS: Final = 16
 """Instances that are tried until one can be drawn."""
 
@@ -39,6 +42,7 @@ class Thumbnails:
         self._pictures = pictures
         self._reader = reader
         self._index = index
+        self._chosen: OrderedDict[tuple[Scope, ScopeSummary], Scope] = OrderedDict()
 
     async def summary(self, scope: Scope) -> ScopeSummary:
         """Count and newest version of what `scope` names. Raises `NotHeld`."""
@@ -52,8 +56,8 @@ class Thumbnails:
         found = await self._pictures.find(scope, (frame,))
         return await self._pictures.frame(found, frame, rendering)
 
-    async def __call__(self, scope: Scope, rendering: Rendering) -> bytes:
-        """Draw the middle of what `scope` names.
+    async def __call__(self, scope: Scope, summary: ScopeSummary, rendering: Rendering) -> bytes:
+        """Draw the middle of what `scope` names; `summary` is what was told of it.
 
         Of a study the largest series is seen; of a series the instance in the middle by Instance
         Number, or the one next to it that can be drawn; of an instance its representative frame, or
@@ -61,27 +65,43 @@ class Thumbnails:
         """
         failure: HilumError | None = None
         attempts = 0
-        async with aclosing(self._candidates(scope)) as candidates:
+        async with aclosing(self._candidates(scope, summary)) as candidates:
             async for candidate in candidates:
                 try:
-                    found = await self._pictures.find(candidate)
-                    middle = found.places.table.number_of_frames // 2
-                    return await self._pictures.representative(found, rendering, otherwise=middle)
+                    picture = await self._draw(candidate, rendering)
                 except NOT_DRAWN as error:
                     if failure is None or isinstance(failure, NoPixelData):
                         failure = error
                 except NotHeld:
                     if scope.sop_instance is not None:
                         raise
+                else:
+                    if scope.sop_instance is None:
+                        self._remember(scope, summary, candidate)
+                    return picture
                 attempts += 1
                 if attempts == _ATTEMPTS:
                     break
         raise failure or not_held(scope)
 
-    async def _candidates(self, scope: Scope) -> AsyncGenerator[Scope, None]:
+    async def _draw(self, scope: Scope, rendering: Rendering) -> bytes:
+        found = await self._pictures.find(scope)
+        middle = found.places.table.number_of_frames // 2
+        return await self._pictures.representative(found, rendering, otherwise=middle)
+
+    def _remember(self, scope: Scope, summary: ScopeSummary, chosen: Scope) -> None:
+        """A summary changes with every change inside of what it is of."""
+        self._chosen[scope, summary] = chosen
+        if len(self._chosen) > _CHOICES:
+            self._chosen.popitem(last=False)
+
+    async def _candidates(self, scope: Scope, summary: ScopeSummary) -> AsyncGenerator[Scope, None]:
         if scope.sop_instance is not None:
             yield scope
             return
+        chosen = self._chosen.get((scope, summary))
+        if chosen is not None:
+            yield chosen
         for series in [scope] if scope.series is not None else await self._series(scope):
             for instance in await self._instances(series):
                 yield instance

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from fastapi import Request, Response
 
 from hilum.catalogue.frame_pieces import FoundFrames
+from hilum.catalogue.patience import PATIENCE_SECONDS, patiently
 from hilum.catalogue.pictures import Pictures
 from hilum.dicom.frames import FramesUnknown
 from hilum.domain.errors import (
@@ -134,9 +136,12 @@ class PictureSender:
         """Draw frames, one ahead of the reader."""
         ahead: asyncio.Task[bytes] | None = None
         position = 0
+        patience = 0.0  # who is refused at the beginning can be told so
         try:
             for position, frame in enumerate(found.frames):
-                following = asyncio.create_task(self.pictures.frame(found, frame, wanted))
+                drawing = partial(self.pictures.frame, found, frame, wanted)
+                following = asyncio.create_task(patiently(drawing, patience))
+                patience = PATIENCE_SECONDS
                 current, ahead = ahead, following
                 if current is not None:
                     location = f"{base}/{found.frames[position - 1] + 1}/rendered"

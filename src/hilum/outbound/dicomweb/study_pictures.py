@@ -77,7 +77,7 @@ class ThumbnailSender:
         async def draw() -> bytes:
             if frame is not None:
                 return await self.thumbnails.frame(scope, frame, wanted)
-            return await self.thumbnails(scope, wanted)
+            return await self.thumbnails(scope, summary, wanted)
 
         return answers.one(tag, form, url, await once_more(draw, failure_is_406=False))
 
