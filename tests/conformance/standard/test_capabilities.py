@@ -1,14 +1,18 @@
 """Retrieve Capabilities (PS3.18 section 8.9 and Annex H), on every surface."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from xml.etree.ElementTree import Element, fromstring
 
 import httpx
+import numpy as np
 import pytest
 
 from hilum.wire.surfaces import SURFACES
+from tests.instances import part10
 from tests.served_dicomweb import ServedDicomWeb
+from tests.unit.imaging.shown import an_image
 
 WADL: Final = "application/vnd.sun.wadl+xml"
 NAMESPACE: Final = "{http://wadl.dev.java.net/2009/02}"
@@ -233,3 +237,58 @@ def test_capabilities_need_no_credentials(tmp_path_factory: pytest.TempPathFacto
     with ServedDicomWeb(folder, security=required) as server, server.client(WADL) as client:
         assert client.request("OPTIONS", "/dicom-web/").status_code == 200
         assert client.get("/dicom-web/studies").status_code == 401
+
+
+STORED: Final = {
+    "study": "1.2.826.0.1.3680043.10.38.1",
+    "series": "1.2.826.0.1.3680043.10.38.1.1",
+    "instance": "1.2.826.0.1.3680043.10.38.1.1.1",
+}
+NOT_OF_A_GREY_IMAGE: Final = re.compile(
+    r"video/|model/|text/|application/(pdf|xml)|image/(jpx|jxl)"
+)
+"""Forms of video, documents and reports, and syntaxes in which something must be stored."""
+
+
+def an_offer(told: Mapping[str, Any]) -> Iterator[str]:
+    """Media types of a transaction that a grey image can be had in, without transfer syntaxes."""
+    for parameter in told["parameters"]:
+        if parameter["in"] == "header":
+            for option in parameter["options"]:
+                named = "transfer-syntax" in option
+                if not named and NOT_OF_A_GREY_IMAGE.search(option) is None:
+                    yield option
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_every_media_type_that_is_described_is_given(
+    server: ServedDicomWeb, client: httpx.Client, prefix: str
+) -> None:
+    grey = an_image(
+        np.arange(256, dtype=np.uint8).reshape(16, 16),
+        StudyInstanceUID=STORED["study"],
+        SeriesInstanceUID=STORED["series"],
+        SOPInstanceUID=STORED["instance"],
+    )
+    server.keep(part10(grey))
+    required = {
+        "requestType": "WADO",
+        "studyUID": STORED["study"],
+        "seriesUID": STORED["series"],
+        "objectUID": STORED["instance"],
+    }
+    asked = 0
+    for told in transactions(client, prefix):
+        if told["method"] != "GET":
+            continue
+        path = told["path"].format(**STORED, frames="1", path="7FE00010")
+        for option in an_offer(told):
+            parameters = required if path == "/wado" else {}
+
+            answer = client.get(prefix + path, params=parameters, headers={"Accept": option})
+
+            assert answer.status_code == 200, (told["id"], option, answer.text)
+            given, wanted = answer.headers["content-type"], option.partition("; ")[0]
+            assert given.startswith(wanted), (told["id"], option, given)
+            asked += 1
+    assert asked > 15
