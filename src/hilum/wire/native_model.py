@@ -5,7 +5,7 @@ between elements, in the namespace of the schema (PS3.19 A.1.6).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ _START: Final = (
     '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM">'
 )
 _END: Final = "</NativeDicomModel>"
+_ATTRIBUTE_END: Final = "</DicomAttribute>"
+_ODD: Final = frozenset("13579BDF")
+"""Last digits of private groups."""
 _GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _COMPONENTS: Final = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 """In the order of PS3.5 6.2.1.1."""
@@ -49,41 +52,41 @@ def native_model(dataset: JsonDataset) -> Iterator[str]:
 
 def _attributes(dataset: JsonDataset) -> Iterator[str]:
     for tag, element in dataset.items():
-        if not _is_private_creator(tag):
-            yield from _attribute(dataset, tag, element)
+        if tag[3] not in _ODD:
+            start = _standard_start(tag, element["vr"])
+        elif _is_private_creator(tag):
+            continue
+        else:
+            start = _private_start(dataset, tag, element["vr"])
+        if element["vr"] == "SQ":
+            yield start
+            yield from _items(element.get("Value", ()))
+            yield _ATTRIBUTE_END
+        else:
+            yield f"{start}{_content(element)}{_ATTRIBUTE_END}"
 
 
-def _attribute(dataset: JsonDataset, tag: str, element: Mapping[str, Any]) -> Iterator[str]:
-    vr = element["vr"]
-    creator = _creator(dataset, tag) if tag[3] in "13579BDF" else None
-    if creator is None:
-        yield _standard_start(tag, vr)
-    else:
-        # The block is not sent, since the creator is (PS3.19 table A.1.5-2).
-        yield (
-            f'<DicomAttribute tag="{tag[:4]}00{tag[6:]}" vr="{vr}" '
-            f'privateCreator="{_in_quotes(creator)}">'
-        )
-    values = element.get("Value", ())
-    if vr == "SQ":
-        for number, item in enumerate(values, 1):
-            yield f'<Item number="{number}">'
-            yield from _attributes(item or {})
-            yield "</Item>"
-    elif vr == "PN":
-        yield "".join(_name(number, name) for number, name in enumerate(values, 1))
-    elif values:
-        yield "".join(
-            [
-                f'<Value number="{number}">{_text(value)}</Value>'
-                for number, value in enumerate(values, 1)
-            ]
-        )
-    elif "BulkDataURI" in element:
-        yield f'<BulkData uri="{_in_quotes(element["BulkDataURI"])}"/>'
-    elif element.get("InlineBinary"):
-        yield f"<InlineBinary>{element['InlineBinary']}</InlineBinary>"
-    yield "</DicomAttribute>"
+def _items(items: Sequence[JsonDataset | None]) -> Iterator[str]:
+    for number, item in enumerate(items, 1):
+        yield f'<Item number="{number}">'
+        yield from _attributes(item or {})
+        yield "</Item>"
+
+
+def _content(element: Mapping[str, Any]) -> str:
+    """What an attribute that is no sequence holds."""
+    values = element.get("Value")
+    if values:
+        write = _name if element["vr"] == "PN" else _value
+        return "".join([write(number, value) for number, value in enumerate(values, 1)])
+    if "BulkDataURI" in element:
+        return f'<BulkData uri="{_in_quotes(element["BulkDataURI"])}"/>'
+    inline = element.get("InlineBinary")
+    return f"<InlineBinary>{inline}</InlineBinary>" if inline else ""
+
+
+def _value(number: int, value: str | float | None) -> str:
+    return f'<Value number="{number}">{_text(value)}</Value>'
 
 
 def _name(number: int, name: Mapping[str, str] | None) -> str:
@@ -119,8 +122,17 @@ def _spelled(found: re.Match[str]) -> str:
 
 
 def _is_private_creator(tag: str) -> bool:
-    """True for (gggg,0010-00FF) of an odd group (PS3.5 section 7.8.1)."""
-    return tag[3] in "13579BDF" and tag.startswith("00", 4) and tag[6] != "0"
+    """True for (gggg,0010-00FF), of which the group is odd (PS3.5 section 7.8.1)."""
+    return tag.startswith("00", 4) and tag[6] != "0"
+
+
+def _private_start(dataset: JsonDataset, tag: str, vr: str) -> str:
+    creator = _creator(dataset, tag)
+    if creator is None:
+        return _standard_start(tag, vr)
+    # The block is not sent, since the creator is (PS3.19 table A.1.5-2).
+    told = f'vr="{vr}" privateCreator="{_in_quotes(creator)}"'
+    return f'<DicomAttribute tag="{tag[:4]}00{tag[6:]}" {told}>'
 
 
 def _creator(dataset: JsonDataset, tag: str) -> str | None:
