@@ -70,9 +70,11 @@ class RestOfInstance:
         return await asyncio.to_thread(convert_elements, source, record.transfer_syntax_uid)
 
     async def _read(self, found: FoundFrames, span: Span, *, exactly: bool) -> bytes:
-        if span.length > self._limit_bytes and exactly:
+        if exactly and not 0 <= span.length <= self._limit_bytes:
             message = "the elements beside the pixel data are too long"
             raise NotConvertible(message)
+        if not span.length:
+            return b""
         if not found.places.table.inflated:
             return await read_exactly(self._objects, found.record, *span)
         inflation = Inflation(self._objects, found.record)

@@ -154,7 +154,7 @@ class Transcoding:
         if record.dataset_offset:
             stored = await read_exactly(self._objects, record, 0, record.dataset_offset)
         uids = FileMetaUIDs(record.sop_class_uid, record.uids.sop_instance)
-        return file_meta(stored, uids, target, renamed_to)
+        return await asyncio.to_thread(file_meta, stored, uids, target, renamed_to)
 
     async def _without_pixels(self, record: InstanceRecord) -> Converted:
         """Without pixel data an encapsulated syntax is explicit little endian (PS3.5 A.4)."""
