@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from hilum.catalogue.frame_pieces import FoundFrames
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.patience import PATIENCE_SECONDS, patiently
 from hilum.catalogue.pictures import Pictures
@@ -21,6 +22,7 @@ from hilum.domain.errors import (
     NotTranscodable,
     ObjectMissing,
     PixelsNotDecodable,
+    UnreadableInstance,
 )
 from hilum.domain.identifiers import InstanceUIDs, Scope
 from hilum.domain.presentation import PictureType, Rendering
@@ -28,11 +30,14 @@ from hilum.domain.records import ScopeSummary
 from hilum.foundation import tasks
 from hilum.ports.index import InstanceReader
 
+_AT_ONCE: Final = 32
+"""Instances that are looked up at the same time."""
 NOT_DRAWN: Final = (
     NoPixelData,
     FramesUnknown,
     NotTranscodable,
     PixelsNotDecodable,
+    UnreadableInstance,
     LimitExceeded,
     InvalidQuery,
 )
@@ -88,28 +93,41 @@ class DrawInstances:
         plan = ManyPictures([], 0, None)
         wanted: list[Scope] = []
         digest = hashlib.sha256()
-        after, count = 0, self._page_instances
-        while count == self._page_instances:
-            page = await self._reader.instances(scope, after, self._page_instances)
-            count = len(page)
-            for record in page:
-                after = record.key
-                uids = record.uids
-                one = Scope(uids.study, uids.series, uids.sop_instance, scope.partition)
-                try:
-                    found = await self._pictures.find(one)
-                except NOT_DRAWN as error:
+        async for scopes in self._instances(scope):
+            for told in await asyncio.gather(*map(self._look, scopes)):
+                if isinstance(told, FoundFrames):
+                    wanted.append(told.scope)
+                    digest.update(told.dataset_sha256)
+                elif told is not None:
                     plan.left_out += 1
-                    plan.failure = plan.failure or error
-                except NotHeld:
-                    continue  # deleted since the page was read
-                else:
-                    wanted.append(one)
-                    digest.update(found.dataset_sha256)
+                    plan.failure = plan.failure or told
         plan.wanted, plan.digest = wanted, digest.hexdigest()
         if not wanted:
             raise plan.failure or not_held(scope)
         return plan
+
+    async def _instances(self, scope: Scope) -> AsyncIterator[Sequence[Scope]]:
+        """Yield a few instances at a time."""
+        after, count = 0, self._page_instances
+        while count == self._page_instances:
+            page = await self._reader.instances(scope, after, self._page_instances)
+            count = len(page)
+            scopes = [
+                replace(scope, series=each.uids.series, sop_instance=each.uids.sop_instance)
+                for each in page
+            ]
+            for start in range(0, count, _AT_ONCE):
+                yield scopes[start : start + _AT_ONCE]
+            after = page[-1].key if page else after
+
+    async def _look(self, scope: Scope) -> FoundFrames | HilumError | None:
+        """Find frames, or why there are none to be drawn; None: it was deleted meanwhile."""
+        try:
+            return await self._pictures.find(scope)
+        except NOT_DRAWN as error:
+            return error
+        except NotHeld:
+            return None
 
     async def draw(
         self, plan: ManyPictures, rendering: Rendering

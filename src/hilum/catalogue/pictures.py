@@ -89,6 +89,7 @@ class Pictures:
         """Draw one frame.
 
         Raises `NotTranscodable` (it cannot be drawn, or not in that format), `PixelsNotDecodable`,
+        `UnreadableInstance` (what is before its pixels cannot be read any more),
         `PixelLimitExceeded`, `PixelEngineBusy`, `InvalidQuery` (a viewport beside the image),
         `ObjectMissing` (also: the instance was replaced meanwhile) and `ArchiveUnavailable`.
         """

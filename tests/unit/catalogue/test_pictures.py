@@ -23,6 +23,7 @@ from hilum.domain.errors import (
     ObjectMissing,
     PixelEngineBusy,
     PixelLimitExceeded,
+    UnreadableInstance,
 )
 from hilum.domain.identifiers import Version
 from hilum.domain.images import EncodedFrame
@@ -282,3 +283,13 @@ async def test_the_representative_frame_is_the_one_that_is_named(
 
     ((frame, _, _),) = drawn.engine.asked
     assert frame.data[0] == seen
+
+
+async def test_a_file_that_is_not_as_it_was_when_it_came_is_an_error() -> None:
+    colours = an_image(np.zeros((4, 4, 3), np.uint8))
+    drawn = Drawn(part10(colours))
+    data = drawn.objects.held[KEY]
+    drawn.objects.held[KEY] = data[:-60] + bytes(60)  # the head of the pixel data is gone
+
+    with pytest.raises(UnreadableInstance):
+        await drawn.frame()

@@ -14,11 +14,12 @@ from hilum.catalogue.pictures import Pictures
 from hilum.dicom.frames import FramesUnknown
 from hilum.domain.errors import (
     InvalidRequest,
+    LimitExceeded,
     NoPixelData,
     NotAcceptable,
     ObjectMissing,
-    PixelLimitExceeded,
     PixelsNotDecodable,
+    UnreadableInstance,
 )
 from hilum.domain.identifiers import Scope
 from hilum.domain.presentation import PictureType, Rendering
@@ -30,7 +31,7 @@ from hilum.wire.rendered_choices import RenderedForm
 from hilum.wire.rendered_tags import rendered_tag
 from hilum.wire.rendering_parameters import rendering
 
-FAILURES = (FramesUnknown, PixelsNotDecodable, PixelLimitExceeded)
+FAILURES = (FramesUnknown, PixelsNotDecodable, UnreadableInstance, LimitExceeded)
 _T = TypeVar("_T")
 
 
