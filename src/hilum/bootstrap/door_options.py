@@ -49,6 +49,7 @@ def cors(settings: Settings) -> Cors:
         allowed_origins=frozenset(settings.cors.allowed_origins),
         allow_credentials=settings.cors.allow_credentials,
         max_age_seconds=settings.cors.max_age_seconds,
+        embedding=settings.cors.embedding,
     )
 
 

@@ -7,12 +7,15 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 _METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _REQUEST_HEADERS: Final = (
-    b"Authorization, Accept, Content-Type, Range, If-None-Match, X-API-Key, X-Correlation-ID"
+    b"Authorization, Accept, Content-Type, Range, If-Range, If-None-Match, Cache-Control,"
+    b" X-API-Key, X-Correlation-ID, traceparent, tracestate"
 )
 _EXPOSED: Final = (
-    b"Content-Type, Content-Length, Content-Range, Content-Encoding, ETag, Warning, Location,"
-    b" Retry-After, X-Correlation-ID, X-Feed-Id, api-supported-versions"
+    b"Content-Type, Content-Length, Content-Range, Content-Encoding, Content-Disposition,"
+    b" Accept-Ranges, ETag, Warning, Location, Retry-After, X-Correlation-ID, X-Feed-Id,"
+    b" api-supported-versions"
 )
+_EMBEDDED: Final = ((b"cross-origin-resource-policy", b"cross-origin"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Cors:
     """Origins, or `*`."""
     allow_credentials: bool = False
     max_age_seconds: int = 600
+    embedding: bool = True
+    """Pages may show what they cannot read: `<img>`, `<video>` and frames name no origin."""
 
     @property
     def on(self) -> bool:
@@ -32,15 +37,16 @@ class Cors:
         """Headers of every answer, errors too: without them a browser shows "network error".
 
         `Cross-Origin-Resource-Policy` lets pages that isolate themselves (OHIF does, for
-        SharedArrayBuffer) embed our images.
+        SharedArrayBuffer) embed our images. Elements of a page ask without `Origin`.
         """
         allowed = self._allowed(origin)
         if allowed is None:
-            return [(b"vary", b"Origin")] if self.on else []
+            headers = [(b"vary", b"Origin")] if self.on else []
+            return [*headers, *_EMBEDDED] if self.on and self.embedding and not origin else headers
         headers = [
             (b"access-control-allow-origin", allowed),
             (b"access-control-expose-headers", _EXPOSED),
-            (b"cross-origin-resource-policy", b"cross-origin"),
+            *_EMBEDDED,
             (b"vary", b"Origin"),
         ]
         if self.allow_credentials:

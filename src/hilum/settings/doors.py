@@ -93,6 +93,11 @@ class CorsSettings(Section):
     """Origins such as `https://viewer.example.org`, or `*`. None: no CORS header is ever sent."""
     allow_credentials: bool = False
     """Let pages send cookies and HTTP authentication; not possible together with `*`."""
+    embedding: bool = True
+    """While origins are allowed, let pages show images, videos and documents of ours without being
+    able to read them (`Cross-Origin-Resource-Policy`): a viewer on another host needs it for its
+    `<img>`, `<video>` and frames. A browser does not tell from which page these ask, so it holds
+    for all pages."""
     max_age_seconds: CountOrZero = 600
     """How long a browser may remember the answer to a preflight."""
 

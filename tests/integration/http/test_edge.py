@@ -181,6 +181,55 @@ async def test_other_origins_get_no_permission() -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize(
+    ("cors", "origin", "policy"),
+    [
+        (Cors(), None, "same-origin"),
+        (Cors(), VIEWER, "same-origin"),
+        (Cors(frozenset({VIEWER})), None, "cross-origin"),
+        (Cors(frozenset({VIEWER})), VIEWER, "cross-origin"),
+        (Cors(frozenset({VIEWER})), "https://evil.example.org", "same-origin"),
+        (Cors(frozenset({VIEWER}), embedding=False), None, "same-origin"),
+        (Cors(frozenset({VIEWER}), embedding=False), VIEWER, "cross-origin"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/hello/you", "/nowhere"])
+async def test_images_can_be_shown_elsewhere_once_an_origin_is_allowed(
+    path: str, cors: Cors, origin: str | None, policy: str
+) -> None:
+    """`<img>` and `<video>` ask without naming their origin."""
+    headers = {} if origin is None else {"Origin": origin}
+    async with (
+        SmallApp().served(cors=cors) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        answer = await client.get(path, headers=headers)
+
+    assert answer.headers.get_list("cross-origin-resource-policy") == [policy]
+    assert ("Origin" in answer.headers.get("vary", "")) is cors.on
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Accept", "Content-Type", "Range", "If-None-Match", "If-Range"]
+)
+async def test_a_preflight_allows_the_headers_that_viewers_send(name: str) -> None:
+    async with (
+        SmallApp().served(cors=Cors(frozenset({VIEWER}))) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        answer = await client.options(
+            "/nowhere",
+            headers={
+                "Origin": VIEWER,
+                "Access-Control-Request-Method": "GET",
+                "Access-Control-Request-Headers": name.lower(),
+            },
+        )
+
+    assert answer.status_code == 204
+    assert name in answer.headers["access-control-allow-headers"].split(", ")
+
+
 async def test_a_preflight_is_answered_without_asking_the_route() -> None:
     async with (
         SmallApp().served(cors=Cors(frozenset({"*"}), max_age_seconds=60)) as server,
