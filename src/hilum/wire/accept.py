@@ -1,7 +1,7 @@
 """Reading the Accept header field (RFC 9110 section 12.5.1)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,19 +50,29 @@ def parse_accept(text: str, *, strict: bool) -> list[MediaRange]:
 
     Raises `NotAcceptable`.
     """
+    ranges = [each for each in _ranges(text, strict=strict) if each.quality > 0]
+    return sorted(ranges, key=lambda media_range: -media_range.quality)
+
+
+def refused_types(text: str) -> frozenset[str]:
+    """Media types that an Accept header names with `q=0`: a wild card does not mean them.
+
+    Raises `NotAcceptable`.
+    """
+    return frozenset(each.type for each in _ranges(text, strict=False) if each.quality == 0)
+
+
+def _ranges(text: str, *, strict: bool) -> Iterator[MediaRange]:
     if len(text) > MAXIMUM_LENGTH:
         message = f"The Accept header is longer than {MAXIMUM_LENGTH} characters."
         raise NotAcceptable(message)
-    ranges = []
     for element in _elements(text):
         media_range = _media_range(element, _STRICT_PARAMETER if strict else _LENIENT_PARAMETER)
-        if media_range is None:
-            if strict:
-                message = f"The Accept header cannot be read at {element.strip()!r}."
-                raise NotAcceptable(message)
-        elif media_range.quality > 0:
-            ranges.append(media_range)
-    return sorted(ranges, key=lambda media_range: -media_range.quality)
+        if media_range is not None:
+            yield media_range
+        elif strict:
+            message = f"The Accept header cannot be read at {element.strip()!r}."
+            raise NotAcceptable(message)
 
 
 def _elements(text: str) -> list[str]:

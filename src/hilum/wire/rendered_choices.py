@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from hilum.domain.errors import NotAcceptable
 from hilum.domain.presentation import PictureType
-from hilum.wire.accept import MediaRange, parse_accept
+from hilum.wire.accept import MediaRange, parse_accept, refused_types
 from hilum.wire.media_types import MULTIPART
 from hilum.wire.rendered_rules import RenderedRules
 
@@ -34,10 +34,11 @@ def rendered_form(accept: str | None, *, alone: bool, rules: RenderedRules) -> R
         return _only(accept, rules)
     if accept is None or not accept.strip():
         accept = _ANY
+    refused = refused_types(accept)
     for media_range in parse_accept(accept, strict=False):
-        form = next(_forms(media_range, rules, alone=alone), None)
-        if form is not None:
-            return form
+        for form in _forms(media_range, rules, alone=alone):
+            if form.picture not in refused or media_range.type == form.picture:
+                return form
     raise NotAcceptable(_offer(rules, alone=alone))
 
 
@@ -52,7 +53,8 @@ def _only(accept: str | None, rules: RenderedRules) -> RenderedForm:
 
 def _forms(media_range: MediaRange, rules: RenderedRules, *, alone: bool) -> Iterator[RenderedForm]:
     if media_range.type == _ANY:
-        yield RenderedForm(not alone, rules.offered[0])
+        for picture in rules.offered:
+            yield RenderedForm(not alone, picture)
         return
     multipart = media_range.covers(MULTIPART)
     if not multipart and not alone:
