@@ -27,8 +27,13 @@ from hilum.domain.identifiers import Scope, TransferSyntaxUID
 from hilum.domain.images import ImagePixels
 from hilum.domain.instances import Metadata
 from hilum.domain.records import InstanceRecord
-from hilum.imaging.describing import Lossy, changed_attributes
-from hilum.imaging.syntaxes import SYNTAXES
+from hilum.imaging.describing import (
+    LOSSY_IMAGE_COMPRESSION,
+    Attribute,
+    Lossy,
+    changed_attributes,
+)
+from hilum.imaging.syntaxes import SYNTAXES, Codec
 from hilum.imaging.whole_instances import demand_transcodable
 from hilum.ports.index import FrameReader, InstanceReader
 from hilum.ports.objects import ObjectStore
@@ -170,7 +175,14 @@ def _changed(
     compressions = [Lossy(*each) for each in facts.compressions]
     # Of frames that are not made yet nobody knows: the ratio is that of the first ones.
     mean = sum(frames.made) // len(frames.made)
-    return changed_attributes(facts.pixels, pixels, encoded_bytes=mean, compressions=compressions)
+    changed = dict(
+        changed_attributes(facts.pixels, pixels, encoded_bytes=mean, compressions=compressions)
+    )
+    # Decoded, nothing else would tell of it (PS3.3 C.7.6.1.1.5).
+    was_lossy = SYNTAXES[facts.pixels.transfer_syntax_uid].codec is Codec.JPEG
+    if was_lossy and not facts.is_told_lossy:
+        changed[LOSSY_IMAGE_COMPRESSION] = Attribute("CS", ("01",))
+    return changed
 
 
 async def _chunks(head: bytes, data: PixelData, tail: bytes) -> AsyncGenerator[bytes, None]:

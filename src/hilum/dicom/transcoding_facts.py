@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import orjson
 
 from hilum.dicom.image_facts import pixels_of
-from hilum.dicom.json_values import JsonDataset, numbers, values, whole
+from hilum.dicom.json_values import JsonDataset, numbers, text, values, whole
 from hilum.domain.identifiers import TransferSyntaxUID
 from hilum.domain.images import ImagePixels
 from hilum.domain.instances import Metadata
@@ -20,6 +20,8 @@ class TranscodingFacts:
     pixels: ImagePixels
     has_embedded_overlays: bool
     """Overlays lie in bits of the pixel data that no sample uses (retired, PS3.3 C.9.2)."""
+    is_told_lossy: bool
+    """The data set says that the image was compressed with loss."""
     compressions: tuple[tuple[str, str], ...]
     """Ratio and method of each lossy compression that is told of (PS3.3 C.7.6.1.1.5)."""
 
@@ -32,6 +34,7 @@ def transcoding_facts(
     return TranscodingFacts(
         pixels_of(dataset, transfer_syntax_uid),
         any(_is_embedded(dataset, f"{group:04X}") for group in _OVERLAY_GROUPS),
+        text(dataset, "00282110") == "01",
         _compressions(dataset),
     )
 
