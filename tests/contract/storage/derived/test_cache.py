@@ -397,3 +397,13 @@ async def test_it_tells_of_which_versions_it_holds_something(tmp_path: Path) -> 
         held = [version async for some in cache.cache.versions() for version in some]
 
         assert sorted(held) == [7, 263, 100_000]
+
+
+async def test_nothing_of_it_is_open_to_everybody(tmp_path: Path) -> None:
+    async with open_cache(tmp_path / "some" / "where") as cache:
+        await cache.put(7, "jpeg", b"x")
+        await cache.forget(8)
+
+    everything = list((tmp_path / "some").rglob("*"))
+    assert len(everything) >= 7
+    assert [path for path in everything if path.stat().st_mode & 0o007] == []

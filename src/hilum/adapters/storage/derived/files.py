@@ -38,11 +38,11 @@ class DerivedFiles:
 
     def __init__(self, root: Path) -> None:
         self.root: Final = root
-        self._path = os.fspath(root)
+        self._path = os.fspath(root.absolute())
 
     def prepare(self) -> None:
         """Make the folder. Raises `OSError`."""
-        (self.root / INCOMING).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        _make_folders(f"{self._path}/{INCOMING}")
 
     def read(self, version: Version, recipe: str, now: float) -> Found:
         """Read an object; a damaged one is removed. Raises `OSError` when the disk fails."""
@@ -97,7 +97,7 @@ class DerivedFiles:
                 if not os.path.lexists(fresh):
                     return DerivedPut.NO_ROOM  # the cache was cleared under us
                 try:
-                    os.makedirs(folder, FOLDER_MODE, exist_ok=True)  # noqa: PTH103 - as above
+                    _make_folders(folder)
                 except FileExistsError:
                     return self._given_up(fresh)
             except NotADirectoryError:
@@ -144,11 +144,27 @@ class DerivedFiles:
         except FileExistsError:
             return not os.path.isdir(place)  # noqa: PTH112 - as above
         except FileNotFoundError:
-            os.makedirs(place.rpartition("/")[0], FOLDER_MODE, exist_ok=True)  # noqa: PTH103
+            _make_folders(place.rpartition("/")[0])
             return False
         os.utime(fd, (now, now))
         os.close(fd)
         return True
+
+
+def _make_folders(path: str) -> None:
+    """Make a folder and those above it, none of them open to everybody.
+
+    One that exists is no error. Raises `FileExistsError` for a file, and other `OSError`.
+    """
+    try:
+        os.mkdir(path, FOLDER_MODE)  # noqa: PTH102 - as above
+    except FileNotFoundError:
+        _make_folders(path.rpartition("/")[0])
+        with suppress(FileExistsError):  # another process was quicker
+            os.mkdir(path, FOLDER_MODE)  # noqa: PTH102 - as above
+    except FileExistsError:
+        if not os.path.isdir(path):  # noqa: PTH112 - as above
+            raise
 
 
 def remove_folder(folder: str) -> tuple[int, int]:
