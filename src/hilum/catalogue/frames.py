@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hilum.catalogue.derivations import Derivations
+from hilum.catalogue.float_pixels import demand_whole_numbers
 from hilum.catalogue.frame_pieces import FoundFrames, FrameContent, FramePiece
 from hilum.catalogue.kept_frames import KeptFrames, is_worth_keeping
 from hilum.catalogue.known_images import KnownImages
@@ -39,6 +40,8 @@ _LARGE_TABLE_BYTES: Final = 64 * 1024
 """Packed frame tables and metadata from this size on are read in a thread."""
 _ELEMENT_HEAD: Final = struct.Struct(">HH2sHI")
 """Tag, VR and length of pixel data in Explicit VR Big Endian (PS3.5 7.1.2)."""
+_MAY_BE_FLOAT: Final = 32
+"""Bits Allocated from which on samples may be floating point numbers."""
 _NUMBER_BYTES: Final = {b"OW": 2, b"OF": 4, b"OD": 8}
 
 
@@ -253,8 +256,10 @@ class Frames:
         if engine is None or not self.can_transcode(found.record.transfer_syntax_uid, syntax):
             message = f"Frames are not put into transfer syntax {syntax} here."
             raise NotAcceptable(message)
-        stored = await self.as_decoded(found)
         pixels, target = await self._pixels(found), TransferSyntaxUID(syntax)
+        if found.is_native and pixels.bits_allocated >= _MAY_BE_FLOAT:
+            await demand_whole_numbers(self._objects, found)
+        stored = await self.as_decoded(found)
         memory = HeldMemory(self._memory)
         frames = TranscodedFrames(engine, found, stored, pixels, target, memory, kept)
         limits = self._limits

@@ -58,6 +58,19 @@ class FramesUnknown(HilumError):
         super().__init__(f"The frames of this instance cannot be told apart: {text}.")
 
 
+class FrameTableUnreadable(HilumError):
+    """The index says where frames lie in a form that cannot be read."""
+
+    code = "frame-table-unreadable"
+    title = "The index says where frames lie in a form that cannot be read"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The index says where the frames of this instance lie in {what}:"
+            " `hilum rebuild` finds it out anew from the stored files."
+        )
+
+
 class NoSuchFrame(HilumError):
     """A frame number beyond the number of frames."""
 
@@ -156,23 +169,23 @@ class FrameTable:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "FrameTable":
-        """Read what `pack` wrote. Raises `ValueError` for anything else."""
+        """Read what `pack` wrote. Raises `FrameTableUnreadable` for anything else."""
         if packed[:1] != _VERSION:
-            message = "a frame table of an unknown version"
-            raise ValueError(message)
+            raise FrameTableUnreadable("a form of another release")
         try:
             fixed = _PACKED.unpack_from(packed, 1)
             number, encapsulated, inflated, reason, start, bits, *sizes = fixed
             data = zlib.decompress(packed[1 + _PACKED.size :]) if any(sizes) else b""
-        except (zlib.error, struct.error) as error:
-            message = "a damaged frame table"
-            raise ValueError(message) from error
+            why = WhyUnknown(reason) if reason else None
+        except (zlib.error, struct.error, ValueError) as error:
+            raise FrameTableUnreadable("a damaged table") from error
+        if len(data) != 4 * sum(sizes):
+            raise FrameTableUnreadable("a damaged table")
         arrays = []
         offset = 0
         for size in sizes:
             arrays.append(_from_bytes(data[offset : offset + 4 * size]))
             offset += 4 * size
-        why = WhyUnknown(reason) if reason else None
         return cls(number, encapsulated, inflated, why, start, bits, *arrays)
 
 

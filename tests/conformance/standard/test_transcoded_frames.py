@@ -14,9 +14,12 @@ from dicomweb_client.api import DICOMwebClient
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     HTJ2KLossless,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
@@ -228,3 +231,35 @@ def test_dicomweb_client_gets_the_media_type_it_asks_for(server: ServedDicomWeb)
 
     assert raw == samples("MR_small_RLE.dcm")[0].astype("<i2").tobytes()
     assert jp2.startswith(b"\xff\x4f\xff\x51")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "kind"), [("FloatPixelData", "<f4"), ("DoubleFloatPixelData", "<f8")]
+)
+@pytest.mark.parametrize(
+    "stored",
+    [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian],
+)
+def test_floating_point_pixels_are_given_as_they_are_and_never_encoded(
+    server: ServedDicomWeb, client: httpx.Client, keyword: str, kind: str, stored: UID
+) -> None:
+    values = np.linspace(0, 1, 16, dtype=kind)
+    uid = f"{DAMAGED}.{values.itemsize}.{len(stored)}"
+    dataset = a_dataset(
+        StudyInstanceUID=uid, SeriesInstanceUID=uid, SOPInstanceUID=uid, Rows=4, Columns=4,
+        SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2",
+        BitsAllocated=8 * values.itemsize,
+    )  # fmt: skip
+    setattr(dataset, keyword, values.tobytes())
+    server.keep(part10(dataset, stored))
+    url = f"/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/frames/1"
+
+    native = client.get(url, headers={"Accept": OCTETS})
+    refused = [
+        client.get(url, headers={"Accept": f"{MULTIPART}{OCTETS}; transfer-syntax={syntax}"})
+        for syntax in (RLELossless, JPEG2000Lossless)
+    ]
+
+    assert native.content == values.tobytes()
+    assert [each.status_code for each in refused] == [406, 406]
+    assert "floating point" in refused[0].text

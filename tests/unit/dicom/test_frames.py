@@ -16,6 +16,7 @@ from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames, p
 from hilum.dicom.frames import (
     FramesUnknown,
     FrameTable,
+    FrameTableUnreadable,
     NoSuchFrame,
     WhyUnknown,
     frame_table,
@@ -303,9 +304,21 @@ def test_packed_tables_are_small() -> None:
     assert FrameTable.unpack(encapsulated.pack()) == encapsulated
 
 
+_PACKED = FrameTable(2, encapsulated=True, start=9, lengths=array("I", [4, 6])).pack()
+
+
 @pytest.mark.parametrize(
-    "packed", [b"", b"\0", b"\x02abc", b"\x01abc", b"\x01" + zlib.compress(b"a")]
+    ("packed", "why"),
+    [
+        (b"", "another release"),
+        (b"\0", "another release"),
+        (b"\x02" + _PACKED[1:], "another release"),
+        (b"\x01abc", "damaged"),
+        (b"\x01" + zlib.compress(b"a"), "damaged"),
+        (_PACKED[:-1], "damaged"),
+        (_PACKED[:7] + b"\xff" + _PACKED[8:], "damaged"),
+    ],
 )
-def test_what_is_no_packed_table_is_refused(packed: bytes) -> None:
-    with pytest.raises(ValueError, match="frame table"):
+def test_a_table_that_cannot_be_read_says_how_to_mend_it(packed: bytes, why: str) -> None:
+    with pytest.raises(FrameTableUnreadable, match=f"{why}.*hilum rebuild"):
         FrameTable.unpack(packed)

@@ -66,20 +66,20 @@ def pixels_of(dataset: pydicom.Dataset) -> ImagePixels:
     )
 
 
-def frames_of(dataset: pydicom.Dataset) -> Iterator[EncodedFrame]:
+def frames_of(dataset: pydicom.Dataset, most: int = FRAMES_OF_A_FILE) -> Iterator[EncodedFrame]:
     """The first frames of a data set as they are stored."""
     pixels = pixels_of(dataset)
     number = int(dataset.get("NumberOfFrames") or 1)
     if UID(pixels.transfer_syntax_uid).is_encapsulated:
         for at, data in enumerate(generate_frames(dataset.PixelData, number_of_frames=number)):
-            if at == FRAMES_OF_A_FILE:
+            if at == most:
                 return
             yield EncodedFrame(pixels, data)
         return
     parts = (2, 3) if pixels.photometric_interpretation.endswith("_422") else (1, 1)
     samples = pixels.rows * pixels.columns * pixels.samples_per_pixel
     bits = samples * pixels.bits_allocated * parts[0] // parts[1]
-    for at in range(min(number, FRAMES_OF_A_FILE)):
+    for at in range(min(number, most)):
         first, stop = at * bits // 8, -((at + 1) * bits // -8)
         offset = at * bits % 8
         if pixels.has_words and pixels.bits_allocated <= 8:
