@@ -1,5 +1,6 @@
 """The cache of derived objects in a whole server: hits, deletes, new versions, restarts."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from hilum.adapters.storage.derived.store import DerivedCache
+from hilum.bootstrap.rebuilding import rebuild_archive
 from hilum.domain.identifiers import Version
+from hilum.settings import Settings
 from tests.instances import part10
 from tests.served_dicomweb import ServedDicomWeb
 from tests.unit.imaging.shown import an_image
@@ -182,3 +185,20 @@ def test_what_another_server_deleted_is_found_and_removed(folder: Path) -> None:
         eventually(lambda: len(files(folder)) == 1)
         client.get(f"{INSTANCE}/rendered")
         assert reads(client) == {"disk": 1}
+
+
+def test_after_a_rebuild_the_cache_begins_anew(folder: Path) -> None:
+    with ServedDicomWeb(folder, **QUICK) as server, server.client("*/*") as client:
+        server.keep(picture())
+        counted(server)
+        first = client.get(f"{INSTANCE}/rendered").content
+    (before,) = files(folder)
+
+    asyncio.run(rebuild_archive(Settings(data_dir=folder)))
+
+    with ServedDicomWeb(folder, **QUICK) as server, server.client("*/*") as client:
+        counted(server)
+        assert client.get(f"{INSTANCE}/rendered").content == first
+        assert reads(client) == {"miss": 1}
+    (after,) = files(folder)
+    assert before.parents[2] != after.parents[2]
