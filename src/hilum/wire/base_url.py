@@ -10,7 +10,8 @@ from hilum.domain.identifiers import InstanceUIDs
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~\-]+)+")
-_SCHEMES: Final = frozenset({"http", "https"})
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
+_SCHEMES: Final = frozenset(_USUAL_PORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class BaseUrl:
     """Finds scheme, host and path prefix, without a slash at the end.
 
     `public_url` settles it when set. Else the Host header says; `X-Forwarded-Proto`, `-Host` and
-    `-Prefix` count when the connection comes from a trusted proxy. What is no host is not repeated.
+    `-Prefix` count when the connection comes from a trusted proxy. What is no host is not repeated,
+    and a port is added for who connects to an address and leaves it out.
     """
 
     public_url: str = ""
@@ -36,13 +38,16 @@ class BaseUrl:
             return self.public_url
         headers = _chosen(scope["headers"])
         scheme, host, prefix = scope["scheme"], headers.get("host", ""), ""
-        if self._trusts(scope.get("client")):
+        is_trusted = self._trusts(scope.get("client"))
+        if is_trusted:
             forwarded = headers.get("x-forwarded-proto", "").lower()
             scheme = forwarded if forwarded in _SCHEMES else scheme
             host = headers.get("x-forwarded-host", host)
             prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
         if _HOST.fullmatch(host) is None:
             host = _own_address(scope.get("server"))
+        elif not is_trusted and _lacks_port(host, scheme, scope.get("server")):
+            host = _own_address(scope["server"])
         if _PREFIX.fullmatch(prefix) is None:
             prefix = ""
         mounted_at = scope.get("app_root_path", scope.get("root_path", ""))
@@ -76,6 +81,16 @@ def _chosen(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         for name, value in headers
         if name == b"host" or name.startswith(b"x-forwarded-")
     }
+
+
+def _lacks_port(host: str, scheme: str, server: tuple[str, int | None] | None) -> bool:
+    """Whether the very address that was connected to is named without its port.
+
+    dicomweb-client does so, whatever port it connects to.
+    """
+    if server is None or server[1] in {None, _USUAL_PORTS.get(scheme)}:
+        return False
+    return host in {server[0], f"[{server[0]}]"}
 
 
 def _own_address(server: tuple[str, int | None] | None) -> str:

@@ -29,6 +29,19 @@ def test_the_host_header_says_how_the_client_reached_us() -> None:
     assert BaseUrl()(scope(host="pacs:8080")) == "http://pacs:8080"
 
 
+def test_who_connects_to_an_address_may_leave_out_the_port() -> None:
+    proxied = BaseUrl.of(trusted_proxies=["192.0.2.7"])
+
+    assert BaseUrl()(scope(host="127.0.0.1")) == "http://127.0.0.1:8080"
+    assert BaseUrl()(scope(host="127.0.0.1:9000")) == "http://127.0.0.1:9000"
+    assert BaseUrl()(scope(host="[::1]") | {"server": ("::1", 8080)}) == "http://[::1]:8080"
+    assert BaseUrl()(scope(host="pacs")) == "http://pacs"
+    assert proxied(scope(host="127.0.0.1")) == "http://127.0.0.1"
+    for port in (80, None):
+        server = {"server": ("127.0.0.1", port)}
+        assert BaseUrl()(scope(host="127.0.0.1") | server) == "http://127.0.0.1"
+
+
 def test_a_public_url_settles_it() -> None:
     base = BaseUrl.of("https://pacs.example.org/hilum/", ["192.0.2.7"])
 
