@@ -60,6 +60,12 @@ def viewer(settings: Settings) -> ViewerOptions | None:
     return ViewerOptions(ViewerFolder(settings.viewer.folder), settings.viewer.path)
 
 
+def viewer_path(settings: Settings) -> str | None:
+    """Where the viewer is; None while there is none."""
+    options = viewer(settings)
+    return options.path if options is not None and options.folder.is_there() else None
+
+
 def host_rule(settings: Settings) -> HostRule | None:
     """None when callers show credentials, or when any may come by any name (`--insecure`)."""
     http = settings.http

@@ -90,6 +90,7 @@ async def serve(settings: Settings) -> AsyncIterator[Serving]:
             clock=clock,
             started=clock.now(),
             doors=lambda: _addresses(settings, dimse),
+            viewer=lambda: options.viewer_path(settings),
             health_status=settings.telemetry.health_status,
             command_bytes=settings.http.command_bytes,
         )

@@ -14,9 +14,14 @@ from hilum.desk.status import Desk, DoorAddress, Holdings
 from hilum.domain.errors import AccessDenied, ArchiveFault
 
 _LINKS = (
-    '<nav><a href="/docs">API</a><a href="/health">Health</a><a href="/ready">Ready</a>'
-    '<a href="/metrics">Metrics</a><a href="/problems">Problems</a></nav>'
+    '<a href="/docs">API</a><a href="/health">Health</a><a href="/ready">Ready</a>'
+    '<a href="/metrics">Metrics</a><a href="/problems">Problems</a>'
 )
+
+
+def _links(viewer: str | None) -> str:
+    images = "" if viewer is None else f'<a href="{text(viewer)}">Viewer</a>'
+    return f"<nav>{images}{_LINKS}</nav>"
 
 
 def landing_router(desk: Desk, access: Access) -> APIRouter:
@@ -26,12 +31,15 @@ def landing_router(desk: Desk, access: Access) -> APIRouter:
     @router.get("/", summary="What is running here")
     async def landing(request: Request) -> Response:
         report = await desk.report()
-        content = await _content(desk, request) if await _may_read(access, request) else _HIDDEN
+        viewer = await desk.viewer_path()
+        content = (
+            await _content(desk, request, viewer) if await _may_read(access, request) else _HIDDEN
+        )
         body = "".join(
             (
                 f"<h1>Hilum</h1><p>DICOM imaging gateway, version {text(desk.version)}. ",
                 f"{_state(report)} Running since {_time(desk.started)}.</p>",
-                _LINKS,
+                _links(viewer),
                 content,
                 _doors(desk.doors()),
                 _components(report),
@@ -60,13 +68,13 @@ async def _may_read(access: Access, request: Request) -> bool:
     return principal.may(AccessScope.READ)
 
 
-async def _content(desk: Desk, request: Request) -> str:
+async def _content(desk: Desk, request: Request, viewer: str | None) -> str:
     try:
         holdings = await desk.holdings()
     except ArchiveFault as fault:
         return f'<p class="bad">{text(fault)}</p>'
     host = request.headers.get("host", "127.0.0.1:8080")
-    return _counts(holdings) + _newest(holdings, f"{request.url.scheme}://{host}")
+    return _counts(holdings) + _newest(holdings, f"{request.url.scheme}://{host}", viewer)
 
 
 def _counts(holdings: Holdings) -> str:
@@ -81,7 +89,7 @@ def _counts(holdings: Holdings) -> str:
     return f'<h2>Held here</h2><div class="figures">{boxes}</div>'
 
 
-def _newest(holdings: Holdings, base: str) -> str:
+def _newest(holdings: Holdings, base: str, viewer: str | None) -> str:
     if not holdings.newest:
         return (
             "<h2>Newest studies</h2><p>Nothing yet. Load some invented patients with"
@@ -91,7 +99,7 @@ def _newest(holdings: Holdings, base: str) -> str:
         )
     rows = [
         (
-            f"<code>{text(study.study_instance_uid)}</code>",
+            _study(study.study_instance_uid, viewer),
             text(" ".join(study.modalities)),
             text(study.series),
             text(study.instances),
@@ -101,6 +109,13 @@ def _newest(holdings: Holdings, base: str) -> str:
     ]
     head = ("Study Instance UID", "Modalities", "Series", "Instances", "Received")
     return f"<h2>Newest studies</h2>{table(head, rows)}"
+
+
+def _study(uid: str, viewer: str | None) -> str:
+    name = f"<code>{text(uid)}</code>"
+    if viewer is None:
+        return name
+    return f'<a href="{text(viewer)}/viewer?StudyInstanceUIDs={text(uid)}">{name}</a>'
 
 
 def _doors(doors: Sequence[DoorAddress]) -> str:

@@ -1,5 +1,6 @@
 """What is running here: doors, counts, newest studies; without patient data."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,8 @@ class Desk:
     started: datetime
     doors: Callable[[], Sequence[DoorAddress]]
     """Asked at each page, since ports are known only when the doors are open."""
+    viewer: Callable[[], str | None] = lambda: None
+    """Path of the viewer, while there is one. Reads the disk: called in a thread."""
     newest_studies: int = 10
     health_status: str = HEALTHY
     command_bytes: int = 65_536
@@ -51,6 +54,10 @@ class Desk:
         """Counts and newest studies. Raises `ArchiveUnavailable`."""
         counts = await self.statistics.counts()
         return Holdings(counts, await self.statistics.newest_studies(self.newest_studies))
+
+    async def viewer_path(self) -> str | None:
+        """Where the viewer is on this server; None when there is none."""
+        return await asyncio.to_thread(self.viewer)
 
     async def report(self) -> Report:
         """The state of the components."""

@@ -26,7 +26,7 @@ def app_config(public_url: str, prefix: str, base: str, dicomweb: str) -> str:
 
 
 def _with_root(config: str) -> str:
-    return config.replace(f'"{_ROOT}"', "root")
+    return config.replace(f'"{_ROOT}"', "root").replace(f'"{_ROOT}/', 'root + "/')
 
 
 def _config(base: str, told_root: str) -> Mapping[str, Any]:
@@ -65,7 +65,7 @@ def _data_source(told_root: str) -> Mapping[str, Any]:
         "name": "hilum",
         "qidoRoot": _ROOT,
         "wadoRoot": _ROOT,
-        "wadoUriRoot": _ROOT,
+        "wadoUriRoot": f"{_ROOT}/wado",
         "qidoSupportsIncludeField": True,
         "imageRendering": "wadors",
         # By `fetch` the study list shows them, too, and a request that is not needed any more ends.

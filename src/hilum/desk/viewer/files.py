@@ -66,6 +66,10 @@ class ViewerFolder:
     folder: Path
     _build: Build | None = field(default=None, init=False)
 
+    def is_there(self) -> bool:
+        """Whether there is a viewer now. Reads the disk, as `current` does."""
+        return (self.folder / INDEX).is_file()
+
     def current(self) -> Build | None:
         """What is there now; None when there is no viewer. Reads the disk: call it in a thread.
 
