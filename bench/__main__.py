@@ -11,7 +11,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from bench import queries, retrieves, stores, transcoding
+from bench import pictures, queries, retrieves, stores, transcoding
 from bench.report import Row, table
 
 GROUPS = {
@@ -20,6 +20,8 @@ GROUPS = {
     "qido": queries.run,
     "wado": retrieves.run,
     "frames": retrieves.run_frames,
+    "rendered": pictures.run_rendered,
+    "thumbnails": pictures.run_thumbnails,
     "memory": retrieves.run_memory,
 }
 
