@@ -107,6 +107,9 @@ class Transcoding:
     def _seems_possible(self, metadata: Metadata, stored: TransferSyntaxUID, target: str) -> bool:
         try:
             facts = transcoding_facts(metadata, stored)
+        except PixelsNotDecodable:
+            return target == EXPLICIT_VR_LITTLE_ENDIAN  # no image, so only its header changes
+        try:
             demand_transcodable(facts, target, self._limits.frame_bytes)
         except REFUSALS:
             return False

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import httpx
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -222,6 +223,28 @@ def test_an_image_that_is_damaged_is_told_of(client: httpx.Client) -> None:
         RLELossless,
         JPEGLSLossless,
     ]
+
+
+def test_a_bomb_is_refused_by_its_description_and_by_its_codestream(
+    server: ServedDicomWeb, client: httpx.Client
+) -> None:
+    bomb, liar = f"{ROOT}.4", f"{ROOT}.5"
+    huge = opened(compressed(bomb, 1, JPEG2000Lossless))
+    huge.Rows = huge.Columns = 60_000
+    small = opened(compressed(liar, 1, JPEG2000Lossless))
+    codestream = bytearray(imagecodecs.jpeg2k_encode(np.zeros((2, 2), "u1"), codecformat="j2k"))
+    for at in (8, 12, 24, 28):  # size of image and tile in SIZ (ISO/IEC 15444-1 A.5.1)
+        codestream[at : at + 4] = (60_000).to_bytes(4, "big")
+    small.PixelData = encapsulate([bytes(codestream)])
+    small["PixelData"].is_undefined_length = True
+    server.keep(as_file(huge), as_file(small))
+
+    for study, why in ((bomb, "pixels.maximum_frame_bytes"), (liar, "60000 x 60000")):
+        url = f"/dicom-web/studies/{study}/series/{study}.1/instances/{study}.1.1"
+        response = get(client, url, f"{SINGLE}; transfer-syntax={ExplicitVRLittleEndian}")
+
+        assert response.status_code == 406
+        assert why in response.text
 
 
 def test_head_answers_without_making_anything(client: httpx.Client) -> None:

@@ -339,6 +339,15 @@ async def test_an_instance_without_pixel_data_is_written_anew_when_that_is_enoug
     await demand_refused(data, RLELossless, "no pixel data")
 
 
+async def test_a_plan_counts_what_is_no_image_with_what_is_only_written_anew() -> None:
+    async with archived(part10(a_dataset(Rows=None, Columns=None), JPEG2000Lossless)) as archive:
+        little = await archive.retrieve.plan(archive.scope, Wanted((ExplicitVRLittleEndian,)))
+        with pytest.raises(NotAcceptable):
+            await archive.retrieve.plan(archive.scope, Wanted((RLELossless,)))
+
+    assert len(little.first_page) == 1
+
+
 async def test_frames_that_one_data_set_cannot_describe_are_refused() -> None:
     narrow = read(await put_into(native(WORDS[:1] % 256), JPEGLSLossless))
     wide = read(await put_into(native(WORDS[-1:] + 4000), JPEGLSLossless))
