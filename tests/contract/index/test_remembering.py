@@ -1,6 +1,7 @@
 """What an index remembers of single instances is never older than the question."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -84,6 +85,29 @@ async def test_no_answer_is_older_than_a_change_that_was_acknowledged_before_the
             await index.commit([kept])
             acknowledged = number
         await asyncio.gather(*readers)
+
+
+async def test_what_another_process_acknowledged_is_seen_by_the_next_question(
+    engine: Engine,
+) -> None:
+    study, batches, size = 7, 30, 2
+    asked = scope(uids(study), Level.STUDY)
+    async with engine.open() as index:
+        writer = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.contract.index.writer_process",
+            engine.url, str(study), str(batches), str(size),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert writer.stdout is not None
+        async for line in writer.stdout:
+            summary = await index.summary(asked)
+            assert summary is not None
+            assert summary.instances >= (int(line) + 1) * size
+        assert await writer.wait() == 0
+        summary = await index.summary(asked)
+
+    assert summary is not None
+    assert summary.instances == batches * size
 
 
 class Counter:
