@@ -13,12 +13,14 @@ from hilum.conformance.groups import (
     bulk_data,
     rendering,
     thumbnails,
+    by_uri,
     service,
 )
 
 __all__ = [
     "CHECKS",
     "bulk_data",
+    "by_uri",
     "frames",
     "matching",
     "metadata",

@@ -163,7 +163,26 @@ class Reference:
             document["00081199"] = {"vr": "SQ", "Value": stored}
         return as_json(document, 409 if not stored else 202 if failed else 200)
 
+    def by_uri(self, request: Request) -> Answer:
+        query = request.query
+        if "objectUID" not in query:
+            return Answer(400)
+        one = self.data_sets().get(query["objectUID"])
+        if one is None:
+            return Answer(404)
+        types = query.get("contentType", "image/jpeg").split(",")
+        if len(types) > 1 or query.get("frameNumber", "1") != "1":
+            return Answer(400)
+        if types == [DICOM]:
+            return Answer(200, DICOM, self.instances[query["objectUID"]])
+        window = f"{query.get('windowCenter', '0')},1,linear"
+        viewport = f"{query.get('columns', '1000')},{query.get('rows', '1000')}"
+        put = {"accept": types[0], "window": window, "viewport": viewport}
+        return self.rendered(replace(request, query=put), one)
+
     def get(self, request: Request) -> Answer:
+        if request.path == "/wado":
+            return self.by_uri(request)
         uids = re.fullmatch(
             r"(?:/studies(?:/([0-9.]+))?)?(?:/series(?:/([0-9.]+))?)?"
             r"(?:/instances(?:/([0-9.]+))?)?(/.*)?",
