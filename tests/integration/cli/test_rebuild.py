@@ -28,7 +28,7 @@ def what_it_says(hilum: Hilum) -> Any:
     said["instances"] = hilum.sql(
         'SELECT i."SOPInstanceUID", i."InstanceNumber", i.version, v.object_key, v.size_bytes, '
         "v.dataset_offset, v.transfer_syntax_uid, v.dataset_sha256, v.head_sha256, d.deflated, "
-        "d.crc32, d.attributes, d.frame_table FROM instance i "
+        "d.crc32, d.attributes, d.frame_table, d.bulk_table FROM instance i "
         "JOIN instance_version v ON v.version = i.version "
         "JOIN description d ON d.instance_key = i.key ORDER BY i.key"
     )

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pydicom
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -68,8 +69,9 @@ def little_endian(element: DataElement, dataset: Dataset, *, little: bool) -> by
     unit = 1 if little else _WIDTHS.get(element.VR, 1)
     if unit > 1 and element.tag in PIXELS and dataset.get("BitsAllocated") in {32, 64}:
         unit = int(dataset.BitsAllocated) // 8
-    turned = [value[at : at + unit][::-1] for at in range(0, len(value) - unit + 1, unit)]
-    return b"".join(turned) + value[len(value) - len(value) % unit :]
+    whole = len(value) - len(value) % unit
+    numbers = np.frombuffer(value[:whole], dtype=f">u{unit}")
+    return numbers.astype(f"<u{unit}").tobytes() + value[whole:]
 
 
 def told_bulk(json_object: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
