@@ -131,34 +131,6 @@ BULK_DATA: Final[Responses] = {
     422: {"description": "The pixel data cannot be decoded"},
 }
 
-ALL_BULK_DATA: Final[Responses] = {
-    200: {
-        "description": "Every value that metadata tells by reference, each a part",
-        "content": {'multipart/related; type="application/octet-stream"': _BINARY},
-    },
-    **_REFUSALS,
-    404: {"description": "Nothing with these UIDs is held here, or nothing with bulk data"},
-    **_NOT_ACCEPTABLE,
-}
-BULK_DATA: Final[Responses] = {
-    200: {
-        "description": "The value, little endian; pixel data also as it is stored",
-        "content": {
-            "application/octet-stream": _BINARY,
-            'multipart/related; type="application/octet-stream"': _BINARY,
-        },
-    },
-    206: {"description": "The bytes that the Range header names"},
-    304: {"description": "Not changed since the ETag in If-None-Match"},
-    **_REFUSALS,
-    400: {"description": "A UID or the path of the value is not valid", "content": _TEXT},
-    404: {"description": "The instance is not held, or has no such bulk data"},
-    **_NOT_ACCEPTABLE,
-    413: {"description": "Too many frames, or one that is too large to be decoded"},
-    416: {"description": "The range begins behind the end"},
-    422: {"description": "The pixel data cannot be decoded"},
-}
-
 _FRAMES: Final[Responses] = {
     206: {"description": "The bytes that the Range header names"},
     304: {"description": "Not changed since the ETag in If-None-Match"},
