@@ -188,6 +188,7 @@ def _surface_routers(services: HttpServices, surface: Surface, budget: MemoryBud
         base_url=base_url,
         cache_seconds=cache_seconds,
         bulk_uris=services.bulk_uris,
+        bulk=services.bulk,
     )
     frames = frames_router(services.frames, surface, base_url=base_url, cache_seconds=cache_seconds)
     pictures = rendered_routers(

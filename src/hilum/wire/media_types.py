@@ -7,6 +7,7 @@ from typing import Final
 
 from hilum.domain.errors import NotAcceptable
 from hilum.domain.levels import Level
+from hilum.imaging.syntaxes import OCTETS
 from hilum.wire.accept import MediaRange, parse_accept
 from hilum.wire.retrieve_rules import AS_STORED, RetrieveRules
 
@@ -90,6 +91,23 @@ def negotiate_retrieve(accept: str | None, *, level: Level, rules: RetrieveRules
     syntaxes.sort(key=lambda liking: liking[:2])
     liked = tuple(dict.fromkeys(syntax for _, _, syntax in syntaxes))
     return InstanceForm(best.multipart, liked, best.archive)
+
+
+@lru_cache(maxsize=256)
+def likes_bulk_data(accept: str | None, *, level: Level, rules: RetrieveRules) -> bool:
+    """Whether a request for instances means all their bulk data (PS3.18 section 10.4.4).
+
+    Multipart octets are kept for historical reasons, and mean the resource `bulkdata` below.
+    """
+    if accept is None or not rules.tells_bulk_data:
+        return False
+    for media_range in parse_accept(accept, strict=False):
+        if _form(media_range, level, rules) is not None:
+            return False
+        types = [each.strip().lower() for each in media_range.all("type")]
+        if media_range.covers(MULTIPART) and OCTETS in types:
+            return True
+    return False
 
 
 def _form(media_range: MediaRange, level: Level, rules: RetrieveRules) -> InstanceForm | None:

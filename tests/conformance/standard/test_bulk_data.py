@@ -384,6 +384,18 @@ def test_all_bulk_data_of_a_resource_are_parts(client: httpx.Client, level: str)
     assert [head["Content-Location"] for head, _ in parts(answer)] == told
 
 
+@pytest.mark.parametrize("below", ["", "/instances/", "/series/"])
+def test_a_resource_that_is_asked_for_as_octets_is_its_bulk_data(
+    client: httpx.Client, below: str
+) -> None:
+    path = _path(EXPLICIT).partition(below)[0] if below else _path(EXPLICIT)
+
+    answer = _get(client, path, f"{PARTS}, */*;q=0.1")
+
+    wanted = _get(client, f"{path}/bulkdata", PARTS)
+    assert [body for _, body in parts(answer)] == [body for _, body in parts(wanted)]
+
+
 def test_encapsulated_pixel_data_among_all_is_as_stored_frame_by_frame(
     client: httpx.Client,
 ) -> None:

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from hilum.domain.errors import NotAcceptable
 from hilum.domain.levels import Level
 from hilum.wire.accept import MAXIMUM_LENGTH, accepts_gzip, parse_accept
-from hilum.wire.media_types import InstanceForm, negotiate_retrieve, require_dicom_json
+from hilum.wire.media_types import (
+    InstanceForm,
+    likes_bulk_data,
+    negotiate_retrieve,
+    require_dicom_json,
+)
 from hilum.wire.retrieve_rules import AZURE_RETRIEVE, DEFAULT, STANDARD_RETRIEVE
 
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -186,6 +191,25 @@ def test_other_media_types_are_not_acceptable_for_instances(accept: str) -> None
     for azure in (True, False):
         with pytest.raises(NotAcceptable):
             negotiate(accept, azure=azure)
+
+
+@pytest.mark.parametrize(
+    ("accept", "liked"),
+    [
+        ('multipart/related; type="application/octet-stream"', True),
+        ("multipart/related; type=application/octet-stream; transfer-syntax=*, */*", True),
+        ('image/png, multipart/related; type="application/octet-stream"', True),
+        ('*/*, multipart/related; type="application/octet-stream"', False),
+        ('application/dicom, multipart/related; type="application/octet-stream"', False),
+        ("application/octet-stream", False),
+        ("multipart/related", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_octets_in_parts_mean_the_bulk_data_of_a_resource(accept: str | None, liked: bool) -> None:
+    assert likes_bulk_data(accept, level=Level.INSTANCE, rules=STANDARD_RETRIEVE) is liked
+    assert not likes_bulk_data(accept, level=Level.INSTANCE, rules=AZURE_RETRIEVE)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,8 @@ def instance_answers(rules: RetrieveRules, *, single: bool) -> Responses:
         media_types.append("application/dicom")
     if rules.offers_zip:
         media_types.append("application/zip")
+    if rules.tells_bulk_data:
+        media_types.append('multipart/related; type="application/octet-stream"')
     what = "The instance, a Part 10 file" if single else "The instances, each a Part 10 file"
     told = {"description": what, "content": dict.fromkeys(media_types, _BINARY)}
     return {200: told, **_INSTANCES}
