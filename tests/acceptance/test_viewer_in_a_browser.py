@@ -7,6 +7,7 @@ that computes its graphics, on a machine that others use.
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -17,9 +18,15 @@ from playwright.sync_api import BrowserContext
 
 from hilum.inbound.demo.studies import study
 from tests.peers.browser import a_browser, a_viewer, needed
+from tests.peers.prefix_proxy import a_prefix_proxy
 from tests.served_dicomweb import ServedDicomWeb
 
-pytestmark = [pytest.mark.slow, pytest.mark.peer("OHIF")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.peer("OHIF"),
+    pytest.mark.timeout(150),
+    pytest.mark.xdist_group("browser"),
+]
 THIN_CUTS, IN_COLOUR = 5, 7
 SHOWN = (200, 200)
 """Pictures are compared at this size: the viewport has another one than the image."""
@@ -140,3 +147,22 @@ def test_a_loop_in_colour_plays(context: BrowserContext, server: ServedDicomWeb)
         viewer.page.locator("[data-cy='cine-player-play-pause']").click()
         viewer.until(has_shown_both_flows)
         assert viewer.wrong == []
+
+
+def test_behind_a_proxy_with_a_prefix_and_by_another_name_than_the_public_one(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    settings = {
+        "viewer": {"folder": needed()[1]},
+        "http": {"port": 0, "public_url": "https://pacs.example.org/hilum"},
+    }
+    with ServedDicomWeb(tmp_path, **settings) as server:
+        server.keep(next(study(IN_COLOUR)))
+        with a_prefix_proxy(server.port, "/hilum") as url, a_viewer(context, url) as viewer:
+            viewer.page.goto(f"{url}/viewer")
+            viewer.open_study("Echocardiography, colour Doppler")
+            viewer.until(lambda: viewer.shown() == (1, 1))
+            assert viewer.page.url.startswith(f"{url}/viewer/viewer?")
+            viewer.page.reload()
+            viewer.until(lambda: viewer.shown() == (1, 1))
+            assert viewer.wrong == []

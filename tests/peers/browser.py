@@ -77,7 +77,7 @@ class Viewer:
         parts = urlsplit(request.url)
         if parts.scheme not in ("http", "https", "ws", "wss"):
             return  # a blob of the page's own, or a part of the browser, as its PDF viewer is
-        if f"{parts.scheme}://{parts.netloc}" != self.url:
+        if not request.url.startswith(f"{self.url}/"):
             self.wrong.append(f"to another server: {request.url}")
         self.requests.append(request)
 

@@ -20,7 +20,7 @@ from hilum.inbound.demo.studies import study
 from tests.conformance.multipart import parts
 from tests.served_dicomweb import ServedDicomWeb
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("viewer-session")]
 SESSION = json.loads((Path(__file__).parents[2] / "data" / "viewer_session.json").read_text())
 REQUESTS: list[dict[str, Any]] = SESSION["requests"]
 NUMBERS = (5, 6, 7)

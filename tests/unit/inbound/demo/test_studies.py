@@ -66,6 +66,7 @@ def test_cuts_lie_one_above_the_other_at_the_spacing_they_claim(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("thin-cuts")
 def test_thin_cuts_are_stacked_too_and_their_uids_are_unique(thin: list[pydicom.Dataset]) -> None:
     _assert_stacked(thin[:300])
     assert len({dataset.SOPInstanceUID for dataset in thin}) == 303
@@ -102,6 +103,7 @@ def test_pixels_are_as_long_as_the_header_says(studies: list[list[pydicom.Datase
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("thin-cuts")
 def test_the_segmentation_lies_on_the_nodule(thin: list[pydicom.Dataset]) -> None:
     cuts, segmentation = thin[:300], thin[300]
     by_uid = {cut.SOPInstanceUID: cut for cut in cuts}
@@ -122,6 +124,7 @@ def test_the_segmentation_lies_on_the_nodule(thin: list[pydicom.Dataset]) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("thin-cuts")
 def test_a_report_says_what_its_paper_says(thin: list[pydicom.Dataset]) -> None:
     report, paper = thin[301:303]
     texts = [item.TextValue for part in report.ContentSequence for item in part.ContentSequence]
