@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from hilum.dicom.attributes import INDEXED_ITEMS
 from hilum.domain.levels import Level
-from hilum.imaging.syntaxes import SYNTAXES
+from hilum.imaging.syntaxes import OCTETS, SYNTAXES
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.capabilities import (
     JSON,
@@ -154,6 +154,8 @@ def _syntaxes(media_type: str, path: str, surface: Surface) -> Iterable[str]:
     if path.endswith("/frames/{frames}"):
         named = dict(surface.frames.offered).get(inner, frozenset())
         return sorted(named) or (AS_STORED, *_of_frames(inner))
+    if "/bulkdata/" in path:  # pixel data: as it is stored, octets also native
+        return (AS_STORED, EXPLICIT_LITTLE) if inner == OCTETS else tuple(_of_frames(inner))
     return ()
 
 

@@ -245,7 +245,7 @@ STORED: Final = {
     "instance": "1.2.826.0.1.3680043.10.38.1.1.1",
 }
 NOT_OF_A_GREY_IMAGE: Final = re.compile(
-    r"video/|model/|text/|application/(pdf|xml)|image/(jpx|jxl)"
+    r"video/|model/|text/|application/(pdf|xml$)|image/(jpx|jxl)"
 )
 """Forms of video, documents and reports, and syntaxes in which something must be stored."""
 
@@ -256,7 +256,9 @@ def an_offer(told: Mapping[str, Any]) -> Iterator[str]:
         if parameter["in"] == "header":
             for option in parameter["options"]:
                 named = "transfer-syntax" in option
-                if not named and NOT_OF_A_GREY_IMAGE.search(option) is None:
+                # Pixel data that is not encapsulated is octets only, as a bulk value.
+                is_image = told["id"] == "RetrieveBulkValue" and "image/" in option
+                if not named and not is_image and NOT_OF_A_GREY_IMAGE.search(option) is None:
                     yield option
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from hilum.catalogue.bulk_data import BulkData
 from hilum.outbound.dicomweb.bulk_sender import BulkSender
-from hilum.outbound.dicomweb.documented import ALL_BULK_DATA, BULK_DATA, documented
+from hilum.outbound.dicomweb.documented import ALL_BULK_DATA, bulk_answers, documented
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.request_facts import scope_of
 from hilum.wire.surfaces import Surface
@@ -41,7 +41,9 @@ def bulk_router(
     ) -> Response:
         return await send.all_of(request, scope_of(study, series, instance))
 
-    @documented(router, f"{instance_path}/bulkdata/{{path:path}}", "One bulk value", BULK_DATA)
+    told = bulk_answers(surface.frames)
+
+    @documented(router, f"{instance_path}/bulkdata/{{path:path}}", "One bulk value", told)
     async def retrieve_bulk_value(
         request: Request, study: str, series: str, instance: str, path: str
     ) -> Response:

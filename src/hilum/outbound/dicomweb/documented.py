@@ -114,14 +114,20 @@ ALL_BULK_DATA: Final[Responses] = {
     404: {"description": "Nothing with these UIDs is held here, or nothing with bulk data"},
     **_NOT_ACCEPTABLE,
 }
-BULK_DATA: Final[Responses] = {
-    200: {
-        "description": "The value, little endian; pixel data also as it is stored",
-        "content": {
-            "application/octet-stream": _BINARY,
-            'multipart/related; type="application/octet-stream"': _BINARY,
-        },
-    },
+
+
+def bulk_answers(rules: FrameRules) -> Responses:
+    """What a surface answers to a request for one bulk value; encapsulated pixels as stored."""
+    media_types = [each for each, _ in rules.offered]
+    media_types += [f'multipart/related; type="{each}"' for each in media_types]
+    told = {
+        "description": "The value, little endian; encapsulated pixel data also as it is stored",
+        "content": dict.fromkeys([*media_types, "application/pdf"], _BINARY),
+    }
+    return {200: told, **_BULK_DATA}
+
+
+_BULK_DATA: Final[Responses] = {
     206: {"description": "The bytes that the Range header names"},
     304: {"description": "Not changed since the ETag in If-None-Match"},
     **_REFUSALS,
