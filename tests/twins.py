@@ -308,5 +308,4 @@ def _metadata_record(row: _Row) -> MetadataRecord:
         description.metadata,
         description.invalid_tags,
         description.bulk_table,
-        description.uids,
     )

@@ -10,7 +10,7 @@ import orjson
 
 from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
 from hilum.dicom.bulk_marks import without_bulk
-from hilum.dicom.bulk_table import BulkTable
+from hilum.dicom.bulk_table import holds_inline
 from hilum.dicom.dictionary import DICTIONARY
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query, SearchRow
@@ -192,7 +192,7 @@ def _open_metadata(
 
 def _pick(record: MetadataRecord, tags: frozenset[str]) -> DataSet:
     text = record.metadata.text()
-    if record.bulk_table and BulkTable.unpack(record.bulk_table).has_inline:
+    if holds_inline(record.bulk_table):
         text = without_bulk(text)
     dataset: DataSet = orjson.loads(text)
     return {tag: dataset[tag] for tag in tags if tag in dataset}

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -11,15 +11,18 @@ from hilum.dicom.elements import BulkElement, ElementPath
 from hilum.dicom.header import Header
 from hilum.dicom.transfer_syntaxes import encoding_of
 from hilum.dicom.vr import PIXEL_DATA_TAGS
+from hilum.domain.identifiers import InstanceUIDs
 
-_PLAIN: Final = b"\x01"
-_COMPRESSED: Final = b"\x02"
-"""First byte: how the table is written."""
+_PLAIN: Final = 0x10
+_COMPRESSED: Final = 0x20
+_HAS_INLINE: Final = 0x01
+"""First byte: how the table is written, and whether values stand in the text."""
 _LONGEST_PLAIN: Final = 1024
-_HEAD: Final = struct.Struct("<?I")
-"""Whether values stand in the text, number of places."""
-_SEGMENT: Final = struct.Struct("<III")
-_PLACE: Final = struct.Struct("<qqBB2sH")
+_HEAD: Final = struct.Struct("<IH")
+"""Number of places, length of the address, which follows."""
+_ROW: Final = struct.Struct("<IIIqqBB2sH")
+"""A segment, and the place behind it but for its path, which follows."""
+_LAST: Final = struct.Struct("<III")
 _FRAGMENTS: Final = -1
 _BITS_ALLOCATED: Final = 0x00280100
 
@@ -49,10 +52,18 @@ class BulkPlace(NamedTuple):
     comma: Comma
 
 
+PlaceRow = tuple[int, int, int, int, bytes, bytes]
+"""Offset, length or -1, swap unit, comma, VR and path of a place."""
+Row = tuple[Sequence[int], PlaceRow | None]
+"""A segment and the place behind it; behind the last is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class BulkTable:
     """The text of an instance's metadata is its segments with a gap after each but the last."""
 
+    address: str
+    """Where the values are retrieved, below the URL of a surface; a path follows."""
     has_inline: bool
     """Smaller bulk values stand in the text."""
     segments: Sequence[Segment]
@@ -61,41 +72,79 @@ class BulkTable:
 
     def pack(self) -> bytes:
         """Return the table as few bytes; `unpack` reads them back."""
-        parts = [_HEAD.pack(self.has_inline, len(self.places))]
-        parts += [_SEGMENT.pack(*segment) for segment in self.segments]
-        for path, vr, offset, length, unit, comma in self.places:
+        address = self.address.encode()
+        parts = [_HEAD.pack(len(self.places), len(address)), address]
+        for segment, place in zip(self.segments, self.places, strict=False):
+            path, vr, offset, length, unit, comma = place
             size = _FRAGMENTS if length is None else length
-            parts.append(_PLACE.pack(offset, size, unit, comma, vr.encode(), len(path)))
-            parts.append(path.encode())
-        body = b"".join(parts)
-        if len(body) <= _LONGEST_PLAIN:
-            return _PLAIN + body
-        return _COMPRESSED + zlib.compress(body, 1)
+            row = _ROW.pack(*segment, offset, size, unit, comma, vr.encode(), len(path))
+            parts += [row, path.encode()]
+        body = b"".join([*parts, _LAST.pack(*self.segments[-1])])
+        how, flag = _PLAIN, _HAS_INLINE if self.has_inline else 0
+        if len(body) > _LONGEST_PLAIN:
+            how, body = _COMPRESSED, zlib.compress(body, 1)
+        return bytes([how | flag]) + body
 
     @classmethod
     def unpack(cls, packed: bytes) -> "BulkTable":
         """Read what `pack` wrote. Raises `ValueError` for anything else."""
-        try:
-            data = zlib.decompress(packed[1:]) if packed[:1] == _COMPRESSED else packed[1:]
-            has_inline, count = _HEAD.unpack_from(data)
-            position = _HEAD.size + (count + 1) * _SEGMENT.size
-            rows = _SEGMENT.iter_unpack(data[_HEAD.size : position])
-            segments = [Segment(*row) for row in rows]
-            places = []
-            for _ in range(count):
-                offset, size, unit, comma, vr, path_bytes = _PLACE.unpack_from(data, position)
-                position += _PLACE.size + path_bytes
-                path = data[position - path_bytes : position].decode("ascii")
+        segments, places = [], []
+        address, rows = table_rows(packed)
+        for segment, row in rows:
+            segments.append(Segment(*segment))
+            if row is not None:
+                offset, size, unit, comma, vr, path = row
                 length = None if size == _FRAGMENTS else size
-                places.append(BulkPlace(path, vr.decode("ascii"), offset, length, unit, comma))
-        except (struct.error, zlib.error) as error:
-            raise ValueError(_DAMAGED) from error
-        if packed[:1] not in {_PLAIN, _COMPRESSED} or position != len(data):
-            raise ValueError(_DAMAGED)
-        return cls(has_inline, segments, places)
+                place = BulkPlace(path.decode(), vr.decode(), offset, length, unit, Comma(comma))
+                places.append(place)
+        return cls(address.decode(), holds_inline(packed), segments, places)
+
+
+def holds_inline(packed: bytes) -> bool:
+    """`has_inline` of a packed table."""
+    return bool(packed) and bool(packed[0] & _HAS_INLINE)
+
+
+def table_rows(packed: bytes) -> tuple[bytes, Iterator[Row]]:
+    """Return the address in a packed table, and its segments with the places behind them.
+
+    Raises `ValueError` for what is no table.
+    """
+    how = packed[0] & ~_HAS_INLINE if packed else 0
+    if how not in {_PLAIN, _COMPRESSED}:
+        raise ValueError(_DAMAGED)
+    try:
+        data = packed[1:] if how == _PLAIN else zlib.decompress(packed[1:])
+        count, address_bytes = _HEAD.unpack_from(data)
+    except (struct.error, zlib.error) as error:
+        raise ValueError(_DAMAGED) from error
+    start = _HEAD.size + address_bytes
+    return data[_HEAD.size : start], _rows(data, start, count)
+
+
+def _rows(data: bytes, position: int, count: int) -> Iterator[Row]:
+    try:
+        for _ in range(count):
+            size, deflated, crc32, *row, path_bytes = _ROW.unpack_from(data, position)
+            position += _ROW.size + path_bytes
+            offset, length, unit, comma, vr = row
+            path = data[position - path_bytes : position]
+            yield (size, deflated, crc32), (offset, length, unit, comma, vr, path)
+        last = _LAST.unpack_from(data, position)
+    except struct.error as error:
+        raise ValueError(_DAMAGED) from error
+    if position + _LAST.size != len(data):
+        raise ValueError(_DAMAGED)
+    yield last, None
 
 
 _DAMAGED: Final = "a damaged table of bulk values"
+
+
+def bulk_address(uids: InstanceUIDs) -> str:
+    """Return where the bulk values of an instance are, below the URL of a surface."""
+    study, series, instance = uids.study, uids.series, uids.sop_instance
+    return f"/studies/{study}/series/{series}/instances/{instance}/bulkdata/"
 
 
 def path_text(path: ElementPath) -> str:

@@ -47,8 +47,6 @@ class MetadataRecord:
     bulk_table: bytes = b""
     """`hilum.dicom.bulk_table.BulkTable.pack()`; empty for what was described before there was
     one."""
-    uids: InstanceUIDs | None = None
-    """None when the record was asked for by its row key."""
 
     @property
     def size_bytes(self) -> int:

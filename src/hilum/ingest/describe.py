@@ -17,7 +17,7 @@ from hilum.dicom.attributes import (
     wanted_tags,
 )
 from hilum.dicom.bulk_marks import Gap, has_inline
-from hilum.dicom.bulk_table import BulkTable, Segment, bulk_places
+from hilum.dicom.bulk_table import BulkTable, Segment, bulk_address, bulk_places
 from hilum.dicom.header import Header
 from hilum.domain.identifiers import InstanceUIDs, SOPClassUID, TransferSyntaxUID
 from hilum.domain.instances import Description, LevelDescription, Metadata, SequenceItemValue
@@ -129,7 +129,7 @@ def describe(
         frame_table=frame_table,
         dataset_offset=header.dataset_offset,
         invalid_tags=tuple(sorted({problem.tag for problem in header.problems})),
-        bulk_table=_bulk_table(header, segments),
+        bulk_table=_bulk_table(header, uids, segments),
     )
 
 
@@ -151,11 +151,12 @@ def compress(json: bytes, gaps: Sequence[Gap] = ()) -> tuple[Metadata, list[Segm
     return Metadata(b"".join(pieces), isal_zlib.crc32(json), len(json)), segments
 
 
-def _bulk_table(header: Header, segments: Sequence[Segment]) -> bytes:
+def _bulk_table(header: Header, uids: InstanceUIDs, segments: Sequence[Segment]) -> bytes:
     """Pack the table; empty when bulk data was left out without gaps for it."""
     if len(header.gaps) < len(header.bulk):
         return b""
-    return BulkTable(has_inline(header.json), segments, bulk_places(header)).pack()
+    address = bulk_address(uids)
+    return BulkTable(address, has_inline(header.json), segments, bulk_places(header)).pack()
 
 
 def _describe_level(plan: _LevelPlan, values: Values) -> LevelDescription:

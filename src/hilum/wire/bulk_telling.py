@@ -1,8 +1,8 @@
 """Telling of bulk data in stored metadata: by reference (PS3.18 F.2.6), or not at all."""
 
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -10,19 +10,13 @@ import orjson
 from isal import isal_zlib
 
 from hilum.dicom.bulk_marks import Comma, without_bulk
-from hilum.dicom.bulk_table import BulkPlace, BulkTable
-from hilum.domain.identifiers import InstanceUIDs
+from hilum.dicom.bulk_table import PlaceRow, holds_inline, table_rows
 from hilum.domain.instances import Metadata
 from hilum.domain.records import MetadataRecord
-from hilum.wire.base_url import instance_url
 
 PIECE_BYTES: Final = 1 << 20
 """Text comes in pieces of at most about this size, whatever the size of the records."""
-_COMMAS: Final = {
-    Comma.NONE: (b"", b""),
-    Comma.BEFORE: (b",", b""),
-    Comma.AFTER: (b"", b","),
-}
+_END: Final = b"}"
 
 
 class BulkURIs(StrEnum):
@@ -32,19 +26,15 @@ class BulkURIs(StrEnum):
     PATH = "path"
 
 
-BulkUrls = Callable[[InstanceUIDs], bytes]
-"""Where the bulk values of an instance are retrieved: what precedes their paths, as JSON text
-without quotation marks."""
+class BulkUrls:
+    """Addresses of bulk data below `base`, the URL of a surface."""
 
+    __slots__ = ("base", "start")
 
-@dataclass(frozen=True, slots=True)
-class BulkUrlsBelow:
-    """Addresses below the URL of a surface."""
-
-    base: str
-
-    def __call__(self, uids: InstanceUIDs) -> bytes:
-        return orjson.dumps(f"{instance_url(self.base, uids)}/bulkdata/")[1:-1]
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.start = orjson.dumps(base)[1:-1]
+        """`base` as JSON text without quotation marks."""
 
 
 def told(record: MetadataRecord, urls: BulkUrls | None) -> Iterator[bytes]:
@@ -52,42 +42,46 @@ def told(record: MetadataRecord, urls: BulkUrls | None) -> Iterator[bytes]:
 
     Raises `zlib.error` or `ValueError` when it is damaged.
     """
-    if urls is None or not record.bulk_table or record.uids is None:
+    if urls is None or not record.bulk_table:
         yield from inflated(record.metadata)
         return
+    inflater = _Inflater()
     for deflated, size, _, element in segments(record, urls):
-        yield from _inflated(deflated, size)
+        yield from inflater.text(deflated, size)
         if element:
             yield element
 
 
 def segments(record: MetadataRecord, urls: BulkUrls) -> Iterator[tuple[bytes, int, int, bytes]]:
-    """Yield segments of a record: text deflated, its size, its CRC-32, the element behind it.
+    """Yield segments of a record: text deflated, its size, its CRC-32, the text behind it.
 
-    A segment may be empty, and the last has no element behind it. The record has a table and UIDs.
+    A segment may be empty. The record has a table. Raises `ValueError` when that is damaged.
     """
-    if record.uids is None:
-        message = "a record that was asked for by its row key"
-        raise ValueError(message)
-    table = BulkTable.unpack(record.bulk_table)
-    before = urls(record.uids)
+    address, rows = table_rows(record.bulk_table)
+    before = urls.start + address
     deflated, position = record.metadata.deflated, 0
-    places = iter(table.places)
-    for size, length, crc32 in table.segments:
+    pending: tuple[bytes, int, int, bytes] | None = None
+    for (size, length, crc32), place in rows:
+        if place is None and size == 1 and pending is not None:
+            # The brace that ends the data set, as nearly always: it goes with what is before it.
+            yield (*pending[:3], pending[3] + _END)
+            return
+        if pending is not None:
+            yield pending
         stop = position + length
-        place = next(places, None)
         element = b"" if place is None else _element(place, before)
-        yield deflated[position:stop], size, crc32, element
+        pending = deflated[position:stop], size, crc32, element
         position = stop
+    if pending is not None:
+        yield pending
 
 
-def _element(place: BulkPlace, before: bytes) -> bytes:
-    path = place.path.encode()
-    opening, closing = _COMMAS[place.comma]
-    vr = place.vr.encode()
-    return b'%b"%b":{"vr":"%b","BulkDataURI":"%b%b"}%b' % (
-        opening, path[-8:], vr, before, path, closing,
-    )  # fmt: skip
+def _element(place: PlaceRow, before: bytes) -> bytes:
+    _, _, _, comma, vr, path = place
+    element = b'"%b":{"vr":"%b","BulkDataURI":"%b%b"}' % (path[-8:], vr, before, path)
+    if comma == Comma.BEFORE:
+        return b"," + element
+    return element + b"," if comma == Comma.AFTER else element
 
 
 def inflate(metadata: Metadata) -> bytes:
@@ -97,29 +91,32 @@ def inflate(metadata: Metadata) -> bytes:
 
 def inflated(metadata: Metadata) -> Iterator[bytes]:
     """Yield what `inflate` returns in pieces."""
-    return _inflated(metadata.deflated, metadata.size_bytes)
+    return _Inflater().text(metadata.deflated, metadata.size_bytes)
 
 
-def _inflated(deflated: bytes, size_bytes: int) -> Iterator[bytes]:
-    inflater = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    size = 0
-    while text := inflater.decompress(deflated, PIECE_BYTES):
-        size += len(text)
-        yield text
-        deflated = inflater.unconsumed_tail
-    if size != size_bytes:
-        message = "stored metadata is damaged"
-        raise ValueError(message)
+class _Inflater:
+    """Inflates segments of one text in their order."""
 
+    __slots__ = ("_stream",)
 
-def holds_bulk(record: MetadataRecord) -> bool:
-    """Whether bulk values stand in the stored text."""
-    return bool(record.bulk_table) and BulkTable.unpack(record.bulk_table).has_inline
+    def __init__(self) -> None:
+        self._stream = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+
+    def text(self, deflated: bytes, size_bytes: int) -> Iterator[bytes]:
+        """Yield the text of a segment, which is `size_bytes` long, in pieces."""
+        size = 0
+        while text := self._stream.decompress(deflated, PIECE_BYTES):
+            size += len(text)
+            yield text
+            deflated = self._stream.unconsumed_tail
+        if size != size_bytes:
+            message = "stored metadata is damaged"
+            raise ValueError(message)
 
 
 def reduced(record: MetadataRecord) -> MetadataRecord:
     """The record without bulk data and without invalid attributes, as Azure surfaces show it."""
-    invalid, bulk = record.invalid_tags, holds_bulk(record)
+    invalid, bulk = record.invalid_tags, holds_inline(record.bulk_table)
     if not invalid and not bulk:
         return record
     text = inflate(record.metadata)

@@ -57,7 +57,7 @@ class GzipJoin:
                 yield _COMMA
                 self._crc32 = zlib.crc32(b",", self._crc32)
                 self._size += 1
-            if self._urls is not None and record.bulk_table and record.uids is not None:
+            if self._urls is not None and record.bulk_table:
                 yield from self._told(record, self._urls)
                 continue
             metadata = record.metadata

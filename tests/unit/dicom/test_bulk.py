@@ -237,7 +237,7 @@ def test_a_table_is_read_back_as_it_was_packed(
 ) -> None:
     number = len(places) + 1
     segments = data.draw(st.lists(_SEGMENTS, min_size=number, max_size=number))
-    table = BulkTable(has_inline, segments, places)
+    table = BulkTable("/studies/1.2/bulkdata/", has_inline, segments, places)
 
     assert BulkTable.unpack(table.pack()) == table
 

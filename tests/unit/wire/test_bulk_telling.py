@@ -20,13 +20,13 @@ from hilum.domain.identifiers import (
 )
 from hilum.domain.records import MetadataRecord
 from hilum.ingest.describe import WANTED_TAGS, describe
-from hilum.wire.bulk_telling import BulkUrlsBelow, inflate, reduced, told
+from hilum.wire.bulk_telling import BulkUrls, inflate, reduced, told
 from hilum.wire.metadata_join import GzipJoin, PlainJoin
 from tests.unit.dicom.builders import explicit, item, open_sequence, part10
 from tests.unit.dicom.bulk_oracle import told_bulk, with_references
 
 _UIDS = InstanceUIDs(StudyInstanceUID("1.2"), SeriesInstanceUID("1.3"), SOPInstanceUID("1.4"))
-_URLS = BulkUrlsBelow("https://a.example/dicom-web")
+_URLS = BulkUrls("https://a.example/dicom-web")
 _ADDRESS = "https://a.example/dicom-web/studies/1.2/series/1.3/instances/1.4/bulkdata/"
 _UID_ELEMENTS = b"".join(
     explicit(tag, b"UI", uid) for tag, uid in ((0x0020000D, b"1.2\0"), (0x0020000E, b"1.3\0"))
@@ -42,7 +42,7 @@ def _record(
     described = describe(header, _UIDS, SOPClassUID("1.2.3"), b"")
     wanted = with_references(header, _ADDRESS) if most is not None else json.loads(header.json)
     table = described.bulk_table
-    return MetadataRecord(1, described.metadata, invalid, table, _UIDS), wanted
+    return MetadataRecord(1, described.metadata, invalid, table), wanted
 
 
 def _joined(join: GzipJoin | PlainJoin, records: Sequence[MetadataRecord]) -> bytes:
@@ -128,7 +128,7 @@ def test_thousands_of_references_in_one_record_stay_right() -> None:
 def test_an_address_cannot_break_out_of_its_text() -> None:
     record, _ = _record(_UID_ELEMENTS + explicit(0x7FE00010, b"OW", bytes(20)))
 
-    (told_of,) = json.loads(_joined(PlainJoin(BulkUrlsBelow('https://a/"b\\')), [record]))
+    (told_of,) = json.loads(_joined(PlainJoin(BulkUrls('https://a/"b\\')), [record]))
 
     assert told_of["7FE00010"]["BulkDataURI"].startswith('https://a/"b\\/studies/1.2/')
 
@@ -136,7 +136,7 @@ def test_an_address_cannot_break_out_of_its_text() -> None:
 def test_a_damaged_table_is_an_error_and_no_wrong_answer() -> None:
     record, _ = _record(_UID_ELEMENTS + explicit(0x7FE00010, b"OW", bytes(20)))
     table = BulkTable.unpack(record.bulk_table).pack()[:-1]
-    damaged = MetadataRecord(1, record.metadata, (), table, _UIDS)
+    damaged = MetadataRecord(1, record.metadata, (), table)
 
     with pytest.raises(ValueError, match="damaged"):
         _joined(GzipJoin(_URLS), [damaged])

@@ -12,7 +12,6 @@ from hilum.domain.identifiers import (
     InstanceUIDs,
     ObjectKey,
     Scope,
-    StudyInstanceUID,
     parse_object_key,
 )
 from hilum.domain.instances import Metadata
@@ -66,8 +65,7 @@ _BULK: Final = _walks(
     _PAGE,
 )
 _DESCRIBED: Final = _walks("i.version, d.deflated, d.crc32, d.size_bytes", _DESCRIPTION)[2]
-_UIDS: Final = 'e."SeriesInstanceUID", i."SOPInstanceUID"'
-_DESCRIPTIONS: Final = _walks(f"{_METADATA}, {_UIDS}", _DESCRIPTION, _PAGE)
+_DESCRIPTIONS: Final = _walks(_METADATA, _DESCRIPTION, _PAGE)
 _REFERENCED: Final = _walks(
     "1", "CROSS JOIN instance_version v ON v.instance_key = i.key", " AND v.object_key = ?"
 )[2]
@@ -130,7 +128,7 @@ def read_metadata(
     depth, parameters = place(scope)
     found: list[MetadataRecord] = []
     asked = (_DESCRIPTIONS[depth], (*parameters, after, limit))
-    _fetch_metadata(connection, asked, found, limit_bytes, scope.study)
+    _fetch_metadata(connection, asked, found, limit_bytes)
     return found
 
 
@@ -152,26 +150,20 @@ def read_metadata_of(
 
 
 def _fetch_metadata(
-    connection: Connection,
-    asked: Sql,
-    found: list[MetadataRecord],
-    limit_bytes: int | None,
-    study: StudyInstanceUID | None = None,
+    connection: Connection, asked: Sql, found: list[MetadataRecord], limit_bytes: int | None
 ) -> int | None:
     """Add rows until their texts reach `limit_bytes`; return what is left of it.
-
-    Rows of a `study` end with the UIDs of series and instance.
 
     Rows are fetched one by one, so that those after the last are never in memory.
     """
     if limit_bytes is None:
-        found.extend(_metadata(row, study) for row in connection.execute(*asked).fetchall())
+        found.extend(_metadata(row) for row in connection.execute(*asked).fetchall())
         return None
     if limit_bytes <= 0:
         return limit_bytes
     with closing(_one_by_one(connection, asked)) as rows:
         for row in rows:
-            found.append(_metadata(row, study))
+            found.append(_metadata(row))
             limit_bytes -= found[-1].size_bytes
             if limit_bytes <= 0:
                 break
@@ -191,12 +183,11 @@ def _one_by_one(connection: Connection, asked: Sql) -> Generator[Row, None, None
         cursor.close()
 
 
-def _metadata(row: tuple[Any, ...], study: StudyInstanceUID | None) -> MetadataRecord:
-    key, deflated, crc32, size_bytes, invalid, bulk_table = row[:6]
+def _metadata(row: tuple[Any, ...]) -> MetadataRecord:
+    key, deflated, crc32, size_bytes, invalid, bulk_table = row
     tags = unpack(f"<{len(invalid) // 4}I", invalid) if invalid else ()
-    uids = None if study is None else InstanceUIDs(study, *row[6:])
     metadata = Metadata(deflated, crc32, size_bytes)
-    return MetadataRecord(key, metadata, tags, bulk_table or b"", uids)
+    return MetadataRecord(key, metadata, tags, bulk_table or b"")
 
 
 def read_referenced(

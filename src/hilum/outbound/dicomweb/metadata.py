@@ -10,12 +10,13 @@ from fastapi import Request, Response
 
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.retrieve import Retrieve
+from hilum.dicom.bulk_table import holds_inline
 from hilum.domain.levels import Level
 from hilum.domain.records import MetadataRecord
 from hilum.wire.accept import accepts_gzip
 from hilum.wire.base_url import BaseUrl, path_of
 from hilum.wire.bodies import BytesResponse, StreamedResponse
-from hilum.wire.bulk_telling import BulkURIs, BulkUrlsBelow, holds_bulk, reduced
+from hilum.wire.bulk_telling import BulkURIs, BulkUrls, reduced
 from hilum.wire.dataset_forms import negotiate_datasets
 from hilum.wire.etags import entity_tag, etag_header, none_match
 from hilum.wire.metadata_join import GzipJoin, PlainJoin
@@ -109,7 +110,7 @@ class MetadataSender:
         reduces = not self.surface.retrieve.tells_bulk_data
         pieces = join.add(map(reduced, page) if reduces else page)
         if reduces:
-            slow = any(record.invalid_tags or holds_bulk(record) for record in page)
+            slow = any(record.invalid_tags or holds_inline(record.bulk_table) for record in page)
         else:
             slow = sum(len(record.bulk_table) for record in page) > _INLINE_TABLE_BYTES
         slow |= isinstance(join, XmlJoin)
@@ -120,13 +121,13 @@ class MetadataSender:
             for piece in pieces:
                 yield piece
 
-    def _urls(self, request: Request) -> BulkUrlsBelow | None:
+    def _urls(self, request: Request) -> BulkUrls | None:
         if not self.surface.retrieve.tells_bulk_data:
             return None
         base = self.base_url(request.scope) + self.surface.prefix
         if self.bulk_uris is BulkURIs.PATH:
             base = path_of(base)
-        return BulkUrlsBelow(base)
+        return BulkUrls(base)
 
 
 def _text_bytes(page: Sequence[MetadataRecord]) -> int:
