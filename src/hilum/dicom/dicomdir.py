@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hilum.dicom.dictionary import DICTIONARY, TAGS
 from hilum.dicom.directory_records import (
@@ -60,24 +60,21 @@ class _Node:
     """The encoded record; of one that refers to a file, up to the UID of its instance."""
     name: str
     """Component of the File ID: eight characters (PS3.10 section 8.2)."""
-    below: dict[str, "_Node"] | None = None
+    below: dict[str, "_Node"] = field(default_factory=dict)
     file: "ListedFile | None" = None
     after: bytes = b""
     """The rest of a record that refers to a file."""
 
     @property
     def lower(self) -> Sequence["_Node"]:
-        return list(self.below.values()) if self.below else ()
+        return list(self.below.values())
 
-    def child(self, key: str, prefix: str) -> tuple["_Node", bool]:
-        """The node below for this identifier, and whether it is new and has no record yet."""
-        if self.below is None:
-            self.below = {}
+    def child(self, key: str, prefix: str) -> "_Node":
+        """The node below for this identifier; a new one has no record yet."""
         known = self.below.get(key)
-        if known is not None:
-            return known, False
-        node = self.below[key] = _Node(b"", f"{prefix}{len(self.below):06d}")
-        return node, True
+        if known is None:
+            known = self.below[key] = _Node(b"", f"{prefix}{len(self.below):06d}")
+        return known
 
     def record(self) -> bytes:
         if self.file is None:
@@ -89,6 +86,16 @@ class _Node:
             + encoded_element(_TRANSFER_SYNTAX_IN_FILE, "UI", syntax.encode())
             + self.after
         )
+
+
+class _Level(NamedTuple):
+    """What a file is entered below."""
+
+    identifier: str
+    prefix: str
+    """Of the component of the File ID."""
+    record: bytes
+    """Encoded; empty where there is one already."""
 
 
 @dataclass(slots=True)
@@ -119,15 +126,16 @@ class Dicomdir:
         if kind is None:
             message = "there is no directory record for its SOP class"
             raise NotInDicomdir(message)
+        # All records are encoded before any is entered: one that cannot be leaves nothing behind.
         try:
-            path, series = self._series(uids, dataset)
+            levels, number = self._levels(uids, dataset)
             keys = _keys(dataset, LEAF_KEYS[kind]) | _conditional_keys(dataset, kind)
-            number = len(series.below or ()) + 1
             after = _encoded(_with_number(keys, number))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"no directory record can be made of its metadata ({type(error).__name__})"
             raise NotInDicomdir(message) from error
-        leaf, _ = series.child(uids.sop_instance, LEAF_NAMES[kind])
+        path, series = self._series(levels)
+        leaf = series.child(uids.sop_instance, LEAF_NAMES[kind])
         file_id = (*path, leaf.name)
         leaf.before = _head_of_record(kind) + _reference(file_id, sop_class_uid)
         leaf.after = after
@@ -159,16 +167,25 @@ class Dicomdir:
             struct.pack_into("<L", linked, _LOWER_AT, offsets[id(lower)] if lower else 0)
             yield encoded_item(bytes(linked))
 
-    def _series(self, uids: InstanceUIDs, dataset: JsonDataset) -> tuple[tuple[str, ...], _Node]:
-        """File ID and node of the series of an instance, which are made when they are new."""
-        node, path = self._root, []
+    def _levels(self, uids: InstanceUIDs, dataset: JsonDataset) -> tuple[Sequence[_Level], int]:
+        """What is above an instance, and its number in its series."""
+        node: _Node | None = self._root
+        levels = []
         identifiers = (text(dataset, _key("PatientID")), uids.study, uids.series)
         for (level, keywords), identifier in zip(KEYS.items(), identifiers, strict=True):
-            lower, is_new = node.child(identifier, LEVEL_NAMES[level])
-            if is_new:
-                lower.before = _head_of_record(level) + _encoded(_keys(dataset, keywords))
-            path.append(lower.name)
-            node = lower
+            node = node.below.get(identifier) if node is not None else None
+            is_new = node is None
+            record = _head_of_record(level) + _encoded(_keys(dataset, keywords)) if is_new else b""
+            levels.append(_Level(identifier, LEVEL_NAMES[level], record))
+        return levels, 1 if node is None else len(node.below) + 1
+
+    def _series(self, levels: Sequence[_Level]) -> tuple[tuple[str, ...], _Node]:
+        """File ID and node of a series, which are made when they are new."""
+        node, path = self._root, []
+        for level in levels:
+            node = node.child(level.identifier, level.prefix)
+            node.before = node.before or level.record
+            path.append(node.name)
         return tuple(path), node
 
     def _head(self, first: int, last: int, records_bytes: int) -> bytes:

@@ -6,7 +6,7 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom import fileset, uid
+from pydicom import datadict, fileset, uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -208,6 +208,26 @@ def test_the_transfer_syntax_of_a_file_may_change_until_it_is_written() -> None:
 def test_a_class_without_record_is_not_listed() -> None:
     with pytest.raises(NotInDicomdir, match="SOP class"):
         listing(whole(SOPClassUID="1.2.3.4", Rows=None))
+
+
+@pytest.mark.parametrize("keyword", ["PatientName", "StudyDescription", "InstanceNumber"])
+def test_an_instance_that_cannot_be_listed_leaves_nothing_behind(keyword: str) -> None:
+    directory = Dicomdir()
+    dataset = dict(as_written(read_header(part10(whole()), memo=Memo(0)).json))
+    tag = f"{datadict.tag_for_keyword(keyword):08X}"
+    longest = dataset | {tag: {"vr": "LO", "Value": ["x" * 70_000]}}
+
+    def add(number: int, metadata: dict[str, Any]) -> None:
+        uids = InstanceUIDs(f"{ROOT}.1", f"{ROOT}.1.1", f"{ROOT}.1.1.{number}")
+        directory.add(uids, uid.CTImageStorage, uid.ExplicitVRLittleEndian, metadata)
+
+    with pytest.raises(NotInDicomdir, match="ValueError"):
+        add(1, longest)
+    assert records(directory) == []
+
+    add(2, dataset)
+    kinds = [record.DirectoryRecordType for record in records(directory)]
+    assert kinds == ["PATIENT", "STUDY", "SERIES", "IMAGE"]
 
 
 def test_an_empty_directory_can_be_read() -> None:
