@@ -109,7 +109,7 @@ async def fragment_spans(
     window, window_start = b"", 0
     spans: list[Span] = []
     position = offset
-    while len(spans) <= most:
+    while len(spans) <= most + 1:  # the offset table is one
         index = position - window_start
         if not 0 <= index <= len(window) - _HEAD_BYTES:
             window = await parts.read(Span(position, _WINDOW_BYTES))

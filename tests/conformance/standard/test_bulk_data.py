@@ -100,7 +100,19 @@ def _with_icon(number: int) -> bytes:
     return file.getvalue()
 
 
-IMPLICIT, EXPLICIT, BIG, DEFLATED, JPEG, RLE, DOCUMENT, ICON, PLAIN = range(1, 10)
+def _video(number: int) -> bytes:
+    """Five pictures in one stream of two fragments."""
+    dataset = _image(number, NumberOfFrames=5)
+    dataset.PixelData = pydicom.encaps.encapsulate([STREAM[:3000], STREAM[3000:]], has_bot=False)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    return part10(dataset, VIDEO_SYNTAX)
+
+
+IMPLICIT, EXPLICIT, BIG, DEFLATED, JPEG, RLE, DOCUMENT, ICON, PLAIN, VIDEO, LARGE = range(1, 12)
+LARGE_VALUE = bytes(range(256)) * 20_000
+STREAM = b"\0\0\0\x18ftypisom" + bytes(range(250)) * 20
+VIDEO_SYNTAX = "1.2.840.10008.1.2.4.102"
 JPEG_SYNTAX = "1.2.840.10008.1.2.4.70"
 
 
@@ -123,6 +135,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]
             part10(document),
             _with_icon(ICON),
             part10(a_dataset(**_uids(PLAIN))),
+            _video(VIDEO),
+            part10(
+                a_dataset(**_uids(LARGE), BitsAllocated=16, PixelData=LARGE_VALUE),
+                ExplicitVRBigEndian,
+            ),
         )
         yield server
 
@@ -361,6 +378,36 @@ def test_fragments_inside_a_sequence_come_joined(client: httpx.Client) -> None:
 
     assert answer.content.rstrip(b"\0") == b"\xff\xd8icon\xff\xd9"
     assert answer.headers["content-type"] == f"image/jpeg; transfer-syntax={JPEG_SYNTAX}"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [("*/*", "video/mp4"), ("video/mp4", "video/mp4"), (OCTETS, OCTETS)],
+)
+def test_a_video_is_its_fragments_joined_any_part_of_it(
+    client: httpx.Client, accept: str, kind: str
+) -> None:
+    path = _path(VIDEO, "/bulkdata/7FE00010")
+
+    whole, piece = (
+        _get(client, path, accept, **each) for each in ({}, {"Range": "bytes=2990-3009"})
+    )
+
+    assert whole.content == STREAM + b"\0" * (len(STREAM) % 2)
+    assert whole.headers["content-type"] == f"{kind}; transfer-syntax={VIDEO_SYNTAX}"
+    assert (piece.status_code, piece.content) == (206, STREAM[2990:3010])
+
+
+def test_a_large_value_streams_and_an_odd_range_of_it_is_turned_rightly(
+    client: httpx.Client,
+) -> None:
+    path = _path(LARGE, "/bulkdata/7FE00010")
+    turned = b"".join(LARGE_VALUE[at : at + 2][::-1] for at in range(0, len(LARGE_VALUE), 2))
+
+    whole, piece = (_get(client, path, **each) for each in ({}, {"Range": "bytes=1000001-1000007"}))
+
+    assert whole.content == turned
+    assert piece.content == turned[1_000_001:1_000_008]
 
 
 # --- all of an instance, series, study ------------------------------------------------------------
