@@ -3,11 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from hilum.adapters.database.remembering import Remembered
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.database.sqlite_watch import SqliteWatch
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import OnConflict
 from hilum.domain.levels import Level
@@ -108,6 +110,16 @@ async def test_what_another_process_acknowledged_is_seen_by_the_next_question(
 
     assert summary is not None
     assert summary.instances == batches * size
+
+
+def test_a_database_that_is_not_there_tells_nothing_and_is_not_made(tmp_path: Path) -> None:
+    watch = SqliteWatch(tmp_path / "index.sqlite")
+
+    watch.open()
+
+    assert watch.state() is None
+    watch.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 class Counter:

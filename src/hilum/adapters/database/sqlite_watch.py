@@ -1,6 +1,7 @@
 """Whether a SQLite database has changed since it was last asked."""
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,11 +17,15 @@ class SqliteWatch:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """See `Watch.open`."""
-        self._connection = sqlite3.connect(
-            self._path, timeout=0, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA query_only = ON")
+        """See `Watch.open`. Without a connection nothing can be told, and nothing fails."""
+        with suppress(sqlite3.Error):
+            self._connection = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+            )
 
     def state(self) -> int | None:
         """See `Watch.state`."""
