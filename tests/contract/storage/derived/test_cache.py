@@ -399,6 +399,41 @@ async def test_it_tells_of_which_versions_it_holds_something(tmp_path: Path) -> 
         assert sorted(held) == [7, 263, 100_000]
 
 
+async def test_nothing_of_a_version_that_is_gone_stays_in_memory(tmp_path: Path) -> None:
+    async with open_cache(tmp_path, memory_bytes=1 << 20, reserve_bytes=1 << 60) as cache:
+        await cache.forget(7)
+        # There is no room on the disk, so that its mark is not met.
+        await cache.put(7, "recipe", bytes(800))
+        assert await cache.get(7, "recipe") is None
+
+        await cache.put(8, "recipe", bytes(800))
+        assert await cache.get(8, "recipe") == bytes(800)
+        assert cache.meter.puts == {DerivedPut.NO_ROOM: 2}
+
+
+async def test_what_is_gone_leaves_memory_when_it_cannot_leave_the_disk(tmp_path: Path) -> None:
+    async with open_cache(tmp_path, memory_bytes=1 << 20) as cache:
+        await cache.put(7, "recipe", b"picture")
+        (file,) = files_of(tmp_path)
+        file.unlink()
+        file.mkdir()  # a folder where only files are expected
+        with pytest.raises(ArchiveUnavailable):
+            await cache.forget(7)
+        assert await cache.get(7, "recipe") is None
+
+
+async def test_it_tells_of_what_only_its_memory_holds(tmp_path: Path) -> None:
+    async with open_cache(tmp_path, memory_bytes=1 << 20) as cache, open_cache(tmp_path) as other:
+        await cache.put(7, "recipe", b"picture")
+        await other.forget(7)
+
+        held = [version async for some in cache.cache.versions() for version in some]
+
+        assert held == [7]
+        await cache.forget(7)
+        assert [version async for some in cache.cache.versions() for version in some] == []
+
+
 async def test_nothing_of_it_is_open_to_everybody(tmp_path: Path) -> None:
     async with open_cache(tmp_path / "some" / "where") as cache:
         await cache.put(7, "jpeg", b"x")

@@ -161,11 +161,11 @@ class DerivedCache:
 
     async def forget(self, version: Version) -> None:
         """See `Forgetting.forget`."""
+        self._recent.forget(version)
         try:
             objects, size = await self._in_thread(lambda: self._files.forget(version, self._now()))
         except OSError as error:
             raise archive_fault(error, "removing derived objects") from error
-        self._recent.forget(version)
         self._count(-size)
         if objects:
             self._meter.removed(DerivedRemoval.FORGOTTEN, objects)
@@ -179,6 +179,9 @@ class DerivedCache:
                 raise archive_fault(error, "looking at derived objects") from error
             if found:
                 yield found
+        # Another process on this folder may have removed the files of what is held in memory here.
+        if held := self._recent.versions():
+            yield held
 
     def _write(self, version: Version, recipe: str, data: bytes) -> DerivedPut:
         try:
