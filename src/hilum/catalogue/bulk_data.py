@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from hilum.dicom.frames import FrameTable, Span
 from hilum.dicom.json_values import text
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, encoding_of
 from hilum.dicom.vr import PIXEL_DATA_TAGS
-from hilum.domain.errors import NoBulkData, ObjectMissing
+from hilum.domain.errors import LimitExceeded, NoBulkData, ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Metadata
 from hilum.domain.records import BulkRecord, InstanceRecord
@@ -63,13 +63,20 @@ class BulkData:
     """Finds bulk values and opens them."""
 
     def __init__(
-        self, reader: BulkReader, objects: ObjectStore, frames: Frames, whole_bytes: int
+        self,
+        reader: BulkReader,
+        objects: ObjectStore,
+        frames: Frames,
+        *,
+        whole_bytes: int,
+        frames_per_request: int,
     ) -> None:
         """Parts of an object up to `whole_bytes` are read in one piece."""
         self._reader = reader
         self._objects = objects
         self._frames = frames
         self._whole_bytes = whole_bytes
+        self._frames_per_request = frames_per_request
 
     async def find(self, scope: Scope, path: str) -> FoundBulk:
         """Find a value of the one instance of `scope`; `path` as `path_text` writes it.
@@ -135,10 +142,20 @@ class BulkData:
         stored = self._stored(record, span)
         return stored if place.swap_unit == 1 else Turned(stored, place.swap_unit)
 
-    def open_frame(self, found: FoundBulk, frame: int) -> Rendition:
-        """Open one frame of encapsulated pixel data as stored. Frames count from 0."""
-        spans = () if found.frames is None else found.frames.spans(frame)
-        return self._stored(found.record, *spans)
+    def open_frames(self, found: FoundBulk) -> Iterator[Rendition]:
+        """Open the frames of encapsulated pixel data as stored, one after another."""
+        places = found.frames
+        if places is not None:
+            for frame in range(places.table.number_of_frames):
+                yield self._stored(found.record, *places.spans(frame))
+
+    def open_all_frames(self, found: FoundBulk) -> Sequence[Rendition]:
+        """Open them at once. Raises `LimitExceeded` when there are too many."""
+        number = 0 if found.frames is None else found.frames.table.number_of_frames
+        if number > self._frames_per_request:
+            what = "More frames are asked for in one request than are given"
+            raise LimitExceeded("retrieve.frames_per_request", self._frames_per_request, what)
+        return list(self.open_frames(found))
 
     async def decode(self, scope: Scope) -> BulkContent:
         """Open the pixel data of the one instance of `scope` as native pixel data.

@@ -371,6 +371,19 @@ def test_several_frames_as_stored_are_parts(client: httpx.Client, accept: str) -
     assert _get(client, _path(RLE, "/bulkdata/7FE00010"), "image/dicom-rle").status_code == 406
 
 
+def test_more_frames_than_are_given_at_once_are_413_but_part_of_everything(tmp_path: Path) -> None:
+    retrieve = {"frames_per_request": 1}
+    with ServedDicomWeb(tmp_path, retrieve=retrieve) as server, server.client() as client:
+        server.keep(_encapsulated("SC_rgb_rle_2frame.dcm", RLE))
+
+        refused = _get(client, _path(RLE, "/bulkdata/7FE00010"), "*/*")
+        everything = _get(client, _path(RLE, "/bulkdata"), "*/*")
+
+    assert refused.status_code == 413
+    assert "retrieve.frames_per_request" in refused.text
+    assert len(parts(everything)) == 2
+
+
 def test_fragments_inside_a_sequence_come_joined(client: httpx.Client) -> None:
     uri = _metadata(client, ICON)["00880200"]["Value"][0]["7FE00010"]["BulkDataURI"]
 

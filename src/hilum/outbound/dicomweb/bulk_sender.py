@@ -1,6 +1,6 @@
 """Bulk data goes out by its place in the stored object (PS3.18 sections 10.4.1.1.5, 10.4.3.3.5)."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -78,6 +78,8 @@ class BulkSender:
         if not first:
             message = "Nothing here is retrieved as bulk data."
             raise NoBulkData(message)
+        if request.method == "HEAD":
+            await chunks.aclose()
         return StreamedResponse(chunks, headers, first=first)
 
     async def _parts(
@@ -91,7 +93,7 @@ class BulkSender:
         async with aclosing(self.bulk.all_of(scope)) as values:
             async for found in values:
                 offer = part_offer(ranges, _offers(found, decodes=False))
-                for content in await self._contents(scope, found, offer):
+                for content in await self._opened(found, offer):
                     is_empty = False
                     where = [("Content-Location", self._url(request, found))]
                     head = writer.part_head(offer.content_type, where, content.size_bytes)
@@ -142,9 +144,14 @@ class BulkSender:
     ) -> Sequence[BulkContent]:
         if offer.how is How.DECODED:
             return [await self.bulk.decode(scope)]
-        if offer.how is How.FRAMES and found.frames is not None:
-            number = found.frames.table.number_of_frames
-            return [self.bulk.open_frame(found, frame) for frame in range(number)]
+        if offer.how is How.FRAMES:
+            return self.bulk.open_all_frames(found)
+        return [await self.bulk.open(found)]
+
+    async def _opened(self, found: FoundBulk, offer: Offer) -> Iterable[BulkContent]:
+        """What is a part of a longer answer: frames are opened one by one, nothing is decoded."""
+        if offer.how is How.FRAMES:
+            return self.bulk.open_frames(found)
         return [await self.bulk.open(found)]
 
     def _url(self, request: Request, found: FoundBulk) -> str:
