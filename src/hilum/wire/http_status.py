@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hilum.dicom.frames import FramesUnknown, NoSuchFrame
+from hilum.dicom.frames import FramesUnknown, FrameTableUnreadable, NoSuchFrame
 from hilum.domain import errors
 
 HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
@@ -27,6 +27,7 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         errors.ArchiveFull: 507,
         # The caller can do nothing and waiting does not help: the operator must act.
         errors.ObjectMissing: 500,
+        FrameTableUnreadable: 500,
         errors.TooManyReaders: 503,
         errors.EngineUnavailable: 503,
     }

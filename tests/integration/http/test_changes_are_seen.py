@@ -1,6 +1,8 @@
 """What was acknowledged is seen by every later request, however often the old was asked for."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import numpy as np
@@ -56,3 +58,19 @@ def test_a_frame_is_gone_with_its_instance_and_new_with_a_new_version(
             assert gone.status_code == 404
             whole = client.get(url, headers={"Accept": "application/dicom"})
             assert whole.status_code == 404
+
+
+def test_frames_that_another_release_described_say_how_to_mend_it(server: ServedDicomWeb) -> None:
+    url = _stored(server, 1)
+    with (
+        closing(sqlite3.connect(server.archive.folder / "index.sqlite", timeout=5)) as index,
+        index,
+    ):
+        index.execute("UPDATE description SET frame_table = x'09'")
+
+    with server.client() as client:
+        answer = _frame(client, url)
+
+    assert answer.status_code == 500
+    assert "another release" in answer.text
+    assert "hilum rebuild" in answer.text
