@@ -1,8 +1,10 @@
 """One picture that stands for a study, a series, an instance or a frame."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -19,7 +21,7 @@ from hilum.domain.identifiers import (
 )
 from hilum.domain.levels import Level
 from hilum.domain.presentation import Rendering
-from hilum.domain.queries import Query
+from hilum.domain.queries import Query, SearchRow
 from hilum.domain.records import ScopeSummary
 from hilum.ports.index import InstanceReader, SearchIndex
 
@@ -28,11 +30,14 @@ _INSTANCE_UID: Final = "00080018"
 _INSTANCE_NUMBER: Final = "00200013"
 _COUNT: Final = "NumberOfSeriesRelatedInstances"
 _ROWS: Final = 1000
-"""Series of a study, and instances of a series, among which the one that is seen is chosen."""
+"""Series of a study, and instances of a series, among which the one that is seen is chosen; of a
+longer series those in the middle by arrival."""
 _CHOICES: Final = 4096
 """Studies and series whose choice is remembered; some hundred bytes each."""
 _ATTEMPTS: Final = 16
-"""Instances that are tried until one can be drawn."""
+"""Instances of a series, and series of a study, that are tried until one can be drawn."""
+_ATTEMPTS_IN_STUDY: Final = 4
+"""Instances of each of them: a large series may be reports only."""
 
 
 class Thumbnails:
@@ -64,7 +69,6 @@ class Thumbnails:
         the one in the middle. Raises `NotHeld`, and as `Pictures.frame` does.
         """
         failure: HilumError | None = None
-        attempts = 0
         async with aclosing(self._candidates(scope, summary)) as candidates:
             async for candidate in candidates:
                 try:
@@ -79,9 +83,6 @@ class Thumbnails:
                     if scope.sop_instance is None:
                         self._remember(scope, summary, candidate)
                     return picture
-                attempts += 1
-                if attempts == _ATTEMPTS:
-                    break
         raise failure or not_held(scope)
 
     async def _draw(self, scope: Scope, rendering: Rendering) -> bytes:
@@ -102,12 +103,16 @@ class Thumbnails:
         chosen = self._chosen.get((scope, summary))
         if chosen is not None:
             yield chosen
-        for series in [scope] if scope.series is not None else await self._series(scope):
-            for instance in await self._instances(series):
+        if scope.series is not None:
+            wanted, attempts = [(scope, summary.instances)], _ATTEMPTS
+        else:
+            wanted, attempts = await self._series(scope), _ATTEMPTS_IN_STUDY
+        for series, count in wanted:
+            for instance in islice(await self._instances(series, count), attempts):
                 yield instance
 
-    async def _series(self, scope: Scope) -> Sequence[Scope]:
-        """The series of a study, the largest first."""
+    async def _series(self, scope: Scope) -> list[tuple[Scope, int]]:
+        """Series of a study with the number of their instances, the largest first."""
         query = Query(Level.SERIES, (), scope.study, partition=scope.partition, limit=_ROWS)
         page = await self._index.search(query)
         found = []
@@ -115,24 +120,31 @@ class Thumbnails:
             uid = text(_read(row.series), _SERIES_UID)
             found.append((-int(row.computed.get(_COUNT) or 0), uid))
         return [
-            Scope(scope.study, SeriesInstanceUID(uid), partition=scope.partition)
-            for _, uid in sorted(found)
+            (Scope(scope.study, SeriesInstanceUID(uid), partition=scope.partition), -below)
+            for below, uid in sorted(found)[:_ATTEMPTS]
         ]
 
-    async def _instances(self, scope: Scope) -> Iterator[Scope]:
+    async def _instances(self, scope: Scope, count: int) -> Iterator[Scope]:
         """The instances of a series, from the middle outwards."""
-        query = Query(Level.INSTANCE, (), scope.study, scope.series, scope.partition, limit=_ROWS)
+        before = max(0, (count - _ROWS) // 2)
+        uids = (scope.study, scope.series)
+        query = Query(Level.INSTANCE, (), *uids, scope.partition, limit=_ROWS, offset=before)
         page = await self._index.search(query)
-        found = []
-        for row in page.rows:
-            instance = _read(row.instance)
-            order = number(instance, _INSTANCE_NUMBER)
-            found.append((order is None, order or 0, row.newest, text(instance, _INSTANCE_UID)))
-        ordered = [uid for *_, uid in sorted(found)]
+        ordered = await asyncio.to_thread(_in_order, page.rows)
         return (
             Scope(scope.study, scope.series, SOPInstanceUID(uid), scope.partition)
             for uid in _from_the_middle(ordered)
         )
+
+
+def _in_order(rows: Sequence[SearchRow]) -> Sequence[str]:
+    """UIDs of instances by Instance Number; those without one come last."""
+    found = []
+    for row in rows:
+        instance = _read(row.instance)
+        order = number(instance, _INSTANCE_NUMBER)
+        found.append((order is None, order or 0, row.newest, text(instance, _INSTANCE_UID)))
+    return [uid for *_, uid in sorted(found)]
 
 
 def _read(attributes: bytes | None) -> dict[str, Any]:

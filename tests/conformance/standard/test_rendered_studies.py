@@ -194,6 +194,28 @@ def test_a_thumbnail_is_the_middle_of_what_it_stands_for(
     assert client.get(f"{path}/thumbnail").headers["content-type"] == "image/jpeg"
 
 
+@pytest.mark.slow
+def test_a_long_series_has_its_middle_as_thumbnail(server: ServedDicomWeb) -> None:
+    study, number = f"{ROOT}.10", 1055
+    server.keep(*(part10(a_slice(study, 1, each, each // 5)) for each in range(1, number + 1)))
+
+    with server.client(accept="image/png") as client:
+        for path in (url(study), url(study, f"{study}.1")):
+            assert level(client.get(f"{path}/thumbnail").content) == number // 2 // 5
+
+
+def test_series_of_reports_do_not_keep_a_study_from_having_a_thumbnail(
+    server: ServedDicomWeb,
+) -> None:
+    study = f"{ROOT}.11"
+    reports = [a_report(study, 1, number) for number in range(1, 21)]
+    server.keep(*map(part10, [*reports, a_slice(study, 2, 1, 90)]))
+
+    with server.client(accept="image/png") as client:
+        assert level(client.get(f"{url(study)}/thumbnail").content) == 90
+        assert client.get(f"{url(study, f'{study}.1')}/thumbnail").status_code == 404
+
+
 def test_a_thumbnail_has_the_size_that_is_asked_for(client: httpx.Client) -> None:
     path = f"{url(CT)}/thumbnail"
     for params, side in (({}, 200), ({"viewport": "50,80"}, 50), ({"viewport": "9,9"}, 9)):
