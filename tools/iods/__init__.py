@@ -1,0 +1,1 @@
+"""How tools/iod_tables.py reads what others made of PS3.3."""
