@@ -74,6 +74,15 @@ def test_a_file_that_is_not_there_gets_no_such_reads(tmp_path: Path) -> None:
     assert cached_reads.cached_reads(tmp_path / "nothing") is None
 
 
+def test_a_python_that_was_built_for_an_older_c_library_gets_no_such_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "probe").write_bytes(b"1")
+    monkeypatch.delattr(os, "RWF_NOWAIT")
+
+    assert cached_reads.cached_reads(tmp_path / "probe") is None
+
+
 def _drop_from_memory(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
