@@ -33,7 +33,7 @@ def cached_reads(probe: Path) -> CachedRead | None:
     """How to read from the file system of `probe`, a file with a byte in it that was just written.
 
     None where kernel, container (seccomp) or file system (NFS, FUSE) do not offer it, and where
-    Python was built for a C library without it: those that uv and conda bring, and musl before 1.2.5.
+    Python was built for a C library without it: that of uv or conda, and musl before 1.2.5.
     """
     if sys.platform != "linux" or not hasattr(os, "RWF_NOWAIT"):
         return None
