@@ -19,6 +19,7 @@ from hilum.cli import (
     rebuild,
     reconcile,
     serve,
+    validating,
 )
 from hilum.cli.console import say
 
@@ -58,6 +59,7 @@ app.command(name="export")(exporting.export)
 app.command(name="demo")(demo.demo)
 app.command(name="check")(check_server.check)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="validate")(validating.validate)
 app.command(name="fsck")(fsck.fsck)
 app.command(name="reconcile")(reconcile.reconcile)
 app.command(name="rebuild")(rebuild.rebuild)

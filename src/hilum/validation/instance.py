@@ -1,5 +1,6 @@
 """Everything there is to say of one instance."""
 
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,10 +50,14 @@ def examine_header(source: Source, header: Header) -> Examination:
     check_elements(root, findings)
     if header.file_meta.get(_SOP_CLASS) != _DIRECTORY:
         check_modules(root, findings)
-        if not header.inflated:
-            check_pixels(source, header, root, findings)
+        check_pixels(source, header, root, findings)
         check_rules(root, findings)
     return Examination(tuple(findings.rows), facts_of(root))
+
+
+def unreadable_file(error: OSError) -> Examination:
+    """What there is to say of a file that could not be opened or read."""
+    return _unread("file-unreadable", os.strerror(error.errno or 0))
 
 
 def _unread(code: str, text: str) -> Examination:
