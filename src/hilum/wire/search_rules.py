@@ -150,10 +150,11 @@ _STANDARD_ALL: Final[TagsByLevel] = {
     for level, tags in _STANDARD_RETURNED.items()
 }
 # Types U and R of PS3.18 tables 10.6.3-3 to 10.6.3-5: PS3.4 section C.2.2.1 has a key that is
-# known to have no value returned with zero length.
+# known to have no value returned with zero length. Not so (0008,0061): it is no key of an instance
+# but made of those of series, and OHIF shows no list at all when one study has it empty.
 _STANDARD_REQUIRED: Final[TagsByLevel] = {
     Level.STUDY: _tags(
-        "00080020 00080030 00080050 00080061 00080090 00100010 00100020 00100030 00100040 0020000D "
+        "00080020 00080030 00080050 00080090 00100010 00100020 00100030 00100040 0020000D "
         "00200010 00201206 00201208"
     ),
     Level.SERIES: _tags("00080060 0020000E 00200011 00201209"),

@@ -104,6 +104,20 @@ def test_o1_the_study_list_has_every_column(client: httpx.Client) -> None:
     assert value(second, "00080061") == "MR"
 
 
+def test_o1_a_study_without_any_modality_has_no_empty_list_of_them(
+    server: ServedDicomWeb, client: httpx.Client
+) -> None:
+    # OHIF reads the length of the Value of each (0008,0061) that is there, and shows no study at
+    # all when one has none.
+    server.keep(an_image(3, 1, 1, PatientID="WITHOUT", Modality=""))
+
+    (study,) = rows(client.get(f"/studies?PatientID=WITHOUT&{PAGE}&{LIST_FIELDS}%2C00080061"))
+
+    client.delete(f"/studies/{ROOT}.3")
+
+    assert "00080061" not in study
+
+
 def test_o2_filters_with_stars(client: httpx.Client) -> None:
     query = (
         "PatientName=*smith*&00100020=*123*&AccessionNumber=*A1*&StudyDescription=*chest*"

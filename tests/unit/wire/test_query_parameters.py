@@ -288,9 +288,16 @@ def test_required_and_named_attributes_are_answered_even_without_a_value() -> No
     plain = standard("")
     named = standard("StudyDescription=&includefield=PatientAge,00104000,ProcedureCodeSequence")
 
-    assert {"00080020", "00080061", "00100030", "00201208"} <= set(plain.known)
+    assert {"00080020", "00080050", "00100030", "00201208"} <= set(plain.known)
     assert set(named.known) - set(plain.known) == {"00081030", "00101010"}
     assert set(named.known) <= set(named.tags)
+
+
+def test_modalities_of_a_study_are_left_out_where_no_series_has_one() -> None:
+    request = standard("includefield=ModalitiesInStudy")
+
+    assert "00080061" in request.tags
+    assert "00080061" not in request.known
 
 
 def test_including_all_does_not_answer_all_without_a_value() -> None:
