@@ -1,6 +1,7 @@
 """What of a stored instance is not pixel data: read whole, within a limit."""
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hilum.catalogue.frame_pieces import FoundFrames
@@ -11,17 +12,27 @@ from hilum.dicom.explicit_little import (
     NeedsMore,
     NotConvertible,
     PixelElement,
-    UpToPixels,
     convert_elements,
+    explicit,
     read_up_to_pixels,
 )
 from hilum.dicom.frames import Span
+from hilum.dicom.plain_elements import NotPlain, plain_elements
 from hilum.dicom.transfer_syntaxes import encoding_of
 from hilum.ports.objects import ObjectStore
 
 _PIXEL_DATA: Final = 0x7FE00010
 _HEAD_BYTES: Final = 12
 """Of an element of VR OB with explicit VR (PS3.5 7.1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeforePixelData:
+    """The elements before the pixel data, and where that is."""
+
+    elements: bytes
+    """In Explicit VR Little Endian."""
+    pixels: PixelElement
 
 
 class RestOfInstance:
@@ -31,7 +42,7 @@ class RestOfInstance:
         self._objects = objects
         self._limit_bytes = limit_bytes
 
-    async def before(self, found: FoundFrames) -> UpToPixels:
+    async def before(self, found: FoundFrames) -> BeforePixelData:
         """Return the elements before the pixel data.
 
         Raises `NotConvertible`, `ObjectMissing`, `ArchiveUnavailable`.
@@ -40,23 +51,22 @@ class RestOfInstance:
         source = await self._read(found, Span(start, table.start - start), exactly=True)
         syntax = found.record.transfer_syntax_uid
         try:
-            read = await asyncio.to_thread(read_up_to_pixels, source, syntax, whole=False)
+            elements, pixels = await asyncio.to_thread(_before_pixels, source, syntax)
         except NeedsMore as error:
             message = "no pixel data is where it should be"
             raise NotConvertible(message) from error
-        element = _element_in_place(found, read.pixels, start)
+        element = _element_in_place(found, pixels, start)
         if table.encapsulated:
             demand_plain_items(source[: element.offset - _HEAD_BYTES])
-        return read
+        return BeforePixelData(elements, element)
 
-    async def after(self, found: FoundFrames, read: UpToPixels) -> bytes:
+    async def after(self, found: FoundFrames, element: PixelElement) -> bytes:
         """Return the elements behind the pixel data in Explicit VR Little Endian.
 
         Raises as `before` does.
         """
         record = found.record
-        element = read.pixels
-        if element is None or element.length is None:
+        if element.length is None:
             start = found.places.end
         else:
             start = _start_of_data_set(found) + element.offset + element.length
@@ -87,6 +97,20 @@ class RestOfInstance:
             message = "the elements behind the pixel data are too long"
             raise NotConvertible(message)
         return source
+
+
+def _before_pixels(source: bytes, transfer_syntax_uid: str) -> tuple[bytes, PixelElement | None]:
+    """Return the elements in Explicit VR Little Endian: as they are, where they are in it."""
+    encoding, end = encoding_of(transfer_syntax_uid), 0
+    if encoding.is_little_endian and not encoding.is_implicit:
+        try:
+            for each in plain_elements(source):
+                end = each.stop
+        except NotPlain:
+            end = 0
+    read = read_up_to_pixels(source[end:], transfer_syntax_uid, whole=False)
+    pixels = read.pixels and replace(read.pixels, offset=read.pixels.offset + end)
+    return source[:end] + explicit(read.dataset, read.is_little_endian), pixels
 
 
 def _start_of_data_set(found: FoundFrames) -> int:

@@ -134,7 +134,7 @@ class Transcoding:
         facts = await self._facts(found)
         demand_transcodable(facts, target, self._limits.frame_bytes)
         read = await self._rest.before(found)
-        tail = await self._rest.after(found, read)
+        tail = await self._rest.after(found, read.pixels)
         frames = await self._frames.transcode(found, target)
         number = len(found.frames)
         pixels = described_by(frames)
@@ -146,7 +146,7 @@ class Transcoding:
             original = found.record.uids.sop_instance
             renamed_to = derived_uid(original, found.dataset_sha256, target)
         meta = await self._meta(found.record, target, renamed_to)
-        head = meta + await asyncio.to_thread(write_head, read, changed, renamed_to)
+        head = meta + await asyncio.to_thread(write_head, read.elements, changed, renamed_to)
         size = None if data.size_bytes is None else len(head) + data.size_bytes + len(tail)
         return Converted(size, _chunks(head, data, tail), renamed_to)
 
