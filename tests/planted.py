@@ -233,8 +233,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("no prefix", "meta-missing", None, lambda _: None, bend=lambda data: data[132:]),
     _bent("an unknown transfer syntax", "meta-value-invalid", "TransferSyntaxUID",
           b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.9.9\0"),
-    _bent("no implementation", "meta-attribute-missing", "ImplementationClassUID",
-          b"\x02\x00\x12\x00UI", b"\x02\x00\x14\x00UI"),
+    Fault("no implementation", "meta-attribute-missing", _tag("ImplementationClassUID"),
+          lambda dataset: delattr(dataset.file_meta, "ImplementationClassUID")),
     # Pixel data
     Fault("pixel data cut", "pixel-length", _tag("PixelData"), _short_pixels),
     _has("BitsStored", "US", 17, "pixel-description", "beyond those allocated"),

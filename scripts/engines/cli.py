@@ -12,9 +12,12 @@ from scripts.engines.orthanc import Dcmtk
 from scripts.engines.place import Place, ServicesError, default_folder
 from scripts.engines.private import sweep
 from scripts.engines.registry import ENGINES
+from scripts.engines.validators import Dicom3tools
 from scripts.engines.video import Ffmpeg
 
-PROGRAMS: dict[str, Engine] = {each.name: each for each in (Dcmtk(), Chromium(), Ffmpeg())}
+PROGRAMS: dict[str, Engine] = {
+    each.name: each for each in (Dcmtk(), Dicom3tools(), Chromium(), Ffmpeg())
+}
 """What is installed, but never runs as a server."""
 
 USAGE = f"""\

@@ -61,6 +61,8 @@ def check_part10(source: Source, header: Header, root: Level, findings: Findings
         _invalid(findings, _VERSION, "bytes 00 01", f"{len(meta[_VERSION])} other bytes")
     _check_uids(header, findings)
     name = header.file_meta.get(_VERSION_NAME, "")
+    if meta.get(_VERSION_NAME, b"").endswith(b"\0"):
+        _invalid(findings, _VERSION_NAME, "padding with a space", "a NUL")
     if len(name) > _LONGEST_NAME:
         _invalid(findings, _VERSION_NAME, "at most 16 characters", f"{len(name)} characters")
     _check_agreement(header, root, findings)

@@ -52,10 +52,11 @@ def _check_uids(root: Level, findings: Findings) -> None:
         uid = root.first(tag)
         if isinstance(uid, str) and uid:
             if uid in seen:
-                findings.add(
-                    "uid-reused", root.path(seen[uid]), expected="a UID of its own",
-                    found=f"that of ({tag[:4]},{tag[4:]})", section="PS3.5 9",
-                )  # fmt: skip
+                for one, other in ((seen[uid], tag), (tag, seen[uid])):
+                    findings.add(
+                        "uid-reused", root.path(one), expected="a UID of its own",
+                        found=f"that of ({other[:4]},{other[4:]})", section="PS3.5 9",
+                    )  # fmt: skip
             seen.setdefault(uid, tag)
 
 

@@ -1,0 +1,1 @@
+"""What tools/validation_page.py is made of."""
