@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import orjson
@@ -52,10 +52,17 @@ class ShownImage:
     values: Mapping[ElementPath, bytes]
     memory_bytes: int
     """About what this takes."""
+    _latest: dict[int, Display] = field(default_factory=dict, compare=False, repr=False)
+    """What was found out last: who moves a window asks for the same frame over and over."""
 
     def display(self, frame: int) -> Display:
         """How a frame, which counts from 0, is shown."""
-        return display_of(self.dataset, frame, self.values.get)
+        display = self._latest.get(frame)
+        if display is None:
+            display = display_of(self.dataset, frame, self.values.get)
+            self._latest.clear()
+            self._latest[frame] = display
+        return display
 
     @property
     def representative_frame(self) -> int | None:
@@ -122,7 +129,8 @@ class ShownImages:
         if found.is_native:
             little = TransferSyntaxUID(EXPLICIT_VR_LITTLE_ENDIAN)
             pixels = replace(pixels, transfer_syntax_uid=little)
-        size = _JSON_IN_MEMORY * metadata.size_bytes + sum(map(len, values.values()))
+        # Tables and overlays are held once more by what is made of them.
+        size = _JSON_IN_MEMORY * metadata.size_bytes + 2 * sum(map(len, values.values()))
         return ShownImage(pixels, dataset, values, size)
 
     async def _before_pixels(self, record: InstanceRecord, found: FoundFrames) -> BeforePixels:

@@ -41,8 +41,11 @@ def captions(dataset: JsonDataset) -> Captions:
 
 
 def _lines(lines: tuple[str, ...]) -> tuple[str, ...]:
-    printable = ("".join(each for each in line if each.isprintable()) for line in lines)
-    return tuple(line[:_MOST_CHARACTERS] for line in printable if line)
+    return tuple(shown[:_MOST_CHARACTERS] for line in lines if (shown := _printable(line)))
+
+
+def _printable(line: str) -> str:
+    return line if line.isprintable() else "".join(filter(str.isprintable, line))
 
 
 def _name(dataset: JsonDataset) -> str:

@@ -7,14 +7,13 @@ from hilum.dicom.json_values import JsonDataset, numbers, text, whole
 from hilum.dicom.lookup_tables import BulkReader
 from hilum.domain.presentation import Overlay
 
-_GROUPS = range(0x6000, 0x6020, 2)
+_GROUPS = tuple((number, f"{number:04X}") for number in range(0x6000, 0x6020, 2))
 _LARGEST = 0xFFFF
 
 
 def overlays(dataset: JsonDataset, frame: int, bulk: BulkReader) -> Iterator[Overlay]:
     """Yield the planes over a frame, which counts from 0; unusable ones are left out."""
-    for number in _GROUPS:
-        group = f"{number:04X}"
+    for number, group in _GROUPS:
         rows, columns = whole(dataset, f"{group}0010"), whole(dataset, f"{group}0011")
         if not (rows and columns and 0 < rows <= _LARGEST and 0 < columns <= _LARGEST):
             continue
