@@ -32,5 +32,7 @@ def test_profiles_change_severities_and_nothing_else() -> None:
 
 
 def test_a_profile_there_is_not_is_refused_by_name() -> None:
-    with pytest.raises(KeyError, match="no profile 'lenient'; there are standard, practice, strict"):
+    with pytest.raises(
+        KeyError, match="no profile 'lenient'; there are standard, practice, strict"
+    ):
         deep_profile("lenient")

@@ -1,0 +1,123 @@
+"""`hilum validate`: what it says, as what, and how it ends."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from hilum.cli import main
+from tests.planted import CT, FAULTS, base
+
+_SECRET = "Doe^Jane^Secret"
+
+
+def _fault(name: str) -> bytes:
+    return next(fault.part10() for fault in FAULTS if fault.name == name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study of a right file and two wrong ones, one file that is cut, and one of no DICOM."""
+    files = tmp_path / "files"
+    (files / "deeper").mkdir(parents=True)
+    (files / "right.dcm").write_bytes(base(CT))
+    (files / "deeper" / "a.dcm").write_bytes(_fault("no FrameOfReferenceUID"))
+    (files / "deeper" / "b.dcm").write_bytes(_fault("no FrameOfReferenceUID"))
+    (files / "cut.dcm").write_bytes(_fault("a file cut short"))
+    (files / "readme.txt").write_text("nothing to see here")
+    return files
+
+
+def test_a_right_file_ends_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "right.dcm"
+    file.write_bytes(base(CT))
+
+    assert main(["validate", str(file)]) == 0
+    assert "1 file, 0 with errors" in capsys.readouterr().out
+
+
+def test_findings_are_told_by_study_with_the_files_that_share_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", str(folder)]) == 1
+
+    said = capsys.readouterr().out
+    assert "attribute-missing: FrameOfReferenceUID (0020,0052)" in said
+    assert "expected type 1 of Frame of Reference; found absent [PS3.3 C.7.4" in said
+    assert f"in 2 of 3 files: {folder}/deeper/a.dcm, {folder}/deeper/b.dcm" in said
+    assert "sop-instance-twice" in said
+    assert "Files without a study: 1 file" in said
+    assert "truncated-instance" in said
+    assert "4 files, 3 with errors" in said
+    assert "1 file left out as no DICOM" in said
+
+
+def test_json_has_every_finding_of_every_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", "--json", str(folder)]) == 1
+
+    document = json.loads(capsys.readouterr().out)
+    files = {Path(row["path"]).name: row for row in document["files"]}
+    assert set(files) == {"right.dcm", "a.dcm", "b.dcm", "cut.dcm"}
+    assert files["right.dcm"]["findings"] == []
+    (finding,) = files["a.dcm"]["findings"]
+    assert finding["path"] == "(0020,0052)"
+    assert finding["severity"] == "error"
+    assert files["cut.dcm"]["study"] is None
+    assert document["files_with_errors"] == 3
+    assert document["files_left_out"] == 1
+    across = {row["study"]: row["findings"] for row in document["studies"]}
+    assert [each["code"] for each in across[files["a.dcm"]["study"]]] == ["sop-instance-twice"]
+
+
+def test_a_page_is_written_that_names_files_safely(tmp_path: Path) -> None:
+    wrong = tmp_path / "<script>alert(1)<"
+    wrong.write_bytes(_fault("no FrameOfReferenceUID"))
+    page = tmp_path / "report.html"
+
+    assert main(["validate", str(wrong), "--html", str(page), "--quiet"]) == 1
+
+    text = page.read_text("utf-8")
+    assert "&lt;script&gt;alert(1)&lt;" in text
+    assert "<script>" not in text
+    HTMLParser().feed(text)
+    assert "FrameOfReferenceUID (0020,0052)" in text
+
+
+def test_a_profile_makes_errors_warnings(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.dcm"
+    file.write_bytes(_fault("no FrameOfReferenceUID"))
+
+    assert main(["validate", str(file)]) == 1
+    assert main(["validate", str(file), "--profile", "practice"]) == 0
+
+
+def test_no_value_of_a_patient_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = base(CT).replace(b"CompressedSamples^CT1 ", _SECRET.ljust(22).encode())
+    assert _SECRET.encode() in data
+    file = tmp_path / "patient.dcm"
+    file.write_bytes(data.replace(b"JFK IMAGING", b"JFK\x07\x07\x07AGING"))
+    two = tmp_path / "other.dcm"
+    two.write_bytes(base(CT))
+
+    assert main(["validate", "--json", str(tmp_path)]) == 1
+
+    said = capsys.readouterr().out
+    assert "study-patient-differs" in said
+    assert "value-characters" in said
+    assert "Secret" not in said
+    assert "AGING" not in said
+
+
+def test_a_file_named_that_is_no_dicom_is_an_error_and_one_not_there_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("no DICOM at all")
+
+    assert main(["validate", str(text)]) == 1
+    assert "not-dicom" in capsys.readouterr().out
+    assert main(["validate", str(tmp_path / "missing")]) == 2
+    assert main(["validate", str(tmp_path / "empty")]) == 2
