@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum.dicom.dictionary import UID_NAMES
-from hilum.dicom.documents import HTML, PLAIN, TYPE_OF_CLASS
+from hilum.dicom.documents import HTML, PLAIN, TYPE_OF_CLASS, XML
 from hilum.dicom.structured_reports.item_values import VALUE_TYPES
 from hilum.imaging.syntaxes import SYNTAXES
 from hilum.imaging.video import MP4, MPEG, TRANSPORT_STREAM, is_video, video_type
@@ -49,8 +49,9 @@ def page() -> str:
         f"Every instance whose content is a tree of content items: `{HTML}` (default) or "
         f"`{PLAIN}`, both UTF-8, with patient, study, who verified it, and every item with its "
         "name, code, relationship, value and time of observation. References by position are "
-        "links inside the page. Values are written for these value types; of others the type is "
-        "named:",
+        f"links inside the page. As `{XML}` the whole data set is given as the Native DICOM Model "
+        "(PS3.19 A.1), since PS3.18 does not say which XML is meant. In page and text, values are "
+        "written for these value types; of others the type is named:",
         "",
         ", ".join(f"`{each}`" for each in sorted(VALUE_TYPES)) + ".",
         "",

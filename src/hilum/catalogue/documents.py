@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import orjson
@@ -15,13 +16,16 @@ from hilum.catalogue.stored_header import stored_header
 from hilum.dicom.documents import (
     ENCAPSULATED_DOCUMENT,
     HTML,
+    PLAIN,
+    XML,
     DocumentFacts,
     DocumentKind,
     document_facts,
 )
 from hilum.dicom.frames import FrameTable, Span
 from hilum.dicom.header import HeaderLimits
-from hilum.dicom.json_values import JsonDataset
+from hilum.dicom.json_values import as_written
+from hilum.dicom.native_model import native_model
 from hilum.dicom.structured_reports.html import report_html
 from hilum.dicom.structured_reports.plain import report_text
 from hilum.dicom.transfer_syntaxes import encoding_of
@@ -101,7 +105,7 @@ class Documents:
         if described is None or described.version != held.instance.version:
             message = f"Instance {held.instance.uids.sop_instance} was replaced meanwhile."
             raise ObjectMissing(message)
-        facts = await _read(described.metadata, document_facts)
+        facts = await _read(described.metadata, _facts)
         if facts is None:
             return None
         is_report = facts.kind is DocumentKind.REPORT
@@ -146,7 +150,7 @@ class Documents:
         if metadata.size_bytes > most:
             what = "The structured report is too long to be rendered"
             raise LimitExceeded("retrieve.report_bytes", most, what)
-        write = report_html if media_type == HTML else report_text
+        write = _REPORTS[media_type]
         async with self._reports:
             text = await _read(metadata, write)
         return WrittenBytes(text.encode(errors="replace"))
@@ -192,8 +196,22 @@ class Documents:
         return StoredSpans(self._objects, record, [span], self._limits.whole_object_bytes)
 
 
-async def _read(metadata: Metadata, read: Callable[[JsonDataset], _T]) -> _T:
+async def _read(metadata: Metadata, read: Callable[[bytes], _T]) -> _T:
     """Have `read` look at what metadata says; in a thread when that is long."""
     if metadata.size_bytes <= _IN_THREAD_BYTES:
-        return read(orjson.loads(metadata.text()))
-    return await asyncio.to_thread(lambda: read(orjson.loads(metadata.text())))
+        return read(metadata.text())
+    return await asyncio.to_thread(lambda: read(metadata.text()))
+
+
+def _facts(text: bytes) -> DocumentFacts | None:
+    return document_facts(orjson.loads(text))
+
+
+_REPORTS: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(
+    {
+        HTML: lambda text: report_html(orjson.loads(text)),
+        PLAIN: lambda text: report_text(orjson.loads(text)),
+        XML: lambda text: "".join(native_model(as_written(text))),
+    }
+)
+"""How a report is written, by media type."""

@@ -16,6 +16,8 @@ PLAIN: Final = "text/plain"
 XML: Final = "text/xml"
 STL: Final = "model/stl"
 OCTETS: Final = "application/octet-stream"
+REPORT_TYPES: Final = (HTML, PLAIN, XML)
+"""What a structured report can be had as; PS3.18 does not say which XML: the Native DICOM Model."""
 TYPE_OF_CLASS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "1.2.840.10008.5.1.4.1.1.104.1": PDF,
@@ -63,5 +65,5 @@ def document_facts(dataset: JsonDataset) -> DocumentFacts | None:
         length = whole(dataset, "00420015")
         return DocumentFacts(DocumentKind.ENCAPSULATED, (media_type,), length)
     if text(dataset, "0040A040") == "CONTAINER" or "0040A730" in dataset:
-        return DocumentFacts(DocumentKind.REPORT, (HTML, PLAIN))
+        return DocumentFacts(DocumentKind.REPORT, REPORT_TYPES)
     return None

@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Final
 
 from hilum.dicom.json_values import JsonDataset
+from hilum.dicom.native_model import native_model
 from hilum.domain.errors import NotAcceptable
 from hilum.wire.accept import MediaRange, parse_accept
 from hilum.wire.media_types import DICOM_JSON, JSON, MULTIPART, require_dicom_json
 from hilum.wire.multipart_writer import MultipartWriter
-from hilum.wire.native_model import native_model
 
 DICOM_XML: Final = "application/dicom+xml"
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from hilum.domain.errors import NotAcceptable
 from hilum.domain.implementation import IMPLEMENTATION_VERSION_NAME
-from hilum.wire.accept import parse_accept
+from hilum.wire.accept import parse_accept, refused_types
 from hilum.wire.media_types import MULTIPART
 
 _DIGITS: Final = 40
@@ -63,15 +63,16 @@ def document_form(
     """
     if accept is None or not accept.strip():
         return DocumentForm(offered[0], multipart=False, is_written_here=is_written_here)
+    refused = refused_types(accept)
     for media_range in parse_accept(accept, strict=False):
+        multipart = media_range.type == MULTIPART
+        types = [name.strip().lower() for name in media_range.all("type")] or ["*/*"]
         for media_type in offered:
-            if media_range.covers(media_type.lower()):
-                return DocumentForm(media_type, multipart=False, is_written_here=is_written_here)
-        if media_range.type == MULTIPART:
-            types = [name.strip().lower() for name in media_range.all("type")] or ["*/*"]
-            for media_type in offered:
-                if {"*/*", media_type.lower()} & set(types):
-                    return DocumentForm(media_type, multipart=True, is_written_here=is_written_here)
+            name = media_type.lower()
+            is_named = name == media_range.type or (multipart and name in types)
+            is_covered = "*/*" in types if multipart else media_range.covers(name)
+            if is_named or (is_covered and name not in refused):
+                return DocumentForm(media_type, multipart, is_written_here=is_written_here)
     listed = ", ".join(offered)
     message = (
         "The Accept header names nothing that this instance can be rendered as: it is no image, "

@@ -6,12 +6,12 @@ from itertools import islice
 from typing import Final
 
 from hilum.dicom.json_values import as_written
+from hilum.dicom.native_model import native_model
 from hilum.domain.records import MetadataRecord
 from hilum.wire.bulk_telling import BulkUrls, told
 from hilum.wire.dataset_forms import DataSetForm
 from hilum.wire.metadata_join import gathered
 from hilum.wire.multipart_writer import MultipartWriter
-from hilum.wire.native_model import native_model
 
 _TEXTS: Final = 1000
 """As many are encoded at a time; a text is an attribute, or a part of one."""

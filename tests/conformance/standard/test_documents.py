@@ -163,6 +163,9 @@ def test_a_type_that_is_none_does_not_reach_the_header(client: httpx.Client) -> 
         ("pdf", "application/*", "application/pdf"),
         ("report", "text/*", "text/html; charset=utf-8"),
         ("report", "text/plain", "text/plain; charset=utf-8"),
+        ("report", "text/html;q=0, text/*", "text/plain; charset=utf-8"),
+        ("report", "text/html;q=0, multipart/related", 'multipart/related; type="text/plain"'),
+        ("report", "text/xml", "text/xml; charset=utf-8"),
         ("mp4", "video/*", "video/mp4"),
         ("mp4", "video/mpeg, video/mp4;q=0.5", "video/mp4"),
         ("hevc", "video/h265", "video/H265"),
@@ -173,7 +176,18 @@ def test_the_best_form_is_chosen(
 ) -> None:
     response = client.get(path(name), headers={"Accept": accept})
 
-    assert response.headers["content-type"] == media_type
+    assert response.headers["content-type"].startswith(media_type)
+
+
+def test_the_xml_of_a_report_is_its_data_set(client: httpx.Client) -> None:
+    response = client.get(path("report"), headers={"Accept": "text/xml"})
+    metadata = client.get(
+        path("report").replace("rendered", "metadata"), headers={"Accept": "application/dicom+xml"}
+    )
+
+    assert response.text == metadata.text
+    assert "sandbox" in response.headers["content-security-policy"]
+    assert response.headers["content-disposition"].endswith('.xml"')
 
 
 @pytest.mark.parametrize(
@@ -181,7 +195,7 @@ def test_the_best_form_is_chosen(
     [
         ("pdf", "image/jpeg", "application/pdf"),
         ("pdf", "text/html", "application/pdf"),
-        ("report", "application/pdf", "text/html, text/plain"),
+        ("report", "application/pdf", "text/html, text/plain, text/xml"),
         ("transport stream", "video/mp4", "video/mp2t"),
         ("mp4", "image/gif", "video/mp4"),
     ],

@@ -13,8 +13,8 @@ import pytest
 
 from hilum.dicom.header import Memo, read_header
 from hilum.dicom.json_values import as_written
+from hilum.dicom.native_model import native_model
 from hilum.domain.errors import UnreadableInstance
-from hilum.wire.native_model import native_model
 from tests.corpus import corpus, corpus_id
 from tests.native_model import Attribute, Model, read_model
 

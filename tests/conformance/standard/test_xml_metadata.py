@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from hilum.wire.native_model import native_model
+from hilum.dicom.native_model import native_model
 from tests.conformance.multipart import parts
 from tests.instances import a_dataset, part10
 from tests.native_model import read_model

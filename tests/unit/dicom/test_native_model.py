@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.dicom.json_values import as_written
-from hilum.wire.native_model import native_model
+from hilum.dicom.native_model import native_model
 from tests.native_model import Attribute, Model, read_model
 
 
