@@ -1,7 +1,8 @@
 """Settings of the doors: HTTP, its browsers, DIMSE, and files from folders."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -16,6 +17,11 @@ from hilum.settings.types import (
     Seconds,
     Section,
     Texts,
+)
+
+# What browsers send in `Origin`: in lower case, without path, slash, or the usual port.
+_ORIGIN: Final = re.compile(
+    r"\*|null|(?!https://.*:443$|http://.*:80$)[a-z][a-z0-9+.\-]*://[^/?#@\sA-Z]+"
 )
 
 
@@ -100,6 +106,19 @@ class CorsSettings(Section):
     for all pages."""
     max_age_seconds: CountOrZero = 600
     """How long a browser may remember the answer to a preflight."""
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if _ORIGIN.fullmatch(text) is None:
+                message = (
+                    f"{text!r} is no origin as browsers send it: scheme, host and, if it is not the"
+                    " usual one, port, in lower case, without a slash at the end, such as"
+                    " `https://viewer.example.org`; or `*`"
+                )
+                raise ValueError(message)
+        return value
 
     @model_validator(mode="after")
     def _credentials_name_origins(self) -> "CorsSettings":

@@ -185,6 +185,11 @@ def test_an_unknown_data_action_is_refused() -> None:
         {"HILUM_SECURITY__JWT__ALGORITHMS": "none"},
         {"HILUM_SECURITY__JWT__ALGORITHMS": ""},
         {"HILUM_CORS__ALLOWED_ORIGINS": "*", "HILUM_CORS__ALLOW_CREDENTIALS": "true"},
+        {"HILUM_CORS__ALLOWED_ORIGINS": "viewer.example.org"},
+        {"HILUM_CORS__ALLOWED_ORIGINS": "https://viewer.example.org/"},
+        {"HILUM_CORS__ALLOWED_ORIGINS": "https://viewer.example.org/viewer"},
+        {"HILUM_CORS__ALLOWED_ORIGINS": "https://viewer.example.org:443"},
+        {"HILUM_CORS__ALLOWED_ORIGINS": "http://ok.example.org, HTTPS://Viewer.example.org"},
         {"HILUM_HTTP__TLS_KEY_FILE": "key.pem"},
         {"HILUM_HTTP__PUBLIC_URL": "pacs.example.org"},
         {"HILUM_DIMSE__AE_TITLE": "MORE THAN SIXTEEN"},
@@ -194,6 +199,14 @@ def test_an_unknown_data_action_is_refused() -> None:
 )
 def test_settings_that_cannot_work_are_refused(environment: dict[str, str]) -> None:
     assert _problems(environment=environment)
+
+
+def test_origins_are_taken_as_browsers_send_them() -> None:
+    origins = "*, null, https://v.example.org, http://127.0.0.1:8443, http://[::1]:3000, app://x"
+
+    settings = load_settings(environment={"HILUM_CORS__ALLOWED_ORIGINS": origins})
+
+    assert settings.cors.allowed_origins == tuple(origins.split(", "))
 
 
 def test_tokens_need_an_issuer_an_audience_keys_and_to_be_asked_for() -> None:

@@ -284,6 +284,7 @@ async def test_a_disk_that_fails_fails_no_request_and_is_told_of_once(
             await cache.put(1, "jpeg", b"x")
 
         assert [each["event"] for each in logs] == ["derived_cache_unavailable"]
+        assert str(tmp_path) in logs[0]["folder"]
         assert [each["event"] for each in healed] == ["derived_cache_back"]
         assert cache.meter.puts == {DerivedPut.FAILED: 2, DerivedPut.KEPT: 1}
         assert cache.meter.held_bytes == 4096

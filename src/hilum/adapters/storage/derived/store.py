@@ -281,7 +281,11 @@ class DerivedCache:
 
     def _failed(self, error: OSError) -> None:
         if self._outage.met():
-            _log.warning("derived_cache_unavailable", error=os.strerror(error.errno or 0))
+            _log.warning(
+                "derived_cache_unavailable",
+                folder=str(self._files.root),
+                error=os.strerror(error.errno or 0),
+            )
 
     def _works(self) -> None:
         if (seconds := self._outage.over()) is not None:
