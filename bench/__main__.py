@@ -11,7 +11,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from bench import pictures, queries, retrieves, stores, transcoding
+from bench import pictures, queries, retrieves, stores, transcoding, validation
 from bench.report import Row, table
 
 GROUPS = {
@@ -23,6 +23,7 @@ GROUPS = {
     "rendered": pictures.run_rendered,
     "thumbnails": pictures.run_thumbnails,
     "memory": retrieves.run_memory,
+    "validation": validation.run,
 }
 
 

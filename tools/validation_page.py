@@ -43,7 +43,7 @@ The tables of IODs are those of {source}. Attributes and terms that are newer ar
 classes that are newer are told as `sop-class-unknown`. How the tables are made: [ADR
 0027](decisions/0027-validation.md).
 
-The [profiles of the doors](findings.md) (`ingest.profile` and the like) are other rules, shorter
+The [profiles of the doors](findings.md) (`dimse.validation_profile` and the like) are other rules, shorter
 ones: nothing here refuses an instance that arrives.
 """
 
