@@ -4,11 +4,12 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import imagecodecs
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hilum.domain.errors import NotTranscodable, PixelLimitExceeded
-from hilum.domain.presentation import Annotation, Captions, PictureType, Rendering
+from hilum.domain.presentation import Annotation, Captions, ColourSpace, PictureType, Rendering
 from hilum.imaging.colour_spaces import in_colour_space
 from hilum.imaging.pixels import Array
 from hilum.imaging.placing import LIMIT
@@ -36,12 +37,19 @@ def written(
 
     Raises `NotTranscodable` when the format has no pictures of that size.
     """
+    _demand_possible(picture, rendering)
+    if (
+        rendering.picture is PictureType.JPEG
+        and rendering.colour_space is ColourSpace.NO
+        and not rendering.annotations
+    ):
+        return _jpeg(picture, rendering)
     image = _annotated(picture, rendering, captions)
     image, profile = in_colour_space(image, icc_profile, rendering.colour_space)
     file = io.BytesIO()
     if rendering.picture is PictureType.JPEG:
-        subsampling = 0 if rendering.quality >= _SHARP_QUALITY else 2
-        quality = max(1, min(100, rendering.quality))
+        subsampling = "4:4:4" if _keeps_colours(rendering) else "4:2:0"
+        quality = _quality(rendering)
         image.save(
             file, "JPEG", quality=quality, subsampling=subsampling, icc_profile=profile or b""
         )
@@ -50,6 +58,25 @@ def written(
     else:
         _indexed(image).save(file, "GIF")
     return file.getvalue()
+
+
+def _jpeg(picture: Array, rendering: Rendering) -> bytes:
+    """Write the file that Pillow writes without holding the interpreter's lock meanwhile."""
+    subsampling = None
+    if picture.ndim == 3:
+        subsampling = "444" if _keeps_colours(rendering) else "420"
+    encoded = imagecodecs.jpeg8_encode(
+        np.ascontiguousarray(picture), level=_quality(rendering), subsampling=subsampling
+    )
+    return bytes(encoded)
+
+
+def _quality(rendering: Rendering) -> int:
+    return max(1, min(100, rendering.quality))
+
+
+def _keeps_colours(rendering: Rendering) -> bool:
+    return rendering.quality >= _SHARP_QUALITY
 
 
 def moving(
@@ -70,6 +97,7 @@ def moving(
         pixels += picture.shape[0] * picture.shape[1]
         if pixels > maximum_pixels:
             raise PixelLimitExceeded(LIMIT, maximum_pixels, "The frames have more pixels together")
+        _demand_possible(picture, rendering)
         images.append(_indexed(_annotated(picture, rendering, captions)))
     if not images:
         message = "There are no frames to be shown."
@@ -85,10 +113,13 @@ def _indexed(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.quantize(256)
 
 
-def _annotated(picture: Array, rendering: Rendering, captions: Captions) -> Image.Image:
+def _demand_possible(picture: Array, rendering: Rendering) -> None:
     if max(picture.shape[:2]) > _LONGEST_SIDE[rendering.picture]:
         message = f"Pictures of that size cannot be written as {rendering.picture}."
         raise NotTranscodable(message)
+
+
+def _annotated(picture: Array, rendering: Rendering, captions: Captions) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(picture))
     if Annotation.PATIENT in rendering.annotations:
         _write(image, captions.patient, "la")

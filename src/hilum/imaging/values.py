@@ -12,6 +12,8 @@ from hilum.imaging.pixels import Array, Decoded
 
 _BAND: Final = 1 << 20
 """Values that are worked on at once: what is made of them on the way takes 8 bytes of each."""
+_STEP: Final = 1024
+"""Tables are made for multiples of so many values: of CT with 12 bits, a tenth of all there are."""
 _LARGEST_EXPONENT: Final = 500.0
 _MADE_FOR_DISPLAYS: Final = frozenset({1, 8})
 """BitsStored of images whose values are grey levels already when nothing else is said."""
@@ -31,7 +33,7 @@ def grey_levels(decoded: Decoded, display: Display, window: Window | None) -> Ar
     is_monochrome_1 = decoded.pixels.photometric_interpretation == "MONOCHROME1"
     is_inverse = display.is_inverse or is_monochrome_1
     greys, values = _Greys(display.modality, voi, is_inverse, display.padding), decoded.values
-    table = _table_of_greys(greys, values.dtype) if _has_table(values) else None
+    table = _table_of_greys(greys, values.dtype, *_around(values)) if _has_table(values) else None
     return mapped(values, greys, table)
 
 
@@ -55,8 +57,20 @@ class _Greys:
 
 
 @lru_cache(maxsize=16)  # the images of a series have the same table
-def _table_of_greys(greys: _Greys, kind: np.dtype[np.generic]) -> Array:
-    return greys(_every(kind))
+def _table_of_greys(greys: _Greys, kind: np.dtype[np.generic], low: int, stop: int) -> Array:
+    """Grey levels by the bits of stored values; what is not from `low` up to `stop` has none."""
+    stored = np.arange(low, stop, dtype=kind)
+    table = np.zeros(1 << 8 * kind.itemsize, np.uint8)
+    table[_unsigned(stored)] = greys(stored)
+    return table
+
+
+def _around(values: Array) -> tuple[int, int]:
+    """The first and the one after the last value there may be, the same for most of a series."""
+    ends = np.iinfo(values.dtype)
+    low, high = int(values.min()), int(values.max())
+    start, stop = low // _STEP * _STEP, (high // _STEP + 1) * _STEP
+    return max(ends.min, start), min(ends.max + 1, stop)
 
 
 def mapped(values: Array, function: GreyOf, table: Array | None = None) -> Array:
@@ -68,7 +82,7 @@ def mapped(values: Array, function: GreyOf, table: Array | None = None) -> Array
         table = function(_every(values.dtype))
     out = np.empty(values.size, np.uint8)
     for at, band in _bands(values):
-        mapped_band = function(band) if table is None else table[_unsigned(band)]
+        mapped_band = function(band) if table is None else table.take(_unsigned(band))
         out[at : at + band.size] = mapped_band
     return out.reshape(values.shape)
 

@@ -152,3 +152,15 @@ def test_the_sample_bits_are_those_that_are_stored() -> None:
     values = _row(0xF000, 0xFFFF, dtype=np.uint16)
 
     assert _levels(values, BitsStored=12, HighBit=11) == [0, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int8, np.uint8])
+def test_a_value_is_shown_alike_whatever_else_is_in_the_image(dtype: Any) -> None:
+    ends = np.iinfo(dtype)
+    every = np.arange(ends.min, int(ends.max) + 1, dtype=dtype)
+    window = Window(100, 300)
+    levels = np.array(_levels(every[np.newaxis], window), np.uint8)
+
+    for part in (every[:1], every[-1:], every[1:3], every[len(every) // 2 - 2 :], every[[0, -1]]):
+        expected = levels[np.searchsorted(every, part)].tolist()
+        assert _levels(part[np.newaxis], window) == expected

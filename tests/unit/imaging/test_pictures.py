@@ -77,6 +77,15 @@ def test_jpeg_gets_closer_with_quality() -> None:
     assert len(files[0]) < len(files[1]) < len(files[2])
 
 
+@pytest.mark.parametrize("picture", [_GREY, _COLOURS], ids=["grey", "colours"])
+@pytest.mark.parametrize("quality", [1, 50, 89, 90, 100])
+def test_jpeg_has_the_same_pixels_with_and_without_a_profile(picture: Any, quality: int) -> None:
+    plain = _written(picture, quality=quality)
+    profiled = _written(picture, quality=quality, colour_space=ColourSpace.YES)
+
+    assert np.array_equal(np.asarray(_opened(plain)), np.asarray(_opened(profiled)))
+
+
 def test_the_same_picture_is_the_same_file() -> None:
     wanted = {"picture": PictureType.PNG, "colour_space": ColourSpace.DISPLAY_P3}
 
