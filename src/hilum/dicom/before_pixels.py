@@ -24,7 +24,7 @@ _HEADS: Final = (12, 8)
 """Bytes before a value: explicit with a long length, implicit."""
 _HINTS: Final = re.compile(rb'"(?:0028(?:3000|3010|1101)|60[01][02468ACE]0010)"')
 """ModalityLUTSequence, VOILUTSequence, a palette's descriptor, OverlayRows."""
-_GROUPS: Final = frozenset({0x0028, 0x5200, *range(0x6000, 0x6020, 2)})
+_GROUPS: Final = frozenset({0x0028, 0x0048, 0x5200, *range(0x6000, 0x6020, 2)})
 """Where what an image is shown with stands, or the sequences around it."""
 
 

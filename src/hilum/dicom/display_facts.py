@@ -21,6 +21,8 @@ from hilum.domain.presentation import (
 
 _SHARED, _PER_FRAME = "52009229", "52009230"
 _FRAME_VOI, _VALUE_TRANSFORMATION, _MEASURES = "00289132", "00289145", "00289110"
+_ICC_PROFILE = 0x00282000
+_OPTICAL_PATHS, _OPTICAL_PATH_OF_FRAME, _PATH_NAME = "00480105", "00480207", "00480106"
 _MODALITY_LUT, _VOI_LUT = "00283000", "00283010"
 _SPACINGS = ("00280030", "00181164", "00182010")
 """PixelSpacing, ImagerPixelSpacing, NominalScannedPixelSpacing: rows, then columns."""
@@ -47,7 +49,6 @@ def display_of(dataset: JsonDataset, frame: int, bulk: BulkReader) -> Display:
     is_signed = whole(dataset, "00280103") == 1
     modality = _modality(dataset, frame, bulk, is_signed=is_signed)
     windows, voi_tables = _voi(dataset, frame, modality, bulk, is_signed=is_signed)
-    profile = bulk(ElementPath((), 0x00282000))
     return Display(
         modality=modality,
         windows=windows,
@@ -57,7 +58,7 @@ def display_of(dataset: JsonDataset, frame: int, bulk: BulkReader) -> Display:
         palette=_palette(dataset, bulk, is_signed=is_signed),
         pixel_aspect=_pixel_aspect(dataset, frame),
         overlays=tuple(overlays(dataset, frame, bulk)),
-        icc_profile=profile or None,
+        icc_profile=_icc_profile(dataset, frame, bulk),
         captions=captions(dataset),
         frame_milliseconds=_frame_milliseconds(dataset),
     )
@@ -162,6 +163,19 @@ def _palette(dataset: JsonDataset, bulk: BulkReader, *, is_signed: bool) -> Pale
     if found is None:
         return None
     return Palette(found.red, found.green, found.blue, is_supplemental)
+
+
+def _icc_profile(dataset: JsonDataset, frame: int, bulk: BulkReader) -> bytes | None:
+    """That of the data set, else of the optical path of the frame (PS3.3 C.11.15, C.8.12.5)."""
+    profile = bulk(ElementPath((), _ICC_PROFILE))
+    if profile:
+        return profile
+    levels = _levels(dataset, frame, _OPTICAL_PATH_OF_FRAME)
+    named = next(filter(None, (text(level.dataset, _PATH_NAME) for level in levels)), None)
+    for at, path in enumerate(items(dataset, _OPTICAL_PATHS)):
+        if named is None or text(path, _PATH_NAME) == named:
+            return bulk(ElementPath(((int(_OPTICAL_PATHS, 16), at),), _ICC_PROFILE)) or None
+    return None
 
 
 def _pixel_aspect(dataset: JsonDataset, frame: int) -> float:

@@ -78,6 +78,9 @@ def with_tables(syntax: str) -> bytes:
     dataset.add_new(0x60003000, "OW", b"\x01\x02\x03\x04")
     dataset.add_new(0x60000010, "US", 3)
     dataset.add_new(0x00282000, "OB", b"ICC profile.")
+    optical_path = Dataset()
+    optical_path.add_new(0x00282000, "OB", b"of its path.")
+    dataset.OpticalPathSequence = [optical_path]
     return part10(dataset, syntax)
 
 
@@ -96,6 +99,7 @@ def test_words_are_in_little_endian_order(syntax: str) -> None:
     expected = b"\x02\x01\x04\x03" if syntax == ExplicitVRBigEndian else b"\x01\x02\x03\x04"
     assert values[ElementPath((), 0x60003000)] == expected
     assert values[ElementPath((), 0x00282000)] == b"ICC profile."
+    assert values[ElementPath(((0x00480105, 0),), 0x00282000)] == b"of its path."
 
 
 def test_floating_point_pixels_are_told_by_their_tag() -> None:

@@ -49,6 +49,25 @@ def test_windows_are_read_with_their_function() -> None:
     )
 
 
+def test_colours_are_in_the_profile_of_the_optical_path_of_the_frame() -> None:
+    def path(name: str, profile: bytes) -> Dataset:
+        return _item(OpticalPathIdentifier=name, ICCProfile=profile)
+
+    def frame(name: str) -> Dataset:
+        identified = Sequence([_item(OpticalPathIdentifier=name)])
+        return _item(OpticalPathIdentificationSequence=identified)
+
+    slide: dict[str, Any] = {
+        "OpticalPathSequence": Sequence([path("1", b"one."), path("2", b"two.")])
+    }
+    groups = Sequence([frame(name) for name in ("2", "1", "3")])
+
+    assert _display(**slide).icc_profile == b"one."
+    slide["PerFrameFunctionalGroupsSequence"] = groups
+    assert [_display(at, **slide).icc_profile for at in range(3)] == [b"two.", b"one.", None]
+    assert _display(2, ICCProfile=b"main", **slide).icc_profile == b"main"
+
+
 @pytest.mark.parametrize("width", [0, -5])
 def test_a_window_without_width_is_none(width: float) -> None:
     assert not _display(WindowCenter=40, WindowWidth=width).windows
