@@ -21,6 +21,7 @@ from hilum.dicom.documents import (
     DocumentFacts,
     DocumentKind,
     document_facts,
+    may_be_document,
 )
 from hilum.dicom.frames import FrameTable, Span
 from hilum.dicom.header import HeaderLimits
@@ -204,7 +205,7 @@ async def _read(metadata: Metadata, read: Callable[[bytes], _T]) -> _T:
 
 
 def _facts(text: bytes) -> DocumentFacts | None:
-    return document_facts(orjson.loads(text))
+    return document_facts(orjson.loads(text)) if may_be_document(text) else None
 
 
 _REPORTS: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(

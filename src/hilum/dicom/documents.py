@@ -29,6 +29,10 @@ TYPE_OF_CLASS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Encapsulated PDF, CDA, STL, OBJ and MTL (PS3.3 A.45 and A.85) and what is in them."""
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
+_HINTS: Final = re.compile(
+    rb'"(?:00420012|0040A040|0040A730|1\.2\.840\.10008\.5\.1\.4\.1\.1\.104\.[1-5])"'
+)
+"""MIMETypeOfEncapsulatedDocument, ValueType, ContentSequence, the classes of `TYPE_OF_CLASS`."""
 _BINARY: Final = frozenset({STL, OCTETS})
 """Types whose last byte may be a zero of their own."""
 
@@ -54,6 +58,11 @@ class DocumentFacts:
     def may_be_padded(self) -> bool:
         """Whether a zero byte at the end can only be padding (PS3.5 6.2, OB)."""
         return self.length is None and self.media_types[0] not in _BINARY
+
+
+def may_be_document(metadata: bytes) -> bool:
+    """Tell whether DICOM JSON speaks of a document; it may be long, and few instances are one."""
+    return _HINTS.search(metadata) is not None
 
 
 def document_facts(dataset: JsonDataset) -> DocumentFacts | None:

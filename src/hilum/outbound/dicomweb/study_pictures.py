@@ -1,6 +1,7 @@
 """Rendered studies and series, and thumbnails of every level (PS3.18 10.4.1.1.3, 10.4.1.1.4)."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from fastapi import Request, Response
@@ -98,6 +99,7 @@ async def _parts(
     plan: ManyPictures, rest: AsyncGenerator[DrawnInstance, None], base: str
 ) -> AsyncGenerator[PartOfAnswer, None]:
     """Parts of an answer. It has begun when a later one fails, which then is told in its place."""
-    async for drawn in all_drawn(plan, rest):
-        text = "" if drawn.failure is None else f"{drawn.failure}\r\n"
-        yield PartOfAnswer(f"{instance_url(base, drawn.uids)}/rendered", drawn.picture, text)
+    async with aclosing(all_drawn(plan, rest)) as instances:
+        async for drawn in instances:
+            text = "" if drawn.failure is None else f"{drawn.failure}\r\n"
+            yield PartOfAnswer(f"{instance_url(base, drawn.uids)}/rendered", drawn.picture, text)
