@@ -17,5 +17,6 @@ def make_pixels(settings: Settings, meter: PixelMeter | None) -> PixelPool:
         maximum_frame_bytes=pixels.maximum_frame_bytes,
         lossy=pixels.lossy,
         maximum_picture_pixels=pixels.maximum_picture_pixels,
+        nearby_bytes=pixels.nearby_bytes,
     )
     return PixelPool(options, meter or SilentPixelMeter())

@@ -1,7 +1,6 @@
 """What a pixel worker can be asked to do: pure functions by name.
 
-Importing this module loads the codecs, so that only workers do. A task takes whatever its caller
-gives it and returns what can be told in JSON, and bytes.
+A task takes whatever its caller gives it and returns what can be told in JSON, and bytes.
 """
 
 from collections.abc import Callable, Mapping, Sequence

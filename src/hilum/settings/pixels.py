@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hilum.settings.types import ByteCount, Count, CountOrZero, Section
+from hilum.settings.types import ByteCount, ByteCountOrZero, Count, CountOrZero, Section
 
 
 class PixelSettings(Section):
@@ -26,6 +26,11 @@ class PixelSettings(Section):
     maximum_picture_pixels: Count = 1 << 26
     """Pixels of the largest picture that is drawn; of all frames together in a moving one. Larger
     ones are refused with 413. The default is 8192 x 8192."""
+    nearby_bytes: ByteCountOrZero = 4 << 20
+    """Frames without compression of up to so many bytes are drawn as JPEG in threads of the serving
+    process, as many as there are `pixels.workers`, unless they have palettes, overlays, annotations
+    or colour profiles: what reads data that may be hostile stays with the workers. Their pictures
+    have as many bytes at most before they are encoded. 0 draws everything in workers."""
     lossy: bool = False
     """Put frames into lossy transfer syntaxes for clients that ask for one by its name. Frames that
     are stored in a lossy syntax go out in it in any case."""

@@ -1,6 +1,8 @@
 """Limits of the work on pixels, and what comes of it: answers and errors."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -14,7 +16,7 @@ from hilum.domain.errors import (
     PixelsNotDecodable,
 )
 from hilum.imaging import layout, placing
-from hilum.ports.pixel_telemetry import PixelOutcome
+from hilum.ports.pixel_telemetry import PixelMeter, PixelOutcome
 
 _MOST_TEXT: Final = 500
 
@@ -35,6 +37,8 @@ class PixelOptions:
     """Whether frames may be put into lossy syntaxes."""
     maximum_picture_pixels: int = 1 << 26
     """Of what is drawn; of all frames together where it moves."""
+    nearby_bytes: int = 4 << 20
+    """Of native frames, and of their pictures, that are drawn in the serving process."""
 
 
 class Crashed(PixelsNotDecodable):
@@ -58,8 +62,25 @@ _OUTCOMES: Final[tuple[tuple[type[HilumError], PixelOutcome], ...]] = (
 )
 
 
-def outcome_of(error: HilumError) -> PixelOutcome:
-    """Return the word for an error."""
+@contextmanager
+def measured(meter: PixelMeter, kind: str) -> Iterator[None]:
+    """Tell what became of a task and how long it took, waiting included."""
+    began = time.perf_counter()
+    outcome = PixelOutcome.ABANDONED
+    try:
+        yield
+        outcome = PixelOutcome.DONE
+    except HilumError as error:
+        outcome = _outcome_of(error)
+        raise
+    except Exception:
+        outcome = PixelOutcome.FAILED
+        raise
+    finally:
+        meter.task(kind, outcome, time.perf_counter() - began)
+
+
+def _outcome_of(error: HilumError) -> PixelOutcome:
     kinds = (outcome for kind, outcome in _OUTCOMES if isinstance(error, kind))
     return next(kinds, PixelOutcome.ABANDONED)
 

@@ -1,24 +1,23 @@
-"""A bounded pool of pixel workers."""
+"""A bounded pool of pixel workers, and of threads for what needs none."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final, Self
 
 import structlog
 
 from hilum.adapters.pixels.exchange import NO_MEMORY_EXIT, Answer, WorkerGone
+from hilum.adapters.pixels.nearby import NearbyDrawing
 from hilum.adapters.pixels.outcomes import (
     Crashed,
     PixelOptions,
     TooSlow,
+    measured,
     no_memory,
-    outcome_of,
     read_answer,
 )
 from hilum.adapters.pixels.process import Worker
 from hilum.domain.errors import (
-    HilumError,
     NotTranscodable,
     PixelEngineBusy,
     PixelLimitExceeded,
@@ -32,7 +31,7 @@ from hilum.imaging import placing
 from hilum.imaging.layout import demand_possible
 from hilum.imaging.placing import PictureLimits, picture_pixels
 from hilum.imaging.syntaxes import SYNTAXES
-from hilum.ports.pixel_telemetry import PixelMeter, PixelOutcome
+from hilum.ports.pixel_telemetry import PixelMeter
 
 _log = structlog.get_logger("hilum.pixels")
 
@@ -54,6 +53,7 @@ class PixelPool:
         self._picture_limits = PictureLimits(
             options.maximum_frame_bytes, options.maximum_picture_pixels
         )
+        self._nearby = NearbyDrawing(options, self._picture_limits, meter)
         self._module = module
         self._meter = meter
         self._turns = Turns(self._take, self._give_back)
@@ -69,6 +69,7 @@ class PixelPool:
     async def __aexit__(self, *_: object) -> None:
         """End all workers; tasks under way fail with `ShuttingDown`."""
         self._closed = True
+        await self._nearby.close()
         for job in self._jobs.values():
             job.stop()
         if self._jobs:
@@ -94,7 +95,9 @@ class PixelPool:
     async def draw(self, frame: EncodedFrame, display: Display, rendering: Rendering) -> bytes:
         """See `PictureEngine`."""
         limits = self._picture_limits
-        picture_pixels(frame.pixels, display, rendering, limits)
+        pixels = picture_pixels(frame.pixels, display, rendering, limits)
+        if self._nearby.takes(frame, display, rendering, pixels):
+            return await self._nearby.draw(frame, display, rendering)
         arguments = frame, display, rendering, limits
         return (await self.do("draw", arguments, _picture_bytes(limits))).data
 
@@ -121,20 +124,8 @@ class PixelPool:
         """
         if most_bytes is None:
             most_bytes = self._options.maximum_frame_bytes
-        began = time.perf_counter()
-        outcome = PixelOutcome.ABANDONED
-        try:
-            answer = await self._in_turn(kind, arguments, most_bytes)
-            outcome = PixelOutcome.DONE
-        except HilumError as error:
-            outcome = outcome_of(error)
-            raise
-        except Exception:
-            outcome = PixelOutcome.FAILED
-            raise
-        finally:
-            self._meter.task(kind, outcome, time.perf_counter() - began)
-        return answer
+        with measured(self._meter, kind):
+            return await self._in_turn(kind, arguments, most_bytes)
 
     async def _in_turn(self, kind: str, arguments: tuple[object, ...], most_bytes: int) -> Answer:
         if self._busy >= self._options.workers and self._waiting >= self._options.queue:
