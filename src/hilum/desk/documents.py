@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.desk.pages import page, table, text
@@ -17,6 +18,7 @@ def documents_router(document: OpenApi) -> APIRouter:
     """`/docs` and `/openapi.json`, made from `document` when they are first asked for."""
     router = APIRouter(tags=["Desk"], include_in_schema=False)
     rendered: dict[str, Response] = {}
+    bodies: dict[str, str] = {}
 
     @router.get("/openapi.json", summary="The API, for programs")
     async def openapi() -> Response:
@@ -26,10 +28,10 @@ def documents_router(document: OpenApi) -> APIRouter:
         return rendered["json"]
 
     @router.get("/docs", summary="The API, for people")
-    async def docs() -> Response:
-        if "page" not in rendered:
-            rendered["page"] = page("Hilum API", _body(document()))
-        return rendered["page"]
+    async def docs(request: Request) -> Response:
+        if "page" not in bodies:
+            bodies["page"] = _body(document())
+        return page(request, "Hilum API", bodies["page"])
 
     return router
 

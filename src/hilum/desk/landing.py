@@ -45,7 +45,7 @@ def landing_router(desk: Desk, access: Access) -> APIRouter:
                 _components(report),
             )
         )
-        return page("Hilum", body)
+        return page(request, "Hilum", body)
 
     return router
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 _STYLE: Final = """
@@ -37,8 +38,12 @@ _HEADERS: Final = {
 }
 
 
-def page(title: str, body: str, *, status: int = 200) -> Response:
-    """An HTML page. `title` is text and escaped here, `body` is markup made with `text`."""
+def page(request: Request, title: str, body: str, *, status: int = 200) -> Response:
+    """An HTML page. `title` is text and escaped here, `body` is markup made with `text`.
+
+    Links that begin at our root (`href="/docs"`) are sent relative to the address of `request`:
+    what a proxy put before it need not be known, and may differ from one client to the next.
+    """
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -47,7 +52,13 @@ def page(title: str, body: str, *, status: int = 200) -> Response:
         '<a href="/problems">Problems</a><a href="/ready">Ready</a>'
         '<a href="/metrics">Metrics</a></nav></footer></body></html>'
     )
+    html = html.replace('href="/', f'href="{_way_to_root(request)}')
     return Response(html, status, _HEADERS, "text/html")
+
+
+def _way_to_root(request: Request) -> str:
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return "../" * (path.count("/") - 1) or "./"
 
 
 def text(value: object) -> str:

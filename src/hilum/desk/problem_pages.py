@@ -7,6 +7,7 @@ from functools import cache
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.desk.pages import page, table, text
@@ -31,7 +32,7 @@ def problems_router() -> APIRouter:
     router = APIRouter(tags=["Desk"], include_in_schema=False)
 
     @router.get("/problems", summary="Every error code")
-    async def problems() -> Response:
+    async def problems(request: Request) -> Response:
         rows = [
             (
                 f'<a href="/problems/{text(each.code)}">{text(each.code)}</a>',
@@ -40,10 +41,11 @@ def problems_router() -> APIRouter:
             )
             for each in all_problems().values()
         ]
-        return page("Problems", f"<h1>Problems</h1>{table(('Code', 'Meaning', 'Status'), rows)}")
+        body = f"<h1>Problems</h1>{table(('Code', 'Meaning', 'Status'), rows)}"
+        return page(request, "Problems", body)
 
     @router.get("/problems/{code}", summary="One error code")
-    async def problem(code: str) -> Response:
+    async def problem(request: Request, code: str) -> Response:
         known = all_problems().get(code)
         if known is None:
             raise HTTPException(404)
@@ -52,7 +54,7 @@ def problems_router() -> APIRouter:
             f"<h1>{text(known.title)}</h1><p><code>{text(known.code)}</code>, status"
             f" {text(_statuses(known))}</p>{paragraphs}"
         )
-        return page(known.title, body)
+        return page(request, known.title, body)
 
     return router
 

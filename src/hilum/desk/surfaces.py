@@ -58,7 +58,7 @@ def surface_router(surface: Surface) -> APIRouter:
     async def root(request: Request) -> Response:
         headers = {"Vary": "Accept", "Link": '</docs>; rel="service-doc"'}
         if "text/html" in request.headers.get("accept", ""):
-            answer = page(f"DICOMweb at {base}", body)
+            answer = page(request, f"DICOMweb at {base}", body)
             answer.headers.update(headers)
             return answer
         return Response(told, headers=headers, media_type="application/json")

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -59,10 +60,23 @@ async def test_every_link_of_the_landing_page_leads_somewhere(gateway: Gateway) 
     answer = await gateway.client.get("/")
     links = {attrs["href"] for tag, attrs in _Tags(answer.text).found if tag == "a"}
 
-    assert links >= {"/docs", "/ready", "/metrics", "/health", "/problems"}
+    assert links >= {"./docs", "./ready", "./metrics", "./health", "./problems"}
     for link in links:
         assert link is not None
-        assert (await gateway.client.get(link)).status_code == 200, link
+        assert (await gateway.client.get(f"/{link}")).status_code == 200, link
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/docs/", "/problems", "/problems/archive-full", "/dicom-web", "/v2/"]
+)
+async def test_links_stay_behind_the_path_of_a_proxy(gateway: Gateway, path: str) -> None:
+    answer = await gateway.client.get(path, headers={"Accept": "text/html"})
+    links = {str(attrs["href"]) for tag, attrs in _Tags(answer.text).found if tag == "a"}
+
+    assert answer.status_code == 200
+    seen = {urljoin(f"http://proxy.example.org/pacs{path}", link) for link in links}
+    assert seen >= {f"http://proxy.example.org/pacs{each}" for each in ("/", "/docs", "/ready")}
+    assert all(each.startswith("http://proxy.example.org/pacs/") for each in seen)
 
 
 async def test_health_only_says_that_the_process_is_alive(gateway: Gateway) -> None:

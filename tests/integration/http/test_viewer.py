@@ -235,8 +235,8 @@ async def test_the_landing_page_leads_to_a_viewer_that_is_there(
     shown = (await with_one.client.get("/")).text
     bare = (await without.client.get("/")).text
 
-    assert '<a href="/viewer">' in shown
-    assert '<a href="/viewer/viewer?StudyInstanceUIDs=1.2.826.0.1.77">' in shown
+    assert '<a href="./viewer">' in shown
+    assert '<a href="./viewer/viewer?StudyInstanceUIDs=1.2.826.0.1.77">' in shown
     assert "/viewer" not in bare
     assert "1.2.826.0.1.77" in bare
 

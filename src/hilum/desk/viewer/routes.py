@@ -69,7 +69,7 @@ class _Door:
     async def answer(self, request: Request, path: str) -> Response:
         build = await asyncio.to_thread(self.options.folder.current)
         if build is None:
-            return page("No viewer here yet", _HOW_TO_GET_IT, status=404)
+            return page(request, "No viewer here yet", _HOW_TO_GET_IT, status=404)
         file = None if path in ("", INDEX, _CONFIGURATION) else build.files.get(path)
         if file is not None:
             return _file_response(request, file)
