@@ -40,11 +40,11 @@ No finding shows a value that could name a patient: coded strings and numbers th
 are shown, of all other values only their length.
 
 The tables of IODs are those of {source}. Attributes and terms that are newer are let through, SOP
-classes that are newer are told as `sop-class-unknown`. How the tables are made: [ADR
-0027](decisions/0027-validation.md).
+classes that are newer are told as `sop-class-unknown`. How the tables are made:
+[ADR 0027](decisions/0027-validation.md).
 
-The [profiles of the doors](findings.md) (`dimse.validation_profile` and the like) are other rules, shorter
-ones: nothing here refuses an instance that arrives.
+The [profiles of the doors](findings.md) (`dimse.validation_profile` and the like) are other
+rules, shorter ones: nothing here refuses an instance that arrives.
 """
 
 
@@ -107,8 +107,10 @@ def _differences(reasons: tuple[Reason, ...], *found: Differences) -> Iterator[s
     rows: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for (what, attribute), files in (item for part in found for item in part.items()):
         for file in files:
-            why = reason(reasons, what, attribute, file) or "Not explained."
-            rows[why][f"{what}: {attribute}" if attribute else what] += 1
+            why = reason(reasons, what, attribute, file)
+            rows["Not explained." if why is None else why.text][
+                f"{what}: {attribute}" if attribute else what
+            ] += 1
     yield "| Times | What | Why |"
     yield "|--:|---|---|"
     for why, whats in sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0])):

@@ -15,12 +15,18 @@ from dicom_validator.spec_reader.condition_parser import (  # type: ignore[impor
 from tools.iods import by_hand
 
 _OTHERWISE: Final = re.compile(r"present otherwise|not be present if|shall not", re.IGNORECASE)
+_HALF_READ: Final = re.compile(r"\bor 1\.2\.840|non-zero value", re.IGNORECASE)
+"""Sentences of which the grammar drops a part that matters."""
+_ANY_VALUE: Final = re.compile(r"\ba value of\b")
+_UIDS: Final = frozenset({"00080016", "00081150"})
 _LOOSE: Final = re.compile(r"\bor\b|\be\.g\.|\bmay\b", re.IGNORECASE)
 _WORDS: Final = {
     "=": "Value Type (0040,A040) is {0} or alike",
     "-": "the item is not a reference to another",
 }
 Expression = list[Any]
+ANY_VALUE: Final = -1
+"""As index of a value."""
 
 
 class Conditions:
@@ -71,6 +77,10 @@ class Conditions:
             self._parser.parse(sentence) if sentence else Condition(ConditionType.UserDefined)
         )
         expression = _expression(condition)
+        if _HALF_READ.search(sentence) and "points to" not in sentence:
+            expression = None
+        elif expression is not None and _ANY_VALUE.search(sentence):
+            expression = _of_any_value(expression)
         if expression is None or condition.type in {
             ConditionType.UserDefined,
             ConditionType.MandatoryPerFrame,
@@ -101,4 +111,17 @@ def _expression(condition: Condition) -> Expression | None:
     if operator in {"=", "!=", ">", "<", "=>"} and not condition.values:
         return None
     tag = condition.tag.strip("()").replace(",", "").upper()
-    return [operator, tag, condition.index, list(condition.values)]
+    values = list(condition.values)
+    if operator == "=>":
+        return ["=", tag, ANY_VALUE, [f"{int(value):08X}" for value in values]]
+    if tag in _UIDS and not all("." in str(value) for value in values):
+        return None  # the grammar stops at the first dot of a UID that is not quoted
+    return [operator, tag, condition.index, values]
+
+
+def _of_any_value(expression: Expression) -> Expression:
+    """Return an expression about one attribute so that any of its values will do."""
+    if expression[0] in {"and", "or"}:
+        return expression
+    operator, tag, _, *rest = expression
+    return [operator, tag, ANY_VALUE, *rest]

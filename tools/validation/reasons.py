@@ -70,12 +70,8 @@ EXTRA: Final = (
            "reads files without them as well."),
     Reason("meta-", "", "", "PS3.10 7.1: type 1 of the file meta information, or no transfer syntax "
            "of PS3.6."),
-    Reason("attribute-missing", "NumberOfFrames", "", "Frame Increment Pointer is there, so the "
-           "Multi-frame Module is in use."),
     Reason("sop-class-unknown", "", "", "The retired Ultrasound Image Storage: dciodvfy tells it "
            "without an attribute (Information Object Not found)."),
-    Reason("attribute-not-allowed", "FrameTime", "", "Frame Increment Pointer points elsewhere, and "
-           "PS3.3 C.7.6.5 says nothing of `may be present otherwise`."),
     Reason("private-block", "", "", "Group 0001 is no group of private elements (PS3.5 7.8.1)."),
     Reason("value-not-defined", "ExposureModulationType", "", "PS3.3 C.8.2.1 has NONE as its only "
            "defined term."),
@@ -86,7 +82,7 @@ EXTRA: Final = (
 )  # fmt: skip
 
 
-def reason(reasons: tuple[Reason, ...], what: str, attribute: str, file: str) -> str | None:
+def reason(reasons: tuple[Reason, ...], what: str, attribute: str, file: str) -> Reason | None:
     """Return why both differ; None when nobody has told yet."""
     for each in reasons:
         if (
@@ -94,5 +90,5 @@ def reason(reasons: tuple[Reason, ...], what: str, attribute: str, file: str) ->
             and re.search(each.attribute, attribute)
             and re.search(each.file, file)
         ):
-            return each.text
+            return each
     return None

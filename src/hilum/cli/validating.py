@@ -1,5 +1,6 @@
 """`hilum validate`."""
 
+import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import Ending, WrongUsage, complain, count_progress, end, say
+from hilum.cli.console import CannotStart, Ending, WrongUsage, complain, count_progress, end, say
 
 if TYPE_CHECKING:
     from hilum.validation.instance import Examination
@@ -108,16 +109,23 @@ def _report(
                 say(line)
         say(total(summary, profile.name, skipped))
     if html is not None:
-        html.write_text(page(studies, summary, profile.name, skipped), encoding="utf-8")
+        try:
+            html.write_text(page(studies, summary, profile.name, skipped), encoding="utf-8")
+        except OSError as error:
+            message = f"cannot write {html}: {os.strerror(error.errno or 0)}"
+            raise CannotStart(message) from error
 
 
 def examined(paths: list[Path]) -> Iterator[tuple[Path, "Examination | None"]]:
     """Yield every file with what is wrong; None for one in a folder that is no DICOM."""
     for path in paths:
         if path.is_dir():
-            for inner in sorted(path.rglob("*")):
-                if inner.is_file():
-                    yield inner, _examine(inner, is_named=False)
+            for folder, folders, names in os.walk(path):
+                folders.sort()
+                for name in sorted(names):
+                    inner = Path(folder, name)
+                    if inner.is_file():
+                        yield inner, _examine(inner, is_named=False)
         else:
             yield path, _examine(path, is_named=True)
 

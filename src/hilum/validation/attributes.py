@@ -13,8 +13,6 @@ _SHOWN_VRS: Final = frozenset({"CS", "US", "SS", "UL", "SL", "IS"})
 _PATIENT_GROUPS: Final = ("0010", "0012", "0032", "0038")
 _IMAGE_TYPE: Final = "00080008"
 _MODALITY_VALUE: Final = 3
-MOST_ITEMS: Final = 2000
-"""Items of one sequence that are looked at."""
 
 
 def check_level(level: Level, tables: Ready, findings: Findings) -> None:
@@ -104,9 +102,7 @@ def _check_sequence(
     tables = tuple(dict.fromkeys(rule.items for rule in rules if rule.items is not None))
     if tables:
         nested = ready(tables)
-        for index, item in enumerate(level.below(tag)):
-            if index == MOST_ITEMS:
-                break
+        for item in level.below(tag):
             check_level(item, nested, findings)
 
 
@@ -125,6 +121,8 @@ def _check_terms(
         if value is None or not applying:
             continue
         term = value.strip(" ") if isinstance(value, str) else value
+        if isinstance(term, dict):
+            continue  # written with a VR it cannot have, which is told elsewhere
         refusing = [each for each in applying if term not in each[1].terms]
         if not refusing:
             continue

@@ -5,8 +5,10 @@ from typing import Any, Final
 from hilum.validation.levels import Level
 
 Expression = list[Any]
-"""[operator, tag, index, values], or [and|or, expressions]; tools/iod_tables.py makes them."""
+"""[operator, tag, index, values], or [and|or, expressions]; tools/iod_tables.py makes them. An
+index of -1 stands for any value."""
 
+_ANY_VALUE: Final = -1
 _PRESENCE: Final = frozenset({"+", "-", "++"})
 
 
@@ -26,8 +28,10 @@ def is_met(expression: Expression, level: Level, local: frozenset[str]) -> bool:
     if operator in _PRESENCE:
         return _is_there(operator, tag, place)
     values, index = place.values(tag), expression[2]
-    value = values[index] if index < len(values) else None
-    return value is not None and _compares(operator, value, expression[3])
+    compared = values if index == _ANY_VALUE else values[index : index + 1]
+    return any(
+        value is not None and _compares(operator, value, expression[3]) for value in compared
+    )
 
 
 def _is_there(operator: str, tag: str, level: Level) -> bool:
@@ -39,7 +43,7 @@ def _is_there(operator: str, tag: str, level: Level) -> bool:
 def _compares(operator: str, value: Any, wanted: list[Any]) -> bool:  # noqa: ANN401 - JSON value
     if operator == "!0":
         return value not in {0, "0", ""}
-    if operator in {"=", "!=", "=>"}:
+    if operator in {"=", "!="}:
         is_one = any(_same(value, each) for each in wanted)
         return is_one != (operator == "!=")
     try:

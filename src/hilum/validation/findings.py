@@ -1,5 +1,6 @@
 """What deep validation says: stable codes, and where in which instance something is wrong."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,14 +133,20 @@ CODES: Final[Mapping[str, Code]] = {
 }  # fmt: skip
 
 
-class Findings:
-    """Collects findings, each code and place once."""
+MOST_PLACES: Final = 100
+"""Places in one instance that are told of one code and attribute: a thousand items that all lack
+the same say no more than the first hundred."""
 
-    __slots__ = ("_known", "rows")
+
+class Findings:
+    """Collects findings, each code and place once, at most `MOST_PLACES` of a kind."""
+
+    __slots__ = ("_counts", "_known", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Finding] = []
         self._known: set[tuple[str, ElementPath | None]] = set()
+        self._counts: Counter[tuple[str, int]] = Counter()
 
     def add(
         self,
@@ -150,8 +157,10 @@ class Findings:
         found: str = "",
         section: str = "",
     ) -> None:
-        if (code, path) not in self._known:
+        kind = (code, 0 if path is None else path.tag)
+        if (code, path) not in self._known and self._counts[kind] < MOST_PLACES:
             self._known.add((code, path))
+            self._counts[kind] += 1
             self.rows.append(Finding(code, CODES[code].severity, path, expected, found, section))
 
 

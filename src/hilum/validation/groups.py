@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hilum.validation.attributes import MOST_ITEMS, check_level
+from hilum.validation.attributes import check_level
 from hilum.validation.conditions import is_met
 from hilum.validation.findings import Findings
 from hilum.validation.levels import Level
@@ -26,7 +26,7 @@ def check_groups(root: Level, iod: IOD, findings: Findings) -> None:
             found=f"{len(frames)} items", section=_SECTION,
         )  # fmt: skip
     tables = ready(tuple(use.table for use in iod.groups))
-    for item in (*shared, *frames[:MOST_ITEMS]):
+    for item in (*shared, *frames):
         check_level(item, tables._replace(demands=()), findings)
     for use in iod.groups:
         _check_place(root, use, shared, frames, findings)

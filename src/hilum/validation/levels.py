@@ -44,9 +44,9 @@ class Level:
     def number(self, tag: str) -> int | None:
         """The first value when it is a whole number."""
         value = self.first(tag)
-        if isinstance(value, int | float) and value == int(value):
+        if isinstance(value, float) and value.is_integer():
             return int(value)
-        return None
+        return value if isinstance(value, int) else None
 
     def has_value(self, tag: str) -> bool:
         element = self.elements.get(tag)
