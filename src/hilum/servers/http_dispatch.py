@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hilum.access import EVERYBODY, NOBODY, Access
 from hilum.domain.errors import HilumError, InvalidRequest, LimitExceeded, ShuttingDown
 from hilum.ports.http_telemetry import HttpMeter
+from hilum.servers.http_attendance import SAFE_METHODS, attended
 from hilum.servers.http_edge import BodyStalled
 from hilum.servers.http_exchange import Exchange, exchange_of
 from hilum.servers.http_routes import Found, RouteTable, Target
@@ -85,7 +86,8 @@ class Dispatch:
         if isinstance(target, Response):
             return target
         await self._admit(scope, target)
-        return await target.answer(Request(scope, receive), found.segments)
+        answer = target.answer(Request(scope, receive), found.segments)
+        return await (attended(receive, answer) if scope["method"] in SAFE_METHODS else answer)
 
     def _target(self, found: Found, method: str, exchange: Exchange) -> Target | Response:
         exchange.template = next(iter(found.targets.values())).template

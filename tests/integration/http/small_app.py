@@ -107,7 +107,7 @@ class SmallApp:
         async def state(request: Request) -> Response:
             return Response(request.state.correlation_id)
 
-        @router.get("/slow")
+        @router.api_route("/slow", methods=["GET", "POST"])
         async def slow() -> Response:
             self.entered.set()
             await self.release.wait()
