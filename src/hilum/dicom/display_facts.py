@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hilum.dicom.captions import captions
 from hilum.dicom.elements import ElementPath
-from hilum.dicom.json_values import JsonDataset, items, number, numbers, text, whole
+from hilum.dicom.json_values import JsonDataset, item, items, number, numbers, text, whole
 from hilum.dicom.lookup_tables import BulkReader, Place, lookup_table, palette
 from hilum.dicom.overlays import overlays
 from hilum.domain.presentation import (
@@ -66,13 +66,11 @@ def display_of(dataset: JsonDataset, frame: int, bulk: BulkReader) -> Display:
 
 def _levels(dataset: JsonDataset, frame: int, macro: str) -> Iterator[_Level]:
     """Yield what may say something about a frame, the most particular first."""
-    for tag, item in ((_PER_FRAME, frame), (_SHARED, 0)):
-        groups = items(dataset, tag)
-        if item >= len(groups):
-            continue
-        found = items(groups[item], macro)
-        if found:
-            yield _Level(found[0], ((int(tag, 16), item), (int(macro, 16), 0)))
+    for tag, at in ((_PER_FRAME, frame), (_SHARED, 0)):
+        groups = item(dataset, tag, at)
+        found = item(groups, macro, 0) if groups is not None else None
+        if found is not None:
+            yield _Level(found, ((int(tag, 16), at), (int(macro, 16), 0)))
     yield _Level(dataset)
 
 
@@ -109,9 +107,9 @@ def _voi(
     for level in _levels(dataset, frame, _FRAME_VOI):
         windows = tuple(_windows(level.dataset))
         tables = []
-        for at, item in enumerate(items(level.dataset, _VOI_LUT)[:_MOST_ALTERNATIVES]):
+        for at, lut in enumerate(items(level.dataset, _VOI_LUT)[:_MOST_ALTERNATIVES]):
             place = (*level.place, (int(_VOI_LUT, 16), at))
-            table = lookup_table(item, place, bulk, is_signed=may_be_negative)
+            table = lookup_table(lut, place, bulk, is_signed=may_be_negative)
             if table is not None:
                 tables.append(table)
         if windows or tables:

@@ -62,6 +62,17 @@ def whole(dataset: JsonDataset, tag: str) -> int | None:
     return found[0] if is_whole else None
 
 
+def item(dataset: JsonDataset, tag: str, at: int) -> JsonDataset | None:
+    """Return one item of a sequence, counted from 0, as `items` does; None when there is none.
+
+    Takes the same time for a sequence of a hundred thousand frames.
+    """
+    found = values(dataset, tag)
+    if at >= len(found):
+        return None
+    return found[at] if isinstance(found[at], Mapping) else {}
+
+
 def items(dataset: JsonDataset, tag: str) -> list[JsonDataset]:
     """Return the items of a sequence; an item that is no data set is an empty one."""
     return [each if isinstance(each, Mapping) else {} for each in values(dataset, tag)]

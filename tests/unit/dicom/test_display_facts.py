@@ -49,6 +49,34 @@ def test_windows_are_read_with_their_function() -> None:
     )
 
 
+class _OnlyByNumber(list[Any]):
+    """Items of a sequence too long to be looked through for each frame."""
+
+    def __iter__(self) -> Any:
+        message = "all items were looked at"
+        raise AssertionError(message)
+
+
+def test_what_is_said_of_one_frame_costs_nothing_of_the_others() -> None:
+    groups = [
+        {
+            "00289132": {
+                "vr": "SQ",
+                "Value": [{"00281050": {"Value": [at]}, "00281051": {"Value": [9]}}],
+            }
+        }
+        for at in range(5)
+    ]
+    dataset = {
+        "00280004": {"vr": "CS", "Value": ["MONOCHROME2"]},
+        "52009230": {"vr": "SQ", "Value": _OnlyByNumber(groups)},
+    }
+
+    display = display_of(dataset, 3, lambda _: None)
+
+    assert display.windows == (Window(3, 9),)
+
+
 def test_colours_are_in_the_profile_of_the_optical_path_of_the_frame() -> None:
     def path(name: str, profile: bytes) -> Dataset:
         return _item(OpticalPathIdentifier=name, ICCProfile=profile)
