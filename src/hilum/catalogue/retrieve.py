@@ -314,8 +314,24 @@ class Retrieve:
                 size, renamed_to = converted.size_bytes, converted.renamed_to
                 return OpenInstance(record, target, size, converted.chunks, renamed_to)
         message = f"Instance {record.uids.sop_instance} cannot be given in {_listed(wanted)}"
-        reason = f": {failure}" if failure is not None else "."
+        reason = f": {failure}" if failure is not None else f". {self._choices(record, wanted)}"
         raise NotAcceptable(message + reason) from failure
+
+    def _choices(self, record: InstanceRecord, wanted: Wanted) -> str:
+        stored = record.transfer_syntax_uid
+        others = [
+            syntax
+            for syntax in SYNTAXES
+            if syntax != stored and self._is_convertible(record, syntax, wanted)
+        ]
+        if others:
+            also = f"; it can also be had in {', '.join(others)}."
+        elif record.size_bytes > self.limits.conversion_bytes:
+            also = f", and too large to convert: it has {record.size_bytes} bytes (setting"
+            also += f" retrieve.conversion_bytes allows {self.limits.conversion_bytes})."
+        else:
+            also = ", and in nothing else."
+        return f"It is held in {stored} (transfer-syntax=*){also}"
 
     async def _converted(self, scope: Scope, record: InstanceRecord, target: str) -> Converted:
         if self._transcoding is None or not self._transcodes(record, target):

@@ -18,6 +18,7 @@ from pydicom.uid import (
     MPEG4HP41,
     ExplicitVRLittleEndian,
     HTJ2KLossless,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -245,6 +246,21 @@ def test_a_bomb_is_refused_by_its_description_and_by_its_codestream(
 
         assert response.status_code == 406
         assert why in response.text
+
+
+def test_a_refusal_names_the_transfer_syntaxes_that_can_be_had(client: httpx.Client) -> None:
+    url = path("MR_small_RLE.dcm")
+
+    response = get(client, url, f"{SINGLE}; transfer-syntax={ImplicitVRLittleEndian}")
+
+    assert response.status_code == 406
+    refused, _, offered = response.text.partition(". It is held in ")
+    assert ImplicitVRLittleEndian in refused
+    held, _, others = offered.partition(" (transfer-syntax=*); it can also be had in ")
+    assert held == RLELossless
+    for syntax in others.partition(". ")[0].rstrip(".\n").split(", "):
+        assert get(client, url, f"{SINGLE}; transfer-syntax={syntax}").status_code == 200, syntax
+    assert JPEG2000Lossless in others
 
 
 def test_head_answers_without_making_anything(client: httpx.Client) -> None:

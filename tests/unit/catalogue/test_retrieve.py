@@ -295,10 +295,18 @@ async def test_an_instance_that_cannot_be_converted_is_given_as_stored_when_that
 async def test_conversions_stop_at_the_smaller_of_both_limits(archive: Archive) -> None:
     await archive.keep(bytes(5000), ImplicitVRLittleEndian)
 
-    with pytest.raises(NotAcceptable):
+    with pytest.raises(NotAcceptable, match="and in nothing else"):
         await archive.retrieve.instance(
             one(1), Wanted((ExplicitVRLittleEndian,), maximum_conversion_bytes=4999)
         )
+
+
+async def test_who_is_refused_a_large_instance_is_told_the_setting() -> None:
+    archive = Archive(RetrieveLimits(conversion_bytes=4999))
+    await archive.keep(bytes(5000), ImplicitVRLittleEndian)
+
+    with pytest.raises(NotAcceptable, match=r"retrieve\.conversion_bytes allows 4999"):
+        await archive.retrieve.instance(one(1), EXPLICIT_ONLY)
 
 
 async def test_many_instances_may_be_bound_to_their_stored_syntax(archive: Archive) -> None:
