@@ -144,7 +144,10 @@ class Pictures:
     async def _draw(self, found: FoundFrames, frame: int, rendering: Rendering) -> bytes:
         shown = await self._image(found)
         one = replace(found, frames=(frame,))
-        display = shown.display(frame)
+        # Tables are expanded for it, which takes its time.
+        display = (
+            await asyncio.to_thread(shown.display, frame) if shown.values else shown.display(frame)
+        )
         memory = await self._reserved(one, shown, [display], rendering)
         try:
             stored = await self._frames.as_decoded(one)

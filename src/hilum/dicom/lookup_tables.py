@@ -4,6 +4,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from hilum.dicom.elements import ElementPath
@@ -63,13 +64,19 @@ def palette(dataset: JsonDataset, bulk: BulkReader, *, is_signed: bool) -> Palet
             if described is None or not segments:
                 return None
             count, first, bits = described
-            entries = expanded(segments, count, 1 if bits <= 8 else 2)
+            entries = _expanded_words(segments, count, 1 if bits <= 8 else 2)
             if not entries:
                 return None
-            table = LookupTable(first, bits, _little(array("H", entries)))
+            table = LookupTable(first, bits, entries)
         colours.append(table)
     red, green, blue = colours
     return Palette(red, green, blue)
+
+
+@lru_cache(maxsize=12)
+def _expanded_words(data: bytes, count: int, width: int) -> bytes:
+    """As `expanded`, two bytes each; frames share what takes up to 0.1 s to make."""
+    return _little(array("H", expanded(data, count, width)))
 
 
 def expanded(data: bytes, count: int, width: int) -> list[int]:

@@ -14,7 +14,7 @@ from hilum.dicom.display_facts import display_of
 from hilum.dicom.elements import ElementPath
 from hilum.domain.presentation import LookupTable, Padding, Rescale, VoiFunction, Window
 from tests.instances import part10
-from tests.unit.imaging.shown import an_image, display_in
+from tests.unit.imaging.shown import an_image, display_in, json_of
 
 _PIXELS = np.zeros((4, 5), np.uint16)
 
@@ -75,6 +75,21 @@ def test_what_is_said_of_one_frame_costs_nothing_of_the_others() -> None:
     display = display_of(dataset, 3, lambda _: None)
 
     assert display.windows == (Window(3, 9),)
+
+
+def test_the_frames_of_an_image_share_its_palette() -> None:
+    image = an_image(_PIXELS, PhotometricInterpretation="PALETTE COLOR")
+    segments = np.array([0, 1, 7, 1, 199, 60_000], "<u2").tobytes()
+    for number in (1, 2, 3):
+        image.add_new(0x00281100 + number, "US", [200, 0, 16])
+        image.add_new(0x00281220 + number, "OW", segments)
+    dataset, bulk = json_of(part10(image))
+
+    first, second = (display_of(dataset, frame, bulk) for frame in (0, 1))
+
+    assert len(first.palette.red.entries) == 400
+    assert first.palette.red.entries is second.palette.red.entries
+    assert first.palette.red.entries is first.palette.blue.entries
 
 
 def test_colours_are_in_the_profile_of_the_optical_path_of_the_frame() -> None:
