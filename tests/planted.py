@@ -130,6 +130,15 @@ def _compressed(frames: list[bytes], number: int, offsets: bytes | None = None) 
     return Fault(name, code, _tag("PixelData"), plant)
 
 
+def _lying_extended_table(dataset: Dataset) -> None:
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.PixelData = encapsulate([b"\xff\x4f\xff\x51" * 4], has_bot=False)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.ExtendedOffsetTable = (8).to_bytes(8, "little")
+    dataset.ExtendedOffsetTableLengths = (16).to_bytes(8, "little")
+
+
 def _fewer_frame_items(dataset: Dataset) -> None:
     del dataset.PerFrameFunctionalGroupsSequence[-1]
 
@@ -243,6 +252,8 @@ FAULTS: tuple[Fault, ...] = (
             tag=_tag("SamplesPerPixel")),
     _has("NumberOfFrames", "IS", "2", "frames-number", "of a CT"),
     _compressed([b"\xff\x4f\xff\x51" * 4], 2),
+    Fault("extended offset table that lies", "encapsulation", _tag("ExtendedOffsetTable"),
+          _lying_extended_table),
     _compressed([b"\xff\x4f\xff\x51" * 4], 1, b"\x02\0\0\0"),
     Fault("a file cut short", "truncated-instance", None, lambda _: None,
           bend=lambda data: data[:-1000]),

@@ -39,8 +39,9 @@ UIDs, numbers, frames of reference, positions and gaps between slices.
 No finding shows a value that could name a patient: coded strings and numbers that describe images
 are shown, of all other values only their length.
 
-The tables of IODs are those of {source}. Attributes and terms that are newer are let through, SOP
-classes that are newer are told as `sop-class-unknown`. How the tables are made:
+The tables of IODs are those of {source}. Attributes that are newer are let through, SOP classes
+that are newer are told as `sop-class-unknown`; an enumerated value that was added later is told as
+wrong. How the tables are made:
 [ADR 0027](decisions/0027-validation.md).
 
 The [profiles of the doors](findings.md) (`dimse.validation_profile` and the like) are other

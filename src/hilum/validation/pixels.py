@@ -1,7 +1,5 @@
 """Pixel data against the attributes that describe it (PS3.3 C.7.6.3, PS3.5 8 and A.4)."""
 
-import struct
-from itertools import pairwise
 from typing import Final
 
 from hilum.dicom.elements import ElementPath, PixelDataSpan
@@ -14,6 +12,7 @@ from hilum.dicom.transfer_syntaxes import (
 )
 from hilum.dicom.vr import PIXEL_DATA
 from hilum.validation.findings import Findings
+from hilum.validation.fragments import check_fragments
 from hilum.validation.levels import Level
 
 _SAMPLES, _PHOTOMETRIC, _FRAMES = "00280002", "00280004", "00280008"
@@ -57,7 +56,7 @@ def check_pixels(source: Source, header: Header, root: Level, findings: Findings
     elif pixels.length is None:
         if header.inflated:
             return  # offsets count in what it inflates to, which no syntax in use has
-        _check_fragments(source, root, pixels, path, findings)
+        check_fragments(source, header, pixels, root, findings)
     elif pixels.tag == PIXEL_DATA:
         _check_length(header, root, pixels, path, findings)
 
@@ -121,46 +120,3 @@ def _check_length(
             section="PS3.5 A.2" if header.transfer_syntax_uid != IMPLICIT_VR_LITTLE_ENDIAN
             else "PS3.5 A.1",
         )  # fmt: skip
-
-
-def _check_fragments(
-    source: Source, root: Level, pixels: PixelDataSpan, path: ElementPath, findings: Findings
-) -> None:
-    frames = max(1, root.number(_FRAMES) or 1)
-    lengths = pixels.fragment_lengths
-    fragments = len(lengths) - 1
-    if fragments < frames:
-        findings.add(
-            "frames-number", path, expected=f"a fragment or more for each of {frames} frames",
-            found=f"{max(fragments, 0)} fragments", section=_ENCAPSULATION,
-        )  # fmt: skip
-        return
-    if any(length % 2 for length in lengths) or not all(lengths[1:]):
-        findings.add(
-            "encapsulation", path, expected="fragments of an even number of bytes, none empty",
-            found="another length", section=_ENCAPSULATION,
-        )  # fmt: skip
-    wrong = _wrong_offsets(source, pixels, frames)
-    if wrong:
-        findings.add(
-            "encapsulation", path, expected="an empty Basic Offset Table, or in it where each "
-            "frame's first fragment is", found=wrong, section=_ENCAPSULATION,
-        )  # fmt: skip
-
-
-def _wrong_offsets(source: Source, pixels: PixelDataSpan, frames: int) -> str:
-    """Return what is wrong with the Basic Offset Table; nothing when it is right or empty."""
-    size = pixels.fragment_lengths[0]
-    if size == 0:
-        return ""
-    if size != 4 * frames:
-        return f"a table of {size} bytes for {frames} frames"
-    place = pixels.fragment_offsets[0]
-    offsets = struct.unpack(f"<{frames}I", source[place : place + size])
-    origin = pixels.fragment_offsets[1]
-    starts = {start - origin for start in pixels.fragment_offsets[1:]}
-    if offsets[0] != 0:
-        return "a first frame that does not start with the first fragment"
-    if any(later <= earlier for earlier, later in pairwise(offsets)):
-        return "offsets that do not rise"
-    return "" if starts.issuperset(offsets) else "an offset where no fragment is"
