@@ -220,17 +220,17 @@ def explicit(dataset: Dataset, from_little_endian: bool) -> bytes:
 def file_meta(
     head: bytes, uids: FileMetaUIDs, transfer_syntax_uid: str, renamed_to: str | None = None
 ) -> bytes:
-    """Write preamble and file meta information as stored, but for what has changed.
+    """Write an empty preamble, and file meta information as stored but for what has changed.
 
     That are the transfer syntax, the writer of the file (PS3.10 7.1), and the instance's UID when
-    it was `renamed_to` another. Raises `NotConvertible`.
+    it was `renamed_to` another. A preamble would lie: the header of a TIFF in it tells where the
+    pixels of the stored file are. Raises `NotConvertible`.
     """
 
     def rewrite() -> bytes:
-        preamble, elements = bytes(_PREAMBLE_BYTES), head
         start = _PREAMBLE_BYTES + len(_PREFIX)
-        if head[_PREAMBLE_BYTES:start] == _PREFIX:
-            preamble, elements = head[:_PREAMBLE_BYTES], head[start:]
+        is_there = head[_PREAMBLE_BYTES:start] == _PREFIX
+        elements = head[start:] if is_there else head
         meta = FileMetaDataset(read_dataset(io.BytesIO(elements), False, True))
         meta.TransferSyntaxUID = UID(transfer_syntax_uid)
         if not meta.get("MediaStorageSOPClassUID"):
@@ -243,7 +243,7 @@ def file_meta(
         meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
         buffer = DicomBytesIO()
         write_file_meta_info(buffer, meta, enforce_standard=True)
-        return preamble + _PREFIX + bytes(buffer.getvalue())
+        return bytes(_PREAMBLE_BYTES) + _PREFIX + bytes(buffer.getvalue())
 
     return guarded(rewrite)
 

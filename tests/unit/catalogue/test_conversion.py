@@ -118,7 +118,7 @@ async def test_a_file_keeps_its_elements_and_its_pixels(path: Path) -> None:
     result = pydicom.dcmread(io.BytesIO(await convert(data, record_of(data))))
 
     assert result.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
-    assert result.preamble == original.preamble
+    assert result.preamble == bytes(128)  # what it told of the stored file is not true any more
     for element in original.file_meta:
         changed = element.keyword in CHANGED_META
         if element.value and not changed:  # what is required and empty is filled in

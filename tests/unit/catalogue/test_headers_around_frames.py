@@ -59,6 +59,16 @@ async def test_sequences_are_copied_with_their_lengths_or_without(length: int | 
     ]
 
 
+async def test_a_tiff_header_in_the_preamble_does_not_stay() -> None:
+    """Its offsets are those of the stored file."""
+    tiff = struct.pack("<2sHI", b"II", 42, 8)
+    data = native()
+
+    result = await put_into(tiff + data[len(tiff) :], RLELossless)
+
+    assert result[:132] == bytes(128) + b"DICM"
+
+
 async def test_what_is_inside_of_sequences_is_not_read() -> None:
     """As objects it would take fifty times the memory, and here come out in order."""
     inner = element(0x0008, 0x0104, b"LO", b"text") + element(0x0008, 0x0100, b"SH", b"A ")
