@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
+from hilum.cli.console import counted
 from hilum.cli.validation_text import sentence, title, total
 from hilum.validation.findings import CODES, Finding
 from hilum.validation.summary import StudyReport, Summary, place_text
@@ -22,6 +23,8 @@ h2 { font-size: 1.1rem; overflow-wrap: anywhere; margin-top: 2.5rem }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid #8886; padding: .4rem .6rem; text-align: left;
   vertical-align: top; overflow-wrap: anywhere }
+th { white-space: nowrap }
+th:nth-child(2) { width: 45% }
 td:first-child { white-space: nowrap; font-weight: 600 }
 tr.error td:first-child { color: light-dark(#a40000, #ff8a80) }
 tr.warning td:first-child { color: light-dark(#7a4b00, #ffc46b) }
@@ -43,7 +46,7 @@ def page(studies: Sequence[StudyReport], summary: Summary, profile: str, skipped
 
 
 def _study(study: StudyReport) -> Iterator[str]:
-    yield f"<section>\n<h2>{escape(title(study))}</h2>\n<p>{study.files:,} files</p>\n"
+    yield f"<section>\n<h2>{escape(title(study))}</h2>\n<p>{counted(study.files, 'file')}</p>\n"
     if not study.across and not study.shared:
         yield "<p>Nothing to tell.</p>\n</section>\n"
         return

@@ -32,12 +32,10 @@ def _finding(finding: Finding, where: str) -> Iterator[str]:
 
 def sentence(finding: Finding) -> str:
     """`expected ..., found ... [PS3.3 C.7.6.3]`, or what the code means."""
-    parts = []
     if finding.expected:
-        parts.append(f"expected {finding.expected}")
-    if finding.found:
-        parts.append(f"found {finding.found}")
-    text = "; ".join(parts) or CODES[finding.code].meaning
+        text = f"expected {finding.expected}; found {finding.found}"
+    else:
+        text = finding.found or CODES[finding.code].meaning
     return f"{text} [{finding.section}]" if finding.section else text
 
 

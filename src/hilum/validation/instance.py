@@ -62,5 +62,5 @@ def unreadable_file(error: OSError) -> Examination:
 
 def _unread(code: str, text: str) -> Examination:
     findings = Findings()
-    findings.add(code, None, expected="a readable instance", found=text, section="PS3.10 7")
+    findings.add(code, None, found=text, section="PS3.10 7")
     return Examination(tuple(findings.rows), None)
