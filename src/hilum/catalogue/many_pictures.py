@@ -57,7 +57,7 @@ class DrawnInstance:
 class ManyPictures:
     """What will go out."""
 
-    wanted: Sequence[Scope]
+    wanted: Sequence[tuple[Scope, InstanceUIDs]]
     """Instances whose frames can be found."""
     left_out: int
     """Instances that have no picture, as far as is known; it grows while `held` is filled."""
@@ -91,12 +91,12 @@ class DrawInstances:
     async def plan(self, scope: Scope) -> ManyPictures:
         """Find the instances that have frames. Raises `NotHeld`, and why when there is none."""
         plan = ManyPictures([], 0, None)
-        wanted: list[Scope] = []
+        wanted: list[tuple[Scope, InstanceUIDs]] = []
         digest = hashlib.sha256()
         async for scopes in self._instances(scope):
             for told in await asyncio.gather(*map(self._look, scopes)):
                 if isinstance(told, FoundFrames):
-                    wanted.append(told.scope)
+                    wanted.append((told.scope, told.record.uids))
                     digest.update(told.dataset_sha256)
                 elif told is not None:
                     plan.left_out += 1
@@ -158,8 +158,8 @@ class DrawInstances:
         ahead: asyncio.Task[DrawnInstance | None] | None = None
         patience = 0.0  # who is refused at the beginning can be told so
         try:
-            for scope in plan.wanted:
-                drawing = partial(self._one, scope, rendering)
+            for scope, uids in plan.wanted:
+                drawing = partial(self._one, scope, uids, rendering)
                 following = asyncio.create_task(patiently(drawing, patience))
                 patience = PATIENCE_SECONDS
                 current, ahead = ahead, following
@@ -172,26 +172,26 @@ class DrawInstances:
             if ahead is not None:
                 await tasks.end(ahead)
 
-    async def _one(self, scope: Scope, rendering: Rendering) -> DrawnInstance | None:
+    async def _one(
+        self, scope: Scope, uids: InstanceUIDs, rendering: Rendering
+    ) -> DrawnInstance | None:
         try:
             try:
-                return await self._draw(scope, rendering)
+                picture = await self._draw(scope, rendering)
             except ObjectMissing:
                 # A new version may have come between the two reads.
-                return await self._draw(scope, rendering)
+                picture = await self._draw(scope, rendering)
         except NotHeld:
             return None  # deleted meanwhile
-
-    async def _draw(self, scope: Scope, rendering: Rendering) -> DrawnInstance:
-        pictures = self._pictures
-        found = await pictures.find(scope)
-        uids = found.record.uids
-        try:
-            if rendering.picture is PictureType.GIF:
-                return DrawnInstance(uids, await pictures.moving(found, rendering))
-            return DrawnInstance(uids, await pictures.representative(found, rendering))
-        except NOT_DRAWN as error:
+        except (*NOT_DRAWN, ObjectMissing) as error:
             return DrawnInstance(uids, None, error)
+        return DrawnInstance(uids, picture)
+
+    async def _draw(self, scope: Scope, rendering: Rendering) -> bytes:
+        found = await self._pictures.find(scope)
+        if rendering.picture is PictureType.GIF:
+            return await self._pictures.moving(found, rendering)
+        return await self._pictures.representative(found, rendering)
 
 
 async def all_drawn(

@@ -13,7 +13,7 @@ from hilum.catalogue.many_pictures import NOT_DRAWN
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.pictures import Pictures
 from hilum.dicom.json_values import number, text
-from hilum.domain.errors import HilumError, NoPixelData, NotHeld
+from hilum.domain.errors import HilumError, NoPixelData, NotHeld, ObjectMissing
 from hilum.domain.identifiers import (
     Scope,
     SeriesInstanceUID,
@@ -73,7 +73,7 @@ class Thumbnails:
             async for candidate in candidates:
                 try:
                     picture = await self._draw(candidate, rendering)
-                except NOT_DRAWN as error:
+                except (*NOT_DRAWN, ObjectMissing) as error:
                     if failure is None or isinstance(failure, NoPixelData):
                         failure = error
                 except NotHeld:

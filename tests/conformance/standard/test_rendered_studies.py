@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -130,6 +131,23 @@ def test_what_fails_once_the_answer_has_begun_is_told_in_its_place(tmp_path: Any
     kinds = [head["Content-Type"] for head, _ in found]
     assert kinds == ["image/png", "text/plain; charset=utf-8", "image/png"]
     assert b"decoded" in found[1][1]
+
+
+def test_an_object_that_is_lost_does_not_spoil_the_others(tmp_path: Path) -> None:
+    with ServedDicomWeb(tmp_path) as server:
+        server.keep(*(part10(a_slice(CT, 1, number, 20 * number)) for number in (1, 2, 3)))
+        (lost,) = tmp_path.rglob(f"{CT}.1.2.*.dcm")
+        lost.unlink()
+        with server.client(accept="*/*") as client:
+            study = client.get(f"{url(CT)}/rendered", headers={"Accept": PNGS})
+            thumbnail = client.get(f"{url(CT)}/thumbnail", headers={"Accept": "image/png"})
+            alone = client.get(f"{url(CT, f'{CT}.1', f'{CT}.1.2')}/rendered")
+
+    assert study.status_code == 206
+    assert levels(study) == [20, 60]
+    assert "1 instances" in study.headers["warning"]
+    assert level(thumbnail.content) == 60
+    assert alone.status_code == 500
 
 
 @pytest.mark.parametrize("accept", ["image/jpeg", "image/png, image/gif", "image/*"])
