@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections import defaultdict
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
@@ -203,16 +204,25 @@ class Tables:
 
 
 def main() -> int:
-    """Write the file from the tables beside the Python that runs."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(sys.prefix) / "standard"
-    if not (folder / "ciods.json").is_file():
-        sys.stderr.write(f"no tables in {folder}; see the head of {__file__}\n")
+    """Write the file."""
+    try:
+        folder = _installed()
+    except PackageNotFoundError:
+        sys.stderr.write(f"dicom-standard is not installed: see the head of {__file__}\n")
         return 1
     text = json.dumps(Tables(folder).tables(), separators=(",", ":"), ensure_ascii=False)
     # A line for each table: a change of the standard shows where it is.
     OUTPUT.write_text(re.sub(r'(?<=[\]}0-9"]),"(?=[a-z_]+":[\[{])', ',\n"', text) + "\n", "utf-8")
     sys.stdout.write(f"{OUTPUT}: {len(text):,} characters\n")
     return 0
+
+
+def _installed() -> Path:
+    """Return the folder of JSON that the package brings. Raises `PackageNotFoundError`."""
+    for file in distribution("dicom-standard").files or ():
+        if file.name == "ciods.json":
+            return Path(str(file.locate())).parent
+    raise PackageNotFoundError("dicom-standard")
 
 
 if __name__ == "__main__":
