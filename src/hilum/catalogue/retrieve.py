@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from hilum.catalogue.conversion import CONVERTED_TO, Conversion, Converted, is_convertible
+from hilum.catalogue.conversion import Conversion, Converted
+from hilum.catalogue.instance_syntaxes import AS_STORED, InstanceSyntaxes, Wanted, is_transcoded
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.patience import PATIENCE_SECONDS, patiently
 from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
@@ -19,13 +20,9 @@ from hilum.domain.errors import NoPixelData, NotAcceptable, ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.domain.records import InstanceRecord, MetadataRecord, ScopeSummary
 from hilum.foundation import tasks
-from hilum.imaging.syntaxes import SYNTAXES
 from hilum.ports.index import InstanceReader
 from hilum.ports.objects import ObjectStore
 
-AS_STORED: Final = "*"
-DEFAULT: Final = ""
-"""Explicit VR Little Endian, but what is stored in a lossy syntax as it is (PS3.18 8.7.3.4)."""
 _FAILURES: Final = (NotConvertible, FramesUnknown, NoPixelData, *REFUSALS)
 """The next syntax the client likes may still be had."""
 
@@ -44,21 +41,6 @@ class RetrieveLimits:
     """Largest instance that is converted."""
     zip_instances: int = 20_000
     """Instances of one ZIP archive, whose names are held until it is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """In which transfer syntaxes instances may go out."""
-
-    syntaxes: tuple[str, ...] = (AS_STORED,)
-    """Transfer Syntax UIDs in order of liking; `AS_STORED` is the one an instance is stored in,
-    `DEFAULT` the one that is meant when the client names none."""
-    converts_many: bool = True
-    """False: more than one instance goes out only as stored."""
-    maximum_conversion_bytes: int | None = None
-    """Larger instances are not converted, beside the limit of the archive."""
-    sources: frozenset[str] | None = None
-    """Instances in other transfer syntaxes go out as stored only; None: all are converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +91,7 @@ class Retrieve:
         self._conversion = conversion
         self._transcoding = transcoding
         self.limits = limits or RetrieveLimits()
+        self._syntaxes = InstanceSyntaxes(transcoding, self.limits.conversion_bytes)
 
     async def summary(self, scope: Scope) -> ScopeSummary:
         """Count and newest version of what `scope` names. Raises `NotHeld`."""
@@ -142,7 +125,7 @@ class Retrieve:
         if not complete and AS_STORED not in wanted.syntaxes:
             later = await self._tally(scope, wanted, page[-1].key)
         if not offered and not later.offered:
-            message = f"Nothing here exists in, or can be converted to, {_listed(wanted)}."
+            message = f"Nothing here exists in, or can be converted to, {wanted.listed()}."
             raise NotAcceptable(message)
         left_out += later.left_out
         as_stored = all(self.goes_as_stored(record, wanted) for record in offered)
@@ -209,7 +192,7 @@ class Retrieve:
 
     def goes_as_stored(self, record: InstanceRecord, wanted: Wanted) -> bool:
         """Whether an instance that can go out does so byte for byte."""
-        return self._targets(record, wanted)[0] == record.transfer_syntax_uid
+        return self._syntaxes.of(record, wanted)[0] == record.transfer_syntax_uid
 
     async def _record(self, scope: Scope) -> InstanceRecord:
         page = await self._reader.instances(scope, 0, 1)
@@ -250,43 +233,16 @@ class Retrieve:
         """Those that can go out, as far as that shows without looking at their pixel data."""
         offered, doubtful = [], {}
         for record in page:
-            targets = self._targets(record, wanted)
+            targets = self._syntaxes.of(record, wanted)
             if not targets:
                 continue
             offered.append(record)
-            if all(self._transcodes(record, target) for target in targets):
+            if all(is_transcoded(record, target) for target in targets):
                 doubtful[record.key] = (record, targets)
         if not doubtful or self._transcoding is None:
             return offered
         refused = await self._transcoding.refused(doubtful)
         return [record for record in offered if record.key not in refused]
-
-    def _targets(self, record: InstanceRecord, wanted: Wanted) -> list[str]:
-        """Syntaxes this instance can go out in, in the order of liking, up to the stored one."""
-        stored = record.transfer_syntax_uid
-        targets: list[str] = []
-        for liked in wanted.syntaxes:
-            syntax = _default_of(stored) if liked == DEFAULT else liked
-            if syntax in {AS_STORED, stored}:
-                return [*targets, stored]
-            if self._is_convertible(record, syntax, wanted):
-                targets.append(syntax)
-        return targets
-
-    def _is_convertible(self, record: InstanceRecord, target: str, wanted: Wanted) -> bool:
-        stored, limit = record.transfer_syntax_uid, self.limits.conversion_bytes
-        if wanted.maximum_conversion_bytes is not None:
-            limit = min(limit, wanted.maximum_conversion_bytes)
-        if record.size_bytes > limit or (wanted.sources and stored not in wanted.sources):
-            return False
-        if target == CONVERTED_TO and is_convertible(stored):
-            return True
-        return self._transcoding is not None and self._transcoding.offers(stored, target)
-
-    def _transcodes(self, record: InstanceRecord, target: str) -> bool:
-        """Whether it is made by decoding, or encoding, frames."""
-        stored = record.transfer_syntax_uid
-        return target != stored and not (target == CONVERTED_TO and is_convertible(stored))
 
     async def _open_live(
         self, scope: Scope, record: InstanceRecord, wanted: Wanted
@@ -303,7 +259,7 @@ class Retrieve:
 
     async def _open(self, scope: Scope, record: InstanceRecord, wanted: Wanted) -> OpenInstance:
         failure: Exception | None = None
-        for target in self._targets(record, wanted):
+        for target in self._syntaxes.of(record, wanted):
             if target == record.transfer_syntax_uid:
                 return await self._open_stored(record)
             try:
@@ -313,28 +269,14 @@ class Retrieve:
             else:
                 size, renamed_to = converted.size_bytes, converted.renamed_to
                 return OpenInstance(record, target, size, converted.chunks, renamed_to)
-        message = f"Instance {record.uids.sop_instance} cannot be given in {_listed(wanted)}"
-        reason = f": {failure}" if failure is not None else f". {self._choices(record, wanted)}"
+        message = f"Instance {record.uids.sop_instance} cannot be given in {wanted.listed()}"
+        reason = (
+            f": {failure}" if failure is not None else f". {self._syntaxes.choices(record, wanted)}"
+        )
         raise NotAcceptable(message + reason) from failure
 
-    def _choices(self, record: InstanceRecord, wanted: Wanted) -> str:
-        stored = record.transfer_syntax_uid
-        others = [
-            syntax
-            for syntax in SYNTAXES
-            if syntax != stored and self._is_convertible(record, syntax, wanted)
-        ]
-        if others:
-            also = f"; it can also be had in {', '.join(others)}."
-        elif record.size_bytes > self.limits.conversion_bytes:
-            also = f", and too large to convert: it has {record.size_bytes} bytes (setting"
-            also += f" retrieve.conversion_bytes allows {self.limits.conversion_bytes})."
-        else:
-            also = ", and in nothing else."
-        return f"It is held in {stored} (transfer-syntax=*){also}"
-
     async def _converted(self, scope: Scope, record: InstanceRecord, target: str) -> Converted:
-        if self._transcoding is None or not self._transcodes(record, target):
+        if self._transcoding is None or not is_transcoded(record, target):
             return await self._conversion(record)
         return await self._transcoding(scope, record, target)
 
@@ -361,13 +303,3 @@ async def _continued(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIt
 class _Tally:
     offered: int = 0
     left_out: int = 0
-
-
-def _default_of(stored: str) -> str:
-    known = SYNTAXES.get(stored)
-    return stored if known is not None and known.may_be_lossy else CONVERTED_TO
-
-
-def _listed(wanted: Wanted) -> str:
-    named = (syntax or CONVERTED_TO for syntax in wanted.syntaxes)
-    return f"transfer syntax {', '.join(named)}"

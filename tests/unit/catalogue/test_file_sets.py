@@ -7,7 +7,8 @@ import pytest
 
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.file_sets import FileSet, FileSets
-from hilum.catalogue.retrieve import Retrieve, RetrieveLimits, Wanted
+from hilum.catalogue.instance_syntaxes import Wanted
+from hilum.catalogue.retrieve import Retrieve, RetrieveLimits
 from hilum.domain.errors import LimitExceeded, ObjectMissing
 from hilum.domain.identifiers import (
     InstanceUIDs,

@@ -10,7 +10,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
-from hilum.catalogue.retrieve import OpenInstance, Retrieve, RetrieveLimits, Wanted
+from hilum.catalogue.instance_syntaxes import Wanted
+from hilum.catalogue.retrieve import OpenInstance, Retrieve, RetrieveLimits
 from hilum.domain.errors import (
     InstanceNotFound,
     NotAcceptable,

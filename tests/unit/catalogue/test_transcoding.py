@@ -29,7 +29,8 @@ from pydicom.uid import (
 )
 
 from hilum.catalogue.frames import FrameLimits
-from hilum.catalogue.retrieve import AS_STORED, DEFAULT, RetrieveLimits, Wanted
+from hilum.catalogue.instance_syntaxes import AS_STORED, DEFAULT, Wanted
+from hilum.catalogue.retrieve import RetrieveLimits
 from hilum.catalogue.transcoding import TranscodingLimits
 from hilum.domain.errors import (
     NotAcceptable,

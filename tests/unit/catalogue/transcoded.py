@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.frames import FrameLimits, Frames
-from hilum.catalogue.retrieve import OpenInstance, Retrieve, RetrieveLimits, Wanted
+from hilum.catalogue.instance_syntaxes import Wanted
+from hilum.catalogue.retrieve import OpenInstance, Retrieve, RetrieveLimits
 from hilum.catalogue.transcoding import Transcoding, TranscodingLimits
 from hilum.dicom.limits import HeaderLimits
 from hilum.domain.identifiers import ObjectKey, Scope, TransferSyntaxUID, Version

@@ -13,7 +13,8 @@ from fastapi import Request, Response
 from isal import isal_zlib
 
 from hilum.catalogue.file_sets import FileOfSet, FileSet, FileSets
-from hilum.catalogue.retrieve import OpenInstance, Retrieve, Wanted
+from hilum.catalogue.instance_syntaxes import Wanted
+from hilum.catalogue.retrieve import OpenInstance, Retrieve
 from hilum.domain.errors import ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.foundation.clock import Clock, SystemClock

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from hilum.catalogue.retrieve import OpenInstance, Plan, Retrieve, Wanted
+from hilum.catalogue.instance_syntaxes import Wanted
+from hilum.catalogue.retrieve import OpenInstance, Plan, Retrieve
 from hilum.domain.identifiers import Scope
 from hilum.domain.levels import Level
 from hilum.domain.records import InstanceRecord
