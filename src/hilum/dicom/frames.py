@@ -46,6 +46,19 @@ class WhyUnknown(IntEnum):
     """There are fewer fragments than frames."""
 
 
+_IN_WORDS: Final = {
+    WhyUnknown.NO_DIMENSIONS: (
+        "Rows, Columns, Samples per Pixel or Bits Allocated is missing or zero"
+    ),
+    WhyUnknown.BAD_NUMBER_OF_FRAMES: "Number of Frames is no whole number, or negative",
+    WhyUnknown.TOO_SHORT: "the pixel data is shorter than they need",
+    WhyUnknown.NO_OFFSETS: "they have several fragments each, and no offset table that fits",
+    WhyUnknown.TOO_FEW_FRAGMENTS: (
+        "there are fewer fragments than frames, as in video, which is one stream"
+    ),
+}
+
+
 class FramesUnknown(HilumError):
     """The frames cannot be told apart; the pixel data can still be had as a whole."""
 
@@ -54,8 +67,10 @@ class FramesUnknown(HilumError):
 
     def __init__(self, reason: WhyUnknown) -> None:
         self.reason = reason
-        text = reason.name.replace("_", " ").lower()
-        super().__init__(f"The frames of this instance cannot be told apart: {text}.")
+        super().__init__(
+            f"The frames of this instance cannot be told apart: {_IN_WORDS[reason]}."
+            " Its pixel data can be had as a whole, in the instance or as bulk data."
+        )
 
 
 class FrameTableUnreadable(HilumError):

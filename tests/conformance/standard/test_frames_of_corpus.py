@@ -20,7 +20,7 @@ from tests.served_dicomweb import ServedDicomWeb
 
 ORIGINAL = "multipart/related; type=application/octet-stream; transfer-syntax=*"
 UNTOLD = {
-    "badVR.dcm": "bad number of frames",
+    "badVR.dcm": "Number of Frames is no whole number",
 }
 """Images whose frames cannot be told apart, and why."""
 NOT_KEPT = {

@@ -39,7 +39,7 @@ NOT_KEPT = {
 REFUSED = {
     "JPEG2000-embedded-sequence-delimiter.dcm": "too many tiles",
     "SC_rgb_jpeg.dcm": "has VR",
-    "badVR.dcm": "bad number of frames",
+    "badVR.dcm": "Number of Frames is no whole number",
 }
 ONLY_HERE = {"JPEG-lossy.dcm"}
 """Its SOS parameters are not those of a sequential JPEG: pydicom's decoders do not take it."""

@@ -322,3 +322,11 @@ _PACKED = FrameTable(2, encapsulated=True, start=9, lengths=array("I", [4, 6])).
 def test_a_table_that_cannot_be_read_says_how_to_mend_it(packed: bytes, why: str) -> None:
     with pytest.raises(FrameTableUnreadable, match=f"{why}.*hilum rebuild"):
         FrameTable.unpack(packed)
+
+
+@pytest.mark.parametrize("reason", WhyUnknown)
+def test_each_reason_is_told_in_words(reason: WhyUnknown) -> None:
+    told = str(FramesUnknown(reason))
+
+    assert reason.name.replace("_", " ").lower() not in told
+    assert "can be had as a whole" in told
