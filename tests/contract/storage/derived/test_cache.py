@@ -400,6 +400,27 @@ async def test_it_tells_of_which_versions_it_holds_something(tmp_path: Path) -> 
         assert sorted(held) == [7, 263, 100_000]
 
 
+async def test_a_file_that_comes_while_its_version_is_removed_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmdir, late = os.rmdir, []
+
+    def after_a_last_file(path: str) -> None:
+        if not late:
+            late.append(Path(path) / "late")
+            late[0].write_bytes(b"picture")
+        rmdir(path)
+
+    async with open_cache(tmp_path) as cache:
+        await cache.put(7, "recipe", b"picture")
+        monkeypatch.setattr(os, "rmdir", after_a_last_file)
+        await cache.forget(7)
+
+    assert late
+    assert not late[0].exists()
+    assert cache.meter.gone == {DerivedRemoval.FORGOTTEN: 2}
+
+
 async def test_nothing_of_a_version_that_is_gone_stays_in_memory(tmp_path: Path) -> None:
     async with open_cache(tmp_path, memory_bytes=1 << 20, reserve_bytes=1 << 60) as cache:
         await cache.forget(7)

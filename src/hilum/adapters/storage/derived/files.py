@@ -1,5 +1,6 @@
 """Files of the cache: reading, publishing and removing them. Every call blocks; none is durable."""
 
+import errno
 import os
 import secrets
 from collections.abc import Sequence
@@ -170,17 +171,32 @@ def _make_folders(path: str) -> None:
 def remove_folder(folder: str) -> tuple[int, int]:
     """Remove a folder of files that nobody reaches any more; returns their number and bytes.
 
-    Whoever else removes it at the same time is no error. Raises `OSError` when the disk fails.
+    Whoever else removes it at the same time is no error, nor is whoever had found it before it was
+    moved and puts a last file there. Raises `OSError` when the disk fails.
     """
     objects = size = 0
     with suppress(FileNotFoundError):
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):
-                    size_bytes = on_disk(entry.stat(follow_symlinks=False).st_size)
-                    os.unlink(entry.path)  # noqa: PTH108 - as above
-                    objects, size = objects + 1, size + size_bytes
-        os.rmdir(folder)  # noqa: PTH106 - as above
+        for attempt in range(1, _ATTEMPTS + 1):
+            more, bytes_more = _remove_files(folder)
+            objects, size = objects + more, size + bytes_more
+            try:
+                os.rmdir(folder)  # noqa: PTH106 - as above
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY or attempt == _ATTEMPTS:
+                    raise
+            else:
+                break
+    return objects, size
+
+
+def _remove_files(folder: str) -> tuple[int, int]:
+    objects = size = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                size_bytes = on_disk(entry.stat(follow_symlinks=False).st_size)
+                os.unlink(entry.path)  # noqa: PTH108 - as above
+                objects, size = objects + 1, size + size_bytes
     return objects, size
 
 
