@@ -13,7 +13,7 @@ class PrometheusPixelMeter:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._tasks = Counter(
             "hilum_pixel_tasks",
-            "Frames worked on in pixel workers, by kind of work and what became of it.",
+            "Frames worked on by workers and threads, by kind of work and what became of it.",
             ("kind", "outcome"),
             registry=registry,
         )
