@@ -33,6 +33,8 @@ _HINTS: Final = re.compile(
     rb'"(?:00420012|0040A040|0040A730|1\.2\.840\.10008\.5\.1\.4\.1\.1\.104\.[1-5])"'
 )
 """MIMETypeOfEncapsulatedDocument, ValueType, ContentSequence, the classes of `TYPE_OF_CLASS`."""
+_ACTING: Final = re.compile(r"javascript|ecmascript|jscript|livescript|wasm|^text/css$|^multipart/")
+"""What a browser runs or applies in a page of the same origin, whatever else its headers say."""
 _BINARY: Final = frozenset({STL, OCTETS})
 """Types whose last byte may be a zero of their own."""
 
@@ -70,7 +72,9 @@ def document_facts(dataset: JsonDataset) -> DocumentFacts | None:
     sop_class = text(dataset, "00080016")
     named = text(dataset, "00420012").partition(";")[0].strip().lower()
     if sop_class in TYPE_OF_CLASS or named:
-        media_type = named if _MEDIA_TYPE.fullmatch(named) else TYPE_OF_CLASS.get(sop_class, OCTETS)
+        media_type = TYPE_OF_CLASS.get(sop_class, OCTETS)
+        if _MEDIA_TYPE.fullmatch(named):
+            media_type = OCTETS if _ACTING.search(named) else named
         length = whole(dataset, "00420015")
         return DocumentFacts(DocumentKind.ENCAPSULATED, (media_type,), length)
     if text(dataset, "0040A040") == "CONTAINER" or "0040A730" in dataset:

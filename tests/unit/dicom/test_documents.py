@@ -29,3 +29,13 @@ def test_what_is_no_document_need_not_be_read() -> None:
 
     assert document_facts(dataset) is None
     assert not may_be_document(json.dumps(dataset).encode())
+
+
+@pytest.mark.parametrize(
+    "named", ["application/javascript", "TEXT/JavaScript; charset=x", "text/css", "application/wasm"]
+)
+def test_what_would_act_in_a_page_is_bytes_and_nothing_more(named: str) -> None:
+    facts = document_facts({"00420012": {"vr": "LO", "Value": [named]}})
+
+    assert facts is not None
+    assert facts.media_types == ("application/octet-stream",)
