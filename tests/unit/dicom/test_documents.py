@@ -32,7 +32,8 @@ def test_what_is_no_document_need_not_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "named", ["application/javascript", "TEXT/JavaScript; charset=x", "text/css", "application/wasm"]
+    "named",
+    ["application/javascript", "TEXT/JavaScript; charset=x", "text/css", "application/wasm"],
 )
 def test_what_would_act_in_a_page_is_bytes_and_nothing_more(named: str) -> None:
     facts = document_facts({"00420012": {"vr": "LO", "Value": [named]}})
