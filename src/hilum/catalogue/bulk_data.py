@@ -14,9 +14,9 @@ from hilum.catalogue.not_held import not_held
 from hilum.catalogue.renditions import InflatedSpan, Rendition, StoredSpans, WrittenBytes
 from hilum.catalogue.stored_bytes import damaged
 from hilum.dicom.bulk_table import BulkPlace, BulkTable
+from hilum.dicom.documents import named_type
 from hilum.dicom.frame_places import FramePlaces
 from hilum.dicom.frames import FrameTable, Span
-from hilum.dicom.json_values import text
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, encoding_of
 from hilum.dicom.vr import PIXEL_DATA_TAGS
 from hilum.domain.errors import LimitExceeded, NoBulkData, ObjectMissing
@@ -32,7 +32,6 @@ _IN_THREAD_BYTES: Final = 64 * 1024
 _MOST_FRAGMENTS: Final = 100_000
 """Of a value that is not the pixel data of the instance."""
 _DOCUMENT: Final = "00420011"
-_MIME_TYPE: Final = "00420012"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class BulkData:
             message = f"Instance {held.instance.uids.sop_instance} was replaced meanwhile."
             raise ObjectMissing(message)
         dataset = await _dataset(described.metadata)
-        media_type = text(dataset, _MIME_TYPE).lower() if path == _DOCUMENT else ""
+        media_type = (named_type(dataset) if path == _DOCUMENT else None) or ""
         value = b"" if place is not None else _inline(dataset, path)
         if value is None:
             raise _no_bulk(held, path)

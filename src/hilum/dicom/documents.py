@@ -70,13 +70,21 @@ def may_be_document(metadata: bytes) -> bool:
 def document_facts(dataset: JsonDataset) -> DocumentFacts | None:
     """Say what kind of document a data set is; None for one of another kind."""
     sop_class = text(dataset, "00080016")
-    named = text(dataset, "00420012").partition(";")[0].strip().lower()
-    if sop_class in TYPE_OF_CLASS or named:
-        media_type = TYPE_OF_CLASS.get(sop_class, OCTETS)
-        if _MEDIA_TYPE.fullmatch(named):
-            media_type = OCTETS if _ACTING.search(named) else named
+    if sop_class in TYPE_OF_CLASS or text(dataset, "00420012"):
+        media_type = named_type(dataset) or TYPE_OF_CLASS.get(sop_class, OCTETS)
         length = whole(dataset, "00420015")
         return DocumentFacts(DocumentKind.ENCAPSULATED, (media_type,), length)
     if text(dataset, "0040A040") == "CONTAINER" or "0040A730" in dataset:
         return DocumentFacts(DocumentKind.REPORT, REPORT_TYPES)
     return None
+
+
+def named_type(dataset: JsonDataset) -> str | None:
+    """Return MIME Type of Encapsulated Document (0042,0012) without parameters.
+
+    None when it is none, or missing; bytes when a browser would let the document act.
+    """
+    named = text(dataset, "00420012").partition(";")[0].strip().lower()
+    if not _MEDIA_TYPE.fullmatch(named):
+        return None
+    return OCTETS if _ACTING.search(named) else named

@@ -162,7 +162,7 @@ class BulkSender:
 def _offers(found: FoundBulk, *, decodes: bool) -> Sequence[Offer]:
     """Forms of a value, the one first that is given when it is left open."""
     if not found.is_pixel_data:
-        if not found.media_type or "/" not in found.media_type:
+        if found.media_type in {"", OCTETS}:
             return _OCTETS
         return (*_OCTETS, Offer(found.media_type))
     if not found.is_encapsulated:
