@@ -14,9 +14,17 @@ from hilum.domain.images import EncodedFrame
 from hilum.domain.presentation import ColourSpace, Display, PictureType, Rendering
 from hilum.imaging.layout import frame_bytes
 from hilum.imaging.placing import PictureLimits
-from hilum.imaging.presenting import draw
 from hilum.imaging.syntaxes import SYNTAXES, Codec
 from hilum.ports.pixel_telemetry import PixelMeter
+
+
+def _draw(
+    frame: EncodedFrame, display: Display, rendering: Rendering, limits: PictureLimits
+) -> bytes:
+    """Draw in a thread. Codecs are loaded by the first picture: many servers never draw one."""
+    from hilum.imaging.presenting import draw  # noqa: PLC0415
+
+    return draw(frame, display, rendering, limits)
 
 
 class NearbyDrawing:
@@ -60,7 +68,7 @@ class NearbyDrawing:
             if waiting >= self._options.queue:
                 message = f"{waiting} frames wait already (setting pixels.queue)."
                 raise PixelEngineBusy(message)
-            work = self._threads.submit(draw, frame, display, rendering, self._limits)
+            work = self._threads.submit(_draw, frame, display, rendering, self._limits)
             drawing = asyncio.wrap_future(work)
             self._drawing += 1
             drawing.add_done_callback(self._end)
