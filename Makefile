@@ -45,7 +45,7 @@ test: setup ## Everything: what `check` does, all tests, crash tests; installs t
 	@scripts/services install --quiet || { test -z "$$CI" && echo 'peers missing: their tests will say that they were skipped'; }
 	@$(BIN)/python scripts/viewer.py || { test -z "$$CI" && echo 'no viewer: the tests in a browser will say that they were skipped'; }
 	@$(MAKE) --no-print-directory lint types imports
-	@scripts/test-once-more -n 2 --dist loadgroup $(TESTS)
+	@scripts/test-once-more -n 3 --dist loadgroup $(TESTS)
 	@$(MAKE) --no-print-directory test-interpreters
 
 test-interpreters: setup ## Fast tests on every other Python >= 3.11 found here

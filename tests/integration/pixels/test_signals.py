@@ -32,10 +32,12 @@ def test_an_interrupt_ends_server_and_workers_and_no_request_fails(tmp_path: Pat
     assert done.returncode == 0, done.stdout
     port = free_port()
     command = [sys.executable, "-m", "hilum", "serve", "--data", "data", "--port", str(port)]
+    made_each_time = {**os.environ, "HILUM_DERIVED__MAXIMUM_BYTES": "0"}
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
             [*command, "--dimse-port", "0"],
             cwd=tmp_path,
+            env=made_each_time,
             stdout=log,
             stderr=log,
             start_new_session=True,
