@@ -480,6 +480,7 @@ async def objects(tmp_path: Path) -> AsyncIterator[ObjectStore]:
         yield objects
 
 
+@pytest.mark.slow
 async def test_the_last_frame_of_a_gigabyte_takes_no_more_than_a_frame_of_memory(
     objects: ObjectStore, tmp_path: Path
 ) -> None:
@@ -498,6 +499,7 @@ async def test_the_last_frame_of_a_gigabyte_takes_no_more_than_a_frame_of_memory
     assert peak < 8 << 20
 
 
+@pytest.mark.slow
 async def test_a_frame_of_a_gigabyte_streams(objects: ObjectStore, tmp_path: Path) -> None:
     spooled = sparse_file(tmp_path / "store" / "large", 1, 1 << 30)
     scope, index = described(spooled)

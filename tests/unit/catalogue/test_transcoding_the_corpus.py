@@ -27,6 +27,8 @@ from tests.unit.imaging.oracle import (
     images,
 )
 
+pytestmark = pytest.mark.slow
+
 NOT_KEPT = {
     "JPEGLSNearLossless_08.dcm",
     "JPEGLSNearLossless_16.dcm",

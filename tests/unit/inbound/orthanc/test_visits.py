@@ -200,6 +200,7 @@ async def test_a_study_that_never_answers_well_is_given_up(tmp_path: Path) -> No
         assert len(await house.told(FAILED)) == 1
 
 
+@pytest.mark.slow
 async def test_an_outage_of_the_source_costs_no_attempt(tmp_path: Path) -> None:
     async with (
         scripted_orthanc() as peer,
