@@ -13,13 +13,14 @@ from hilum.catalogue.frames import Frames
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.renditions import InflatedSpan, Rendition, StoredSpans, WrittenBytes
 from hilum.catalogue.stored_bytes import damaged
+from hilum.catalogue.stored_metadata import IN_THREAD_BYTES, metadata_of, read_metadata
 from hilum.dicom.bulk_table import BulkPlace, BulkTable
 from hilum.dicom.documents import named_type
 from hilum.dicom.frame_places import FramePlaces
 from hilum.dicom.frames import FrameTable, Span
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, encoding_of
 from hilum.dicom.vr import PIXEL_DATA_TAGS
-from hilum.domain.errors import LimitExceeded, NoBulkData, ObjectMissing
+from hilum.domain.errors import LimitExceeded, NoBulkData
 from hilum.domain.identifiers import Scope
 from hilum.domain.instances import Metadata
 from hilum.domain.records import BulkRecord, InstanceRecord
@@ -27,8 +28,6 @@ from hilum.ports.index import BulkReader
 from hilum.ports.objects import ObjectStore
 
 _PAGE_INSTANCES: Final = 16
-_IN_THREAD_BYTES: Final = 64 * 1024
-"""Tables and metadata from this size on are read in a thread."""
 _MOST_FRAGMENTS: Final = 100_000
 """Of a value that is not the pixel data of the instance."""
 _DOCUMENT: Final = "00420011"
@@ -92,11 +91,8 @@ class BulkData:
             return await _found(held, place)
         if place is None and not table.has_inline:
             raise _no_bulk(held, path)
-        described = await self._reader.described(scope)
-        if described is None or described.version != held.instance.version:
-            message = f"Instance {held.instance.uids.sop_instance} was replaced meanwhile."
-            raise ObjectMissing(message)
-        dataset = await _dataset(described.metadata)
+        metadata = await metadata_of(self._reader, scope, held.instance)
+        dataset = await read_metadata(metadata, _dataset)
         media_type = (named_type(dataset) if path == _DOCUMENT else None) or ""
         value = b"" if place is not None else _inline(dataset, path)
         if value is None:
@@ -184,7 +180,7 @@ async def _table(held: BulkRecord) -> BulkTable:
             " `hilum rebuild` notes it."
         )
         raise NoBulkData(message)
-    if len(held.bulk_table) < _IN_THREAD_BYTES:
+    if len(held.bulk_table) < IN_THREAD_BYTES:
         return BulkTable.unpack(held.bulk_table)
     return await asyncio.to_thread(BulkTable.unpack, held.bulk_table)
 
@@ -198,13 +194,7 @@ async def _found(held: BulkRecord, place: BulkPlace) -> FoundBulk:
     return FoundBulk(held.instance, held.dataset_sha256, place.path, place, frames=frames)
 
 
-async def _dataset(metadata: Metadata) -> Mapping[str, Any]:
-    if metadata.size_bytes < _IN_THREAD_BYTES:
-        return _read(metadata)
-    return await asyncio.to_thread(_read, metadata)
-
-
-def _read(metadata: Metadata) -> Mapping[str, Any]:
+def _dataset(metadata: Metadata) -> Mapping[str, Any]:
     found: Mapping[str, Any] = orjson.loads(metadata.text())
     return found
 

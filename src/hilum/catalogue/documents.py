@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final
 
 import orjson
 
@@ -13,6 +13,7 @@ from hilum.catalogue.not_held import not_held
 from hilum.catalogue.renditions import InflatedSpan, Rendition, StoredSpans, WrittenBytes
 from hilum.catalogue.stored_bytes import read_exactly
 from hilum.catalogue.stored_header import stored_header
+from hilum.catalogue.stored_metadata import metadata_of, read_metadata
 from hilum.dicom.documents import (
     ENCAPSULATED_DOCUMENT,
     HTML,
@@ -30,7 +31,7 @@ from hilum.dicom.native_model import native_model
 from hilum.dicom.structured_reports.html import report_html
 from hilum.dicom.structured_reports.plain import report_text
 from hilum.dicom.transfer_syntaxes import encoding_of
-from hilum.domain.errors import LimitExceeded, NotTranscodable, ObjectMissing
+from hilum.domain.errors import LimitExceeded, NotTranscodable
 from hilum.domain.identifiers import Scope, Version
 from hilum.domain.instances import Metadata
 from hilum.domain.records import FramesRecord, InstanceRecord
@@ -41,10 +42,6 @@ from hilum.ports.objects import ObjectStore
 _REPORTS_AT_ONCE: Final = 2
 _REMEMBERED: Final = 1024
 """Documents whose place is remembered; some hundred bytes each."""
-_IN_THREAD_BYTES: Final = 64 * 1024
-"""Metadata above this size is read in a thread."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +99,8 @@ class Documents:
             if not is_video(held.instance.transfer_syntax_uid):
                 return None
             return await self._video(held)
-        described = await self._reader.described(scope)
-        if described is None or described.version != held.instance.version:
-            message = f"Instance {held.instance.uids.sop_instance} was replaced meanwhile."
-            raise ObjectMissing(message)
-        facts = await _read(described.metadata, _facts)
+        metadata = await metadata_of(self._reader, scope, held.instance)
+        facts = await read_metadata(metadata, _facts)
         if facts is None:
             return None
         is_report = facts.kind is DocumentKind.REPORT
@@ -116,7 +110,7 @@ class Documents:
             facts.media_types,
             is_report,
             facts,
-            described.metadata if is_report else None,
+            metadata if is_report else None,
         )
 
     async def open(self, found: FoundDocument, media_type: str) -> Rendition:
@@ -153,7 +147,7 @@ class Documents:
             raise LimitExceeded("retrieve.report_bytes", most, what)
         write = _REPORTS[media_type]
         async with self._reports:
-            text = await _read(metadata, write)
+            text = await read_metadata(metadata, lambda it: write(it.text()))
         return WrittenBytes(text.encode(errors="replace"))
 
     async def _known_encapsulated(self, record: InstanceRecord, facts: DocumentFacts) -> Rendition:
@@ -197,14 +191,8 @@ class Documents:
         return StoredSpans(self._objects, record, [span], self._limits.whole_object_bytes)
 
 
-async def _read(metadata: Metadata, read: Callable[[bytes], _T]) -> _T:
-    """Have `read` look at what metadata says; in a thread when that is long."""
-    if metadata.size_bytes <= _IN_THREAD_BYTES:
-        return read(metadata.text())
-    return await asyncio.to_thread(lambda: read(metadata.text()))
-
-
-def _facts(text: bytes) -> DocumentFacts | None:
+def _facts(metadata: Metadata) -> DocumentFacts | None:
+    text = metadata.text()
     return document_facts(orjson.loads(text)) if may_be_document(text) else None
 
 

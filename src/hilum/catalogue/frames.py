@@ -13,6 +13,7 @@ from hilum.catalogue.kept_frames import KeptFrames, is_worth_keeping
 from hilum.catalogue.known_images import KnownImages
 from hilum.catalogue.not_held import not_held
 from hilum.catalogue.stored_frames import StoredFrames
+from hilum.catalogue.stored_metadata import IN_THREAD_BYTES, metadata_of, read_metadata
 from hilum.catalogue.transcoded_frames import TranscodedFrames
 from hilum.dicom.frame_places import FramePlaces
 from hilum.dicom.frames import FrameTable
@@ -36,8 +37,6 @@ from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
 from hilum.ports.pixels import PixelEngine
 
-_LARGE_TABLE_BYTES: Final = 64 * 1024
-"""Packed frame tables and metadata from this size on are read in a thread."""
 _ELEMENT_HEAD: Final = struct.Struct(">HH2sHI")
 """Tag, VR and length of pixel data in Explicit VR Big Endian (PS3.5 7.1.2)."""
 _MAY_BE_FLOAT: Final = 32
@@ -154,7 +153,7 @@ class Frames:
         version = held.instance.version
         places = self._known.places(version)
         if places is None:
-            if len(held.frame_table) < _LARGE_TABLE_BYTES:
+            if len(held.frame_table) < IN_THREAD_BYTES:
                 places = _unpacked(held.frame_table)
             else:
                 places = await asyncio.to_thread(_unpacked, held.frame_table)
@@ -271,15 +270,9 @@ class Frames:
         pixels = self._known.pixels(record.version)
         if pixels is not None:
             return pixels
-        described = await self._reader.described(found.scope)
-        if described is None or described.version != record.version:
-            message = f"Instance {record.uids.sop_instance} was replaced meanwhile."
-            raise ObjectMissing(message)
-        metadata, syntax = described.metadata, record.transfer_syntax_uid
-        if metadata.size_bytes < _LARGE_TABLE_BYTES:
-            pixels = image_pixels(metadata, syntax)
-        else:
-            pixels = await asyncio.to_thread(image_pixels, metadata, syntax)
+        metadata = await metadata_of(self._reader, found.scope, record)
+        syntax = record.transfer_syntax_uid
+        pixels = await read_metadata(metadata, lambda it: image_pixels(it, syntax))
         self._known.keep_pixels(record.version, pixels)
         return pixels
 

@@ -11,6 +11,7 @@ import orjson
 from hilum.catalogue.frame_pieces import FoundFrames
 from hilum.catalogue.inflation import Inflation
 from hilum.catalogue.stored_bytes import read_exactly
+from hilum.catalogue.stored_metadata import metadata_of, read_metadata
 from hilum.dicom.before_pixels import (
     FLOAT_PIXELS,
     BeforePixels,
@@ -24,7 +25,7 @@ from hilum.dicom.image_facts import pixels_of
 from hilum.dicom.json_values import JsonDataset, whole
 from hilum.dicom.limits import HeaderLimits
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
-from hilum.domain.errors import NotTranscodable, ObjectMissing, PixelLimitExceeded
+from hilum.domain.errors import NotTranscodable, PixelLimitExceeded
 from hilum.domain.identifiers import TransferSyntaxUID, Version
 from hilum.domain.images import ImagePixels
 from hilum.domain.instances import Metadata
@@ -33,8 +34,6 @@ from hilum.domain.records import InstanceRecord
 from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
 
-_INLINE_BYTES: Final = 64 * 1024
-"""Metadata up to this size is read on the event loop."""
 _JSON_IN_MEMORY: Final = 10
 """Bytes that Python's objects take for one of JSON, about."""
 _REPRESENTATIVE_FRAME: Final = "00286010"
@@ -110,15 +109,9 @@ class ShownImages:
 
     async def _read(self, found: FoundFrames) -> ShownImage:
         record = found.record
-        described = await self._reader.described(found.scope)
-        if described is None or described.version != record.version:
-            message = f"Instance {record.uids.sop_instance} was replaced meanwhile."
-            raise ObjectMissing(message)
-        metadata, syntax = described.metadata, record.transfer_syntax_uid
-        if metadata.size_bytes <= _INLINE_BYTES:
-            pixels, dataset, has_tables = _said(metadata, syntax)
-        else:
-            pixels, dataset, has_tables = await asyncio.to_thread(_said, metadata, syntax)
+        metadata = await metadata_of(self._reader, found.scope, record)
+        syntax = record.transfer_syntax_uid
+        pixels, dataset, has_tables = await read_metadata(metadata, lambda it: _said(it, syntax))
         values: Mapping[ElementPath, bytes] = {}
         if has_tables or pixels.samples_per_pixel > 1 or pixels.bits_allocated >= _MAY_BE_FLOAT:
             before = await self._before_pixels(record, found)

@@ -11,6 +11,7 @@ from hilum.catalogue.frames import Frames
 from hilum.catalogue.pixel_data import PixelData, described_by, encapsulated, native
 from hilum.catalogue.rest_of_instance import RestOfInstance
 from hilum.catalogue.stored_bytes import read_exactly, stream_exactly
+from hilum.catalogue.stored_metadata import metadata_of, replaced
 from hilum.catalogue.transcoded_frames import TranscodedFrames
 from hilum.dicom.derived_images import derived_uid, write_head
 from hilum.dicom.explicit_little import FileMetaUIDs, file_meta
@@ -20,7 +21,6 @@ from hilum.domain.errors import (
     LimitExceeded,
     NoPixelData,
     NotTranscodable,
-    ObjectMissing,
     PixelsNotDecodable,
 )
 from hilum.domain.identifiers import Scope, TransferSyntaxUID
@@ -130,7 +130,7 @@ class Transcoding:
                 raise
             return await self._without_pixels(record)
         if found.record.version != record.version:
-            raise _replaced(record)
+            raise replaced(record)
         facts = await self._facts(found)
         demand_transcodable(facts, target, self._limits.frame_bytes)
         read = await self._rest.before(found)
@@ -151,11 +151,9 @@ class Transcoding:
         return Converted(size, _chunks(head, data, tail), renamed_to)
 
     async def _facts(self, found: FoundFrames) -> TranscodingFacts:
-        described = await self._described.described(found.scope)
-        if described is None or described.version != found.record.version:
-            raise _replaced(found.record)
+        metadata = await metadata_of(self._described, found.scope, found.record)
         stored = found.record.transfer_syntax_uid
-        return await asyncio.to_thread(transcoding_facts, described.metadata, stored)
+        return await asyncio.to_thread(transcoding_facts, metadata, stored)
 
     async def _meta(self, record: InstanceRecord, target: str, renamed_to: str | None) -> bytes:
         stored = b""
@@ -195,7 +193,3 @@ async def _chunks(head: bytes, data: PixelData, tail: bytes) -> AsyncGenerator[b
             yield chunk
     if tail:
         yield tail
-
-
-def _replaced(record: InstanceRecord) -> ObjectMissing:
-    return ObjectMissing(f"Instance {record.uids.sop_instance} was replaced meanwhile.")
