@@ -1,14 +1,14 @@
 """From a query string to a query (PS3.18 sections 8.3.4 and 10.6; Azure DICOM service)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, unquote_plus
 
 from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
 from hilum.dicom.dictionary import DICTIONARY
-from hilum.domain.errors import InvalidQuery
+from hilum.domain.errors import InvalidQuery, NotAcceptable
 from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query
@@ -23,6 +23,7 @@ from hilum.wire.query_attributes import (
 )
 from hilum.wire.search_rules import SearchRules
 
+_T = TypeVar("_T")
 _RESERVED: Final = frozenset({"limit", "offset", "fuzzymatching", "includefield"})
 _ALL: Final = "all"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -93,6 +94,22 @@ def accept_of(scope: Mapping[str, Any], query_string: bytes, *, strict: bool) ->
                 return unquote(value.decode("latin-1"))
     values = [value for name, value in scope["headers"] if name == b"accept"]
     return b",".join(values).decode("latin-1") if values else None
+
+
+def by_accept(scope: Mapping[str, Any], choose: Callable[[str | None], _T], *, strict: bool) -> _T:
+    """Return what `choose` makes of the Accept that a request means, as `accept_of` has it.
+
+    Viewers append parameters of their own to every URL, `accept=image/jhc` is one: where nothing
+    that the parameter names is offered, the header counts. Raises what `choose` raises.
+    """
+    header = accept_of(scope, b"", strict=strict)
+    accept = accept_of(scope, scope["query_string"], strict=strict)
+    try:
+        return choose(accept)
+    except NotAcceptable:
+        if accept == header:
+            raise
+        return choose(header)
 
 
 def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:

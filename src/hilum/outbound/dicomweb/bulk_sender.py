@@ -10,13 +10,14 @@ from fastapi import Request, Response
 from hilum.catalogue.bulk_contents import BulkContent
 from hilum.catalogue.bulk_data import BulkData, FoundBulk
 from hilum.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
-from hilum.domain.errors import NoBulkData, NotAcceptable, ObjectMissing
+from hilum.domain.errors import NoBulkData, ObjectMissing
 from hilum.domain.identifiers import Scope
 from hilum.imaging.syntaxes import OCTETS
 from hilum.outbound.dicomweb.bulk_body import BulkBody
+from hilum.outbound.dicomweb.ranged import cut, sent
 from hilum.wire.accept import MediaRange
 from hilum.wire.base_url import BaseUrl, instance_url
-from hilum.wire.bodies import BytesResponse, StreamedResponse
+from hilum.wire.bodies import StreamedResponse
 from hilum.wire.bulk_choices import (
     BulkForm,
     How,
@@ -27,16 +28,13 @@ from hilum.wire.bulk_choices import (
     part_offer,
     takes_parts,
 )
-from hilum.wire.byte_ranges import requested_range
 from hilum.wire.document_choices import safety_headers
 from hilum.wire.etags import cache_control, none_match
 from hilum.wire.frame_rules import media_type_of
 from hilum.wire.multipart_writer import MultipartWriter
-from hilum.wire.query_parameters import accept_of
+from hilum.wire.query_parameters import accept_of, by_accept
 from hilum.wire.surfaces import Surface
 
-_JOINED_BYTES: Final = 4 << 20
-"""Bodies up to this size are read before they are sent, which is faster."""
 _OCTETS: Final = (Offer(OCTETS),)
 _NATIVE: Final = (Offer(OCTETS, syntax=EXPLICIT_VR_LITTLE_ENDIAN),)
 
@@ -65,7 +63,8 @@ class BulkSender:
 
     async def all_of(self, request: Request, scope: Scope) -> Response:
         """Answer with every value that metadata tells by reference."""
-        ranges = takes_parts(self._accepts(request)[0])
+        query, strict = request.scope["query_string"], self.surface.strict_accept
+        ranges = takes_parts(accept_of(request.scope, query, strict=strict))
         writer = MultipartWriter()
         headers = {
             "vary": "Accept",
@@ -122,22 +121,8 @@ class BulkSender:
         return await _sent(request, body, headers)
 
     def _form(self, request: Request, offers: Sequence[Offer]) -> BulkForm:
-        """The form that counts: the parameter's, unless nothing it names is offered."""
-        accept, header = self._accepts(request)
-        try:
-            return bulk_form(accept, offers)
-        except NotAcceptable:
-            # Viewers append parameters of their own to every URL: `accept=image/jhc` is one.
-            if accept == header:
-                raise
-            return bulk_form(header, offers)
-
-    def _accepts(self, request: Request) -> tuple[str | None, str | None]:
-        """What the parameter or the header says, and the header alone."""
         strict = self.surface.strict_accept
-        query = request.scope["query_string"]
-        header = accept_of(request.scope, b"", strict=strict)
-        return accept_of(request.scope, query, strict=strict), header
+        return by_accept(request.scope, lambda accept: bulk_form(accept, offers), strict=strict)
 
     async def _contents(
         self, scope: Scope, found: FoundBulk, offer: Offer
@@ -181,21 +166,6 @@ def _offers(found: FoundBulk, *, decodes: bool) -> Sequence[Offer]:
 
 async def _sent(request: Request, body: BulkBody, headers: dict[str, str]) -> Response:
     headers["content-type"] = body.content_type
-    length, status = body.size_bytes, 200
-    start, stop = 0, length
-    if length is not None:
-        headers["accept-ranges"] = "bytes"
-        asked = request.headers
-        part = requested_range(asked.get("range"), asked.get("if-range"), headers["etag"], length)
-        if part is not None:
-            status, (start, stop) = 206, part
-            headers["content-range"] = part.content_range(length)
-    size = None if stop is None else stop - start
-    chunks = body.chunks(start, stop)
-    if request.method == "HEAD":
-        return StreamedResponse(chunks, headers, status_code=status, length=size)
-    if size is not None and size <= _JOINED_BYTES:
-        return BytesResponse([chunk async for chunk in chunks], headers, status)
-    # The first piece is read before the answer begins: a missing object is an error then.
-    first = await anext(chunks, b"")
-    return StreamedResponse(chunks, headers, first=first, status_code=status, length=size)
+    part = cut(request, headers, body.size_bytes)
+    chunks = body.chunks(part.start, part.stop)
+    return await sent(request, chunks, headers, part.status, part.size_bytes)

@@ -3,16 +3,13 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
 
 from fastapi import Request, Response
 
 from hilum.catalogue.documents import Documents, FoundDocument
 from hilum.catalogue.renditions import Rendition
-from hilum.domain.errors import NotAcceptable
 from hilum.domain.identifiers import Scope
-from hilum.wire.bodies import BytesResponse, StreamedResponse
-from hilum.wire.byte_ranges import requested_range
+from hilum.outbound.dicomweb.ranged import cut, sent
 from hilum.wire.document_choices import (
     DocumentForm,
     document_form,
@@ -22,10 +19,7 @@ from hilum.wire.document_choices import (
 from hilum.wire.etags import cache_control, none_match
 from hilum.wire.frame_tags import boundary_of
 from hilum.wire.multipart_writer import MultipartWriter
-from hilum.wire.query_parameters import accept_of
-
-_JOINED_BYTES: Final = 4 << 20
-"""Bodies up to this size are read before they are sent, which is faster."""
+from hilum.wire.query_parameters import by_accept
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +52,20 @@ class DocumentResponder:
 
 
 def _form(request: Request, found: FoundDocument) -> DocumentForm:
-    """The form that counts: the parameter's, unless nothing it names is offered."""
     ours = found.is_written_here
-    header = accept_of(request.scope, b"", strict=False)
-    accept = accept_of(request.scope, request.scope["query_string"], strict=False)
-    try:
-        return document_form(accept, found.media_types, is_written_here=ours)
-    except NotAcceptable:
-        # Viewers append parameters of their own to every URL: `accept=image/jhc` is one.
-        if accept == header:
-            raise
-        return document_form(header, found.media_types, is_written_here=ours)
+    return by_accept(
+        request.scope,
+        lambda accept: document_form(accept, found.media_types, is_written_here=ours),
+        strict=False,
+    )
 
 
 async def _alone(request: Request, rendition: Rendition, headers: dict[str, str]) -> Response:
-    size, status = rendition.size_bytes, 200
-    start, stop = 0, size
-    headers["accept-ranges"] = "bytes"
-    asked = request.headers
-    part = requested_range(asked.get("range"), asked.get("if-range"), headers["etag"], size)
-    if part is not None:
-        status, (start, stop) = 206, part
-        headers["content-range"] = part.content_range(size)
+    size = rendition.size_bytes
+    start, stop, status = cut(request, headers, size)
+    stop = size if stop is None else stop
     chunks = rendition.chunks(start, stop)
-    return await _sent(request, chunks, headers, status, stop - start)
+    return await sent(request, chunks, headers, status, stop - start)
 
 
 async def _parted(
@@ -105,20 +89,4 @@ async def _parted(
         yield end
 
     size = len(head) + rendition.size_bytes + len(end)
-    return await _sent(request, chunks(), headers, 200, size)
-
-
-async def _sent(
-    request: Request,
-    chunks: AsyncGenerator[bytes, None],
-    headers: dict[str, str],
-    status: int,
-    size: int,
-) -> Response:
-    if request.method == "HEAD":
-        return StreamedResponse(chunks, headers, status_code=status, length=size)
-    if size <= _JOINED_BYTES:
-        return BytesResponse([chunk async for chunk in chunks], headers, status)
-    # The first piece is read before the answer begins: a missing object is an error then.
-    first = await anext(chunks)
-    return StreamedResponse(chunks, headers, first=first, status_code=status, length=size)
+    return await sent(request, chunks(), headers, 200, size)

@@ -16,19 +16,17 @@ from hilum.domain.errors import (
 )
 from hilum.domain.identifiers import Scope
 from hilum.outbound.dicomweb.frame_body import FrameBody
+from hilum.outbound.dicomweb.ranged import JOINED_BYTES, Cut, cut, sent
 from hilum.wire.base_url import BaseUrl, instance_url
-from hilum.wire.bodies import BytesResponse, StreamedResponse
-from hilum.wire.byte_ranges import requested_range
+from hilum.wire.bodies import BytesResponse
 from hilum.wire.etags import cache_control, none_match
 from hilum.wire.frame_choices import frame_forms, frame_wishes
 from hilum.wire.frame_list import frame_numbers
 from hilum.wire.frame_tags import frame_tag
-from hilum.wire.query_parameters import accept_of
+from hilum.wire.query_parameters import by_accept
 from hilum.wire.surfaces import Surface
 
 _FAILURES = (FramesUnknown, PixelsNotDecodable, PixelLimitExceeded)
-_JOINED_BYTES = 4 << 20
-"""Bodies up to this size are read before they are sent, which is faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +57,14 @@ class FrameSender:
             raise NotAcceptable(str(error)) from error
 
     def _accept(self, request: Request) -> str | None:
-        """The Accept that counts: the parameter, unless nothing it names is offered."""
+        """The Accept that counts."""
         rules = self.surface.frames
-        header = accept_of(request.scope, b"", strict=rules.strict)
-        accept = accept_of(request.scope, request.scope["query_string"], strict=rules.strict)
-        try:
+
+        def checked(accept: str | None) -> str | None:
             frame_wishes(accept, rules)
-        except NotAcceptable:
-            # Viewers append parameters of their own to every URL: `accept=image/jhc` is one.
-            if accept == header:
-                raise
-            frame_wishes(header, rules)
-            return header
-        return accept
+            return accept
+
+        return by_accept(request.scope, checked, strict=rules.strict)
 
     async def _answer(self, request: Request, found: FoundFrames, accept: str | None) -> Response:
         rules = self.surface.frames
@@ -88,29 +81,16 @@ class FrameSender:
 
     async def _sent(self, request: Request, body: FrameBody, headers: dict[str, str]) -> Response:
         headers["content-type"] = body.content_type
-        length, status = body.size_bytes, 200
-        start, stop = 0, length
-        if length is not None and self.surface.frames.validates:
-            headers["accept-ranges"] = "bytes"
-            asked = request.headers
-            part = requested_range(
-                asked.get("range"), asked.get("if-range"), headers["etag"], length
-            )
-            if part is not None:
-                status, (start, stop) = 206, part
-                headers["content-range"] = part.content_range(length)
-        size = None if stop is None else stop - start
-        is_joined = size is not None and size <= _JOINED_BYTES and request.method != "HEAD"
-        if is_joined and size == length:
-            return BytesResponse(await body.whole(), headers, status)
-        chunks = body.chunks(start, stop)
-        if is_joined:
-            return BytesResponse([chunk async for chunk in chunks], headers, status)
-        if request.method == "HEAD":
-            return StreamedResponse(chunks, headers, status_code=status, length=size)
-        # The first frame is opened before the answer begins: a missing object is an error then.
-        first = await anext(chunks)
-        return StreamedResponse(chunks, headers, first=first, status_code=status, length=size)
+        length = body.size_bytes
+        part = Cut(0, length, 200)
+        if self.surface.frames.validates:
+            part = cut(request, headers, length)
+        size = part.size_bytes
+        is_short = size is not None and size <= JOINED_BYTES
+        if is_short and size == length and request.method != "HEAD":
+            return BytesResponse(await body.whole(), headers, part.status)
+        chunks = body.chunks(part.start, part.stop)
+        return await sent(request, chunks, headers, part.status, size)
 
     def _headers(self, tag: str) -> dict[str, str]:
         if not self.surface.frames.validates:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from hilum.domain.errors import NotAcceptable
 from hilum.domain.presentation import PictureType
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.bodies import BytesResponse, StreamedResponse
 from hilum.wire.etags import cache_control, none_match
 from hilum.wire.frame_tags import boundary_of
 from hilum.wire.multipart_writer import MultipartWriter
-from hilum.wire.query_parameters import accept_of
+from hilum.wire.query_parameters import by_accept
 from hilum.wire.rendered_choices import RenderedForm, rendered_form
 from hilum.wire.surfaces import Surface
 
@@ -41,15 +40,11 @@ class PictureAnswers:
         Raises `NotAcceptable`.
         """
         rules = self.surface.rendered
-        header = accept_of(request.scope, b"", strict=rules.strict)
-        accept = accept_of(request.scope, request.scope["query_string"], strict=rules.strict)
-        try:
-            return rendered_form(accept, alone=alone, rules=rules)
-        except NotAcceptable:
-            # Viewers append parameters of their own to every URL: `accept=image/jhc` is one.
-            if accept == header:
-                raise
-            return rendered_form(header, alone=alone, rules=rules)
+        return by_accept(
+            request.scope,
+            lambda accept: rendered_form(accept, alone=alone, rules=rules),
+            strict=rules.strict,
+        )
 
     def base(self, request: Request) -> str:
         """Base URL of the surface."""
