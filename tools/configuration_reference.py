@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from annotated_types import Ge, Gt, Le, MinLen
+from pages import write_or_check
 from pydantic.fields import FieldInfo
 
 from hilum.settings.model import Settings
@@ -184,17 +185,5 @@ def _readable(value: int) -> str:
     return str(value)
 
 
-def main() -> int:
-    """Write the page, or say that it is not current."""
-    if "--check" not in sys.argv[1:]:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current; run python tools/configuration_reference.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(write_or_check(PAGE, page()))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from pages import write_or_check
 from statement import limits, networking, web
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "conformance" / "statement.md"
@@ -42,16 +43,5 @@ def page() -> str:
     )
 
 
-def main() -> int:
-    """Write the page, or say that it is not current."""
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current: run python {Path(__file__).name}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

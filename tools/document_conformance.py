@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pages import row, write_or_check
+
 from hilum.dicom.dictionary import UID_NAMES
 from hilum.dicom.documents import HTML, PLAIN, TYPE_OF_CLASS, XML
 from hilum.dicom.structured_reports.item_values import VALUE_TYPES
@@ -85,8 +87,8 @@ def page() -> str:
 
 def _class_rows() -> Iterator[str]:
     for uid, media_type in TYPE_OF_CLASS.items():
-        yield _row(f"{UID_NAMES[uid]} `{uid}`", f"`{media_type}`", _disposition(media_type))
-    yield _row(
+        yield row(f"{UID_NAMES[uid]} `{uid}`", f"`{media_type}`", _disposition(media_type))
+    yield row(
         "any other, with a media type that is none",
         "`application/octet-stream`",
         "keep it as a file",
@@ -109,39 +111,25 @@ def _beginning_rows() -> Iterator[str]:
         if found != {media_type}:
             message = f"{told} is told to be {found}"
             raise AssertionError(message)
-        yield _row(told, f"`{media_type}`")
+        yield row(told, f"`{media_type}`")
 
 
 def _syntax_rows() -> Iterator[str]:
     for syntax in SYNTAXES.values():
         if is_video(syntax.uid):
-            yield _row(f"{syntax.name} `{syntax.uid}`", f"`{video_type(syntax.uid, b'')}`")
+            yield row(f"{syntax.name} `{syntax.uid}`", f"`{video_type(syntax.uid, b'')}`")
 
 
 def _safety_rows() -> Iterator[str]:
     for media_type in (HTML, PLAIN, *dict.fromkeys(TYPE_OF_CLASS.values()), MP4):
         headers = safety_headers(media_type, "UID")
         policy = headers.get("content-security-policy")
-        yield _row(
+        yield row(
             f"`{media_type}`",
             f"`{headers['content-disposition']}`",
             f"`{policy}`" if policy else "",
         )
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def main() -> int:
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current: run python {Path(__file__).name}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pages import mark, row, write_or_check
+
 from hilum.imaging.syntaxes import SYNTAXES, Syntax
 from hilum.wire.frame_rules import (
     DEFAULT_SYNTAXES,
@@ -72,39 +74,21 @@ def _media_type_rows() -> Iterator[str]:
             ", ".join(alone),
             ", ".join(f"`{each}`" for each in allowed),
         )
-        yield _row(*cells)
+        yield row(*cells)
 
 
 def _syntax_row(syntax: Syntax) -> str:
     as_stored = answers_as(syntax.uid, STANDARD.frames)
-    return _row(
+    return row(
         f"`{syntax.uid}`",
         syntax.name,
         f"`{as_stored}`",
         f"`{media_type_of(as_stored)}`",
-        _mark(syntax.may_be_lossy),
-        _mark(syntax.decodes),
-        _mark(syntax.encodes),
+        mark(syntax.may_be_lossy),
+        mark(syntax.decodes),
+        mark(syntax.encodes),
     )
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _mark(holds: bool) -> str:
-    return "yes" if holds else ""
-
-
-def main() -> int:
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current: run python {Path(__file__).name}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

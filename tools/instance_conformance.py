@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pages import row, write_or_check
+
 from hilum.dicom.explicit_little import CONVERTIBLE
 from hilum.imaging.syntaxes import EXPLICIT_LITTLE_ENDIAN, SYNTAXES, Syntax
 from hilum.wire.retrieve_rules import AS_STORED, RetrieveRules
@@ -55,7 +57,7 @@ def page() -> str:
         *_target_rows(targets),
         "",
         PAIRS,
-        _row("stored in", "name", *(str(number + 1) for number in range(len(targets))), "Azure"),
+        row("stored in", "name", *(str(number + 1) for number in range(len(targets))), "Azure"),
         "|" + "---|" * (len(targets) + 3),
         *(_pair_row(source, targets) for source in sources),
     ]
@@ -74,19 +76,19 @@ def _surface_row(name: str, rules: RetrieveRules) -> str:
         limit = f"{rules.maximum_conversion_bytes >> 20} MiB"
     if not rules.converts_many:
         limit += ", one instance"
-    return _row(name, named, default, sources, limit)
+    return row(name, named, default, sources, limit)
 
 
 def _target_rows(targets: list[Syntax]) -> Iterator[str]:
     for number, target in enumerate(targets):
         lossy = "lossy" if target.may_be_lossy else ""
-        yield _row(str(number + 1), f"`{target.uid}`", target.name, lossy)
+        yield row(str(number + 1), f"`{target.uid}`", target.name, lossy)
 
 
 def _pair_row(source: Syntax, targets: list[Syntax]) -> str:
     marks = [_mark(source, target) for target in targets]
     azure = AZURE_V2.retrieve.convertible_syntaxes or frozenset[str]()
-    return _row(
+    return row(
         f"`{source.uid}`", source.name, *marks, "converted" if source.uid in azure else "`*` only"
     )
 
@@ -99,19 +101,5 @@ def _mark(source: Syntax, target: Syntax) -> str:
     return "lossy" if target.may_be_lossy else "yes"
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def main() -> int:
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current: run python {Path(__file__).name}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

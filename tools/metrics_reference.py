@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pages import write_or_check
+
 from hilum.adapters.telemetry.metrics import Metrics
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations" / "metrics.md"
@@ -53,17 +55,5 @@ def page() -> str:
     return INTRODUCTION + "\n".join(rows()) + "\n"
 
 
-def main() -> int:
-    """Write the page, or say that it is not current."""
-    if "--check" not in sys.argv[1:]:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current; run python tools/metrics_reference.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(write_or_check(PAGE, page()))

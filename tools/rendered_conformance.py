@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fastapi.routing import APIRoute
+from pages import mark, row, write_or_check
 
 from hilum.domain.presentation import PictureType
 from hilum.imaging.syntaxes import SYNTAXES
@@ -83,7 +84,7 @@ def page() -> str:
         "",
         "| transfer syntax | name |",
         "|---|---|",
-        *(_row(f"`{each.uid}`", each.name) for each in SYNTAXES.values() if each.decodes),
+        *(row(f"`{each.uid}`", each.name) for each in SYNTAXES.values() if each.decodes),
     ]
     return "\n".join(lines) + "\n"
 
@@ -102,20 +103,20 @@ def _paths(surface: Surface) -> Sequence[str]:
 def _resource_rows() -> Iterator[str]:
     azure = _paths(AZURE_V2)
     for path in _paths(STANDARD):
-        yield _row(f"`{path}`", "yes", _mark(path in azure))
+        yield row(f"`{path}`", "yes", mark(path in azure))
 
 
 def _media_type_rows() -> Iterator[str]:
     for picture in PictureType:
         offered = [picture in rules.offered for rules in _rules()]
         moves = picture is PictureType.GIF and STANDARD.rendered.moving
-        yield _row(f"`{picture}`", *map(_mark, offered), _mark(moves))
+        yield row(f"`{picture}`", *map(mark, offered), mark(moves))
 
 
 def _parameter_rows() -> Iterator[str]:
     for name in Parameter:
         read = [name in rules.parameters for rules in _rules()]
-        yield _row(f"`{name}`", FORMS[name], *map(_mark, read))
+        yield row(f"`{name}`", FORMS[name], *map(mark, read))
 
 
 def _limit_rows() -> Iterator[str]:
@@ -128,30 +129,12 @@ def _limit_rows() -> Iterator[str]:
     ):
         for name in names:
             status = "503" if name == "queue" else "413"
-            yield _row(f"`{section}.{name}`", f"{getattr(settings, name):,}", status)
+            yield row(f"`{section}.{name}`", f"{getattr(settings, name):,}", status)
 
 
 def _rules() -> tuple[RenderedRules, RenderedRules]:
     return STANDARD.rendered, AZURE_V2.rendered
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _mark(holds: bool) -> str:
-    return "yes" if holds else ""
-
-
-def main() -> int:
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is not current: run python {Path(__file__).name}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

@@ -17,6 +17,7 @@ from hilum.validation.findings import CODES
 from hilum.validation.profiles import DEEP_PROFILES
 from hilum.validation.standard import standard
 from tests.judged import Judgement, judge_corpus, judge_planted
+from tools.pages import write_or_check
 from tools.validation.reasons import EXTRA, MISSED, Reason, reason
 
 PAGE = Path(__file__).parents[1] / "docs" / "validation.md"
@@ -121,17 +122,5 @@ def _differences(reasons: tuple[Reason, ...], *found: Differences) -> Iterator[s
         yield f"| {sum(whats.values())} | {shown} | {why} |"
 
 
-def main() -> int:
-    """Write or check the page."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text("utf-8") == text:
-            return 0
-        sys.stderr.write(f"{PAGE} is not current: run python tools/validation_page.py\n")
-        return 1
-    PAGE.write_text(text, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))
