@@ -162,6 +162,7 @@ async def test_what_may_work_later_makes_the_sink_unavailable(
     await sink.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["seconds", "date"])
 async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(hook: FarWebhook, form: str) -> None:
     later = "2" if form == "seconds" else formatdate(time.time() + 3, usegmt=True)

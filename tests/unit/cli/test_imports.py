@@ -36,6 +36,7 @@ def test_the_version_and_help_need_no_engine(argument: str) -> None:
     assert not loaded_by(argument) & heavy
 
 
+@pytest.mark.slow
 def test_to_look_at_the_feed_needs_no_server_and_no_pixels(tmp_path: Path) -> None:
     loaded_by("migrate", "--data", str(tmp_path))
 

@@ -140,6 +140,7 @@ async def test_a_put_whose_answer_was_lost_is_a_put(s3: MoodyS3, objects: Remote
     assert await objects.read(a_key(2), 0, 10) == b"kept"
 
 
+@pytest.mark.slow
 async def test_a_store_that_does_not_answer_is_given_up_in_time(
     s3: MoodyS3, objects: RemoteObjects
 ) -> None:
