@@ -1,7 +1,6 @@
 """Rendered forms of what is no image: encapsulated documents, structured reports, video."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -35,6 +34,7 @@ from hilum.domain.errors import LimitExceeded, NotTranscodable
 from hilum.domain.identifiers import Scope, Version
 from hilum.domain.instances import Metadata
 from hilum.domain.records import FramesRecord, InstanceRecord
+from hilum.foundation.recent import Recent
 from hilum.imaging.video import LOOKED_AT_BYTES, is_video, video_type
 from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
@@ -84,7 +84,7 @@ class Documents:
         self._limits = limits or DocumentLimits()
         self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
         # Viewers of PDF ask for one small range after the other.
-        self._opened_lately: OrderedDict[Version, Rendition] = OrderedDict()
+        self._opened_lately: Recent[Version, Rendition] = Recent(_REMEMBERED)
 
     async def find(self, scope: Scope) -> FoundDocument | None:
         """Find the one instance of `scope`; None when it has no form of this kind.
@@ -154,9 +154,7 @@ class Documents:
         known = self._opened_lately.get(record.version)
         if known is None:
             known = await self._encapsulated(record, facts)
-            self._opened_lately[record.version] = known
-            if len(self._opened_lately) > _REMEMBERED:
-                self._opened_lately.popitem(last=False)
+            self._opened_lately.keep(record.version, known)
         return known
 
     async def _encapsulated(self, record: InstanceRecord, facts: DocumentFacts) -> Rendition:

@@ -1,7 +1,6 @@
 """How stored images say that they are shown: read once, remembered while there is room."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -31,6 +30,7 @@ from hilum.domain.images import ImagePixels
 from hilum.domain.instances import Metadata
 from hilum.domain.presentation import Display
 from hilum.domain.records import InstanceRecord
+from hilum.foundation.recent import Recent
 from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
 
@@ -87,9 +87,7 @@ class ShownImages:
         self._objects = objects
         self._header_limits = header_limits
         self._header_bytes = header_bytes
-        self._memory_bytes = memory_bytes
-        self._held_bytes = 0
-        self._known: OrderedDict[Version, ShownImage] = OrderedDict()
+        self._known: Recent[Version, ShownImage] = Recent(memory_bytes)
 
     async def of(self, found: FoundFrames) -> ShownImage:
         """Read what is said about an instance.
@@ -101,10 +99,9 @@ class ShownImages:
         version = found.record.version
         known = self._known.get(version)
         if known is not None:
-            self._known.move_to_end(version)
             return known
         shown = await self._read(found)
-        self._keep(version, shown)
+        self._known.keep(version, shown, shown.memory_bytes)
         return shown
 
     async def _read(self, found: FoundFrames) -> ShownImage:
@@ -143,15 +140,6 @@ class ShownImages:
             prefix = await read_exactly(self._objects, record, 0, table.start)
         syntax, limits = record.transfer_syntax_uid, self._header_limits
         return await asyncio.to_thread(read_before_pixels, prefix, table, syntax, limits)
-
-    def _keep(self, version: Version, shown: ShownImage) -> None:
-        if version in self._known or shown.memory_bytes > self._memory_bytes:
-            return
-        self._known[version] = shown
-        self._held_bytes += shown.memory_bytes
-        while self._held_bytes > self._memory_bytes:
-            _, dropped = self._known.popitem(last=False)
-            self._held_bytes -= dropped.memory_bytes
 
 
 def _said(metadata: Metadata, syntax: TransferSyntaxUID) -> tuple[ImagePixels, JsonDataset, bool]:

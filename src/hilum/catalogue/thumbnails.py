@@ -1,7 +1,6 @@
 """One picture that stands for a study, a series, an instance or a frame."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import islice
@@ -23,6 +22,7 @@ from hilum.domain.levels import Level
 from hilum.domain.presentation import Rendering
 from hilum.domain.queries import Query, SearchRow
 from hilum.domain.records import ScopeSummary
+from hilum.foundation.recent import Recent
 from hilum.ports.index import InstanceReader, SearchIndex
 
 _SERIES_UID: Final = "0020000E"
@@ -47,7 +47,7 @@ class Thumbnails:
         self._pictures = pictures
         self._reader = reader
         self._index = index
-        self._chosen: OrderedDict[tuple[Scope, ScopeSummary], Scope] = OrderedDict()
+        self._chosen: Recent[tuple[Scope, ScopeSummary], Scope] = Recent(_CHOICES)
 
     async def summary(self, scope: Scope) -> ScopeSummary:
         """Count and newest version of what `scope` names. Raises `NotHeld`."""
@@ -92,9 +92,7 @@ class Thumbnails:
 
     def _remember(self, scope: Scope, summary: ScopeSummary, chosen: Scope) -> None:
         """A summary changes with every change inside of what it is of."""
-        self._chosen[scope, summary] = chosen
-        if len(self._chosen) > _CHOICES:
-            self._chosen.popitem(last=False)
+        self._chosen.keep((scope, summary), chosen)
 
     async def _candidates(self, scope: Scope, summary: ScopeSummary) -> AsyncGenerator[Scope, None]:
         if scope.sop_instance is not None:

@@ -6,9 +6,10 @@ again: what another connection committed, in this process or another, is never o
 that is served is one that the database would still give.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
+
+from hilum.foundation.recent import Recent
 
 T = TypeVar("T")
 
@@ -35,10 +36,9 @@ class Remembered:
 
     def __init__(self, watch: Watch | None, memory_bytes: int) -> None:
         self._watch = watch if memory_bytes else None
-        self._memory_bytes = memory_bytes
         self._state: int | None = None
-        self._held: OrderedDict[object, tuple[Any, int]] = OrderedDict()
-        self._held_bytes = 0
+        self._held: Recent[object, tuple[Any]] = Recent(memory_bytes)
+        """Answers one to a tuple: None is one, too."""
 
     def open(self) -> None:
         """Connect; may wait."""
@@ -63,26 +63,14 @@ class Remembered:
             self._forget(state)
         known = self._held.get(question)
         if known is not None:
-            self._held.move_to_end(question)
             found: T = known[0]
             return found
         found = await answer()
         # It was read after `state` was: if it is newer, the state is another one at the next use.
         if state == self._state:
-            self._keep(question, found, size_bytes(found))
+            self._held.keep(question, (found,), size_bytes(found))
         return found
-
-    def _keep(self, question: object, found: object, size_bytes: int) -> None:
-        if question in self._held or size_bytes > self._memory_bytes:
-            return
-        self._held[question] = found, size_bytes
-        self._held_bytes += size_bytes
-        while self._held_bytes > self._memory_bytes:
-            _, (_, dropped_bytes) = self._held.popitem(last=False)
-            self._held_bytes -= dropped_bytes
 
     def _forget(self, state: int | None) -> None:
         self._state = state
-        if self._held:
-            self._held.clear()
-            self._held_bytes = 0
+        self._held.clear()
