@@ -5,10 +5,11 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """`ERROR` refuses the instance, `WARNING` keeps it and says so."""
+    """`ERROR` refuses the instance, `WARNING` keeps it and says so, `INFO` is only told."""
 
     ERROR = "error"
     WARNING = "warning"
+    INFO = "info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,13 @@ class Finding:
     tag: int | None
     """The top-level attribute, as 0xGGGGEEEE; None when the whole instance is meant."""
     text: str
+    path: str = ""
+    """Where the element is when it may lie in sequences: `(0008,1140)[0](0008,1155)`."""
+    expected: str = ""
+    found: str = ""
+    """In words, or as numbers and coded strings of attributes that describe images."""
+    section: str = ""
+    """Where the standard says so, such as `PS3.3 C.7.6.3`."""
 
     @property
     def tag_text(self) -> str:

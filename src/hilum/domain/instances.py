@@ -64,6 +64,8 @@ class StorePolicy:
     """When set, the data set must be of this SOP class (a C-STORE command names it)."""
     sop_instance: SOPInstanceUID | None = None
     """When set, the data set must carry this SOP Instance UID (likewise)."""
+    depth: str = ""
+    """Name of the deep profile (`hilum.validation.profiles`) that is applied, too; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

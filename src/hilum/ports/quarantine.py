@@ -1,0 +1,58 @@
+"""The list of what is in quarantine; the bytes are in `hilum.ports.holding`.
+
+Each call is one transaction, durable on return. All of it raises `ArchiveUnavailable` when the
+database cannot be used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from hilum.domain.quarantine import NewQuarantined, Quarantined, QuarantineState
+from hilum.domain.submissions import StudyId
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineQuery:
+    """Which; None means any."""
+
+    state: QuarantineState | None = None
+    code: str | None = None
+    door: str | None = None
+    study_id: StudyId | None = None
+    study_instance_uid: str | None = None
+
+
+class QuarantineList(Protocol):
+    async def add(self, new: NewQuarantined) -> int:
+        """Add it and return its number; what lies in the same place is there already."""
+        ...
+
+    async def get(self, key: int) -> Quarantined | None:
+        """One with its history."""
+        ...
+
+    async def list(
+        self, query: QuarantineQuery, before: int | None, limit: int
+    ) -> Sequence[Quarantined]:
+        """Newest first, with numbers below `before`; without findings and histories."""
+        ...
+
+    async def decide(
+        self, key: int, state: QuarantineState, by: str, text: str, now: datetime
+    ) -> bool:
+        """Change its state from HELD; False, and nothing, when it has left that state."""
+        ...
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[Quarantined]:
+        """Those held or repaired whose time is over."""
+        ...
+
+    async def forget(self, keys: Sequence[int]) -> None:
+        """Their bytes are gone; held ones become EXPIRED, the rows stay for their history."""
+        ...
+
+    async def totals(self) -> tuple[int, int]:
+        """How many are held, and their bytes."""
+        ...

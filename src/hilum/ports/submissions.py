@@ -1,0 +1,75 @@
+"""The memory of submissions: survives crashes, shared by all processes of a database.
+
+Each call is one transaction, durable on return. All of it raises `ArchiveUnavailable` when the
+database cannot be used; nothing is half noted then.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from hilum.domain.identifiers import Scope
+from hilum.domain.submissions import (
+    Advance,
+    FileNote,
+    NewSubmission,
+    StudyId,
+    SubmissionRecord,
+    SubmissionState,
+    Unfinished,
+)
+
+
+class SubmissionNotes(Protocol):
+    """Where doors and stages write."""
+
+    async def receive(self, new: NewSubmission) -> None:
+        """Add a submission with its files; its first event joins the feed."""
+        ...
+
+    async def note_files(self, study_id: StudyId, notes: Sequence[FileNote]) -> None:
+        """Remember what is known of these files; the same again changes nothing."""
+        ...
+
+    async def advance(self, study_id: StudyId, change: Advance) -> SubmissionState | None:
+        """Change the state, and tell of it in the feed when the state has an event.
+
+        Returns the state afterwards; None when there is no such submission. A state that is not
+        later than the present one changes nothing (`Advance.new_round` apart).
+        """
+        ...
+
+    async def work_until(self, study_id: StudyId, until: datetime) -> None:
+        """Somebody works on it: `unfinished` does not name it before `until`."""
+        ...
+
+
+class SubmissionList(Protocol):
+    """What callers, operators and stages ask."""
+
+    async def submission(self, study_id: StudyId) -> SubmissionRecord | None:
+        """One submission with its history."""
+        ...
+
+    async def files(self, study_id: StudyId, after: int, limit: int) -> Sequence[FileNote]:
+        """One page of its files in the order of their numbers, those above `after`."""
+        ...
+
+    async def submissions(
+        self, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[SubmissionRecord]:
+        """Submissions, newest first, with keys below `before`; without their histories."""
+        ...
+
+    async def unfinished(self, now: datetime, limit: int) -> Sequence[Unfinished]:
+        """Submissions with work left that nobody was heard of for too long, longest first."""
+        ...
+
+    async def brought(
+        self, scope: Scope, after: tuple[int, int], limit: int
+    ) -> Sequence[tuple[int, StudyId, FileNote]]:
+        """One page of the archived files that brought instances of `scope`.
+
+        In the order of submission key and file number, those above `after`.
+        """
+        ...
