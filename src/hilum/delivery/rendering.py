@@ -23,6 +23,7 @@ from hilum.domain.identifiers import (
     object_key,
 )
 from hilum.domain.records import FeedEntry, FeedKind, InstanceRecord
+from hilum.domain.submissions import EVENT_OF_STATE, FEED_KIND_OF_STATE
 from hilum.ports.index import InstanceReader
 
 INSTANCE_TYPES: Final[Mapping[FeedKind, str]] = {
@@ -36,13 +37,20 @@ METADATA_DLQ: Final = "dicom.metadata.dlq"
 DEAD_LETTER: Final = "hilum.dead-letter.v1"
 """Tells that an event of another type could not be delivered; beside the filter."""
 
-FEED_TYPES: Final = (*INSTANCE_TYPES.values(), STUDY_STABLE, METADATA, METADATA_DLQ)
+SUBMISSION_TYPES: Final[Mapping[FeedKind, str]] = {
+    kind: EVENT_OF_STATE[state] for state, kind in FEED_KIND_OF_STATE.items()
+}
+
+FEED_TYPES: Final = (
+    *INSTANCE_TYPES.values(), STUDY_STABLE, METADATA, METADATA_DLQ, *SUBMISSION_TYPES.values()
+)  # fmt: skip
 """Every type of event that an entry of the feed is rendered to."""
 
 _TYPES: Final[Mapping[FeedKind, tuple[str, ...]]] = {
     **{kind: (name,) for kind, name in INSTANCE_TYPES.items()},
     FeedKind.STUDY_STABLE: (STUDY_STABLE, METADATA),
     FeedKind.INGESTION_FAILED: (METADATA_DLQ,),
+    **{kind: (name,) for kind, name in SUBMISSION_TYPES.items()},
 }
 _PAGE: Final = 500
 
@@ -102,6 +110,8 @@ class Renderer:
         """
         payload: dict[str, Any] = orjson.loads(entry.payload or "")
         event_id = self.event_id(entry.sequence, event_type)
+        if entry.kind.of_submission:
+            return _submission(entry, payload, event_id, event_type, self._feed_id)
         if event_type == METADATA_DLQ:
             body = _failure(entry, payload)
         elif event_type == METADATA:
@@ -201,12 +211,38 @@ def _failure(entry: FeedEntry, payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def event_of_entry(entry: FeedEntry, event_id: str, event_type: str, body: bytes) -> Event:
-    """What an entry of the feed becomes, with this body."""
+def _submission(
+    entry: FeedEntry, payload: dict[str, Any], event_id: str, event_type: str, feed_id: str
+) -> Event:
+    """Tell of a submission: what is told of its state stands under `data`, and flat."""
+    study_id, data = payload["study_id"], payload["data"]
+    body = {
+        **data,
+        "event": event_type,
+        "version": 1,
+        "id": event_id,
+        "study_id": study_id,
+        "round": payload["round"],
+        "timestamp": _told(entry),
+        "correlation_id": entry.correlation_id,
+        "partition": entry.partition,
+        "data": data,
+        "event_id": event_id,
+        "event_type": event_type,
+        "feed": feed_id,
+        "sequence": entry.sequence,
+    }
+    return event_of_entry(entry, event_id, event_type, orjson.dumps(body), study_id)
+
+
+def event_of_entry(
+    entry: FeedEntry, event_id: str, event_type: str, body: bytes, key: str = ""
+) -> Event:
+    """What an entry of the feed becomes, with this body; its key is that of the study if empty."""
     return Event(
         event_id=event_id,
         type=event_type,
-        key=entry.uids.study,
+        key=key or entry.uids.study,
         sequence=entry.sequence,
         time=entry.time,
         correlation_id=entry.correlation_id,

@@ -1,7 +1,9 @@
 """What validation has to say about an instance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Severity(StrEnum):
@@ -36,3 +38,17 @@ class Finding:
     def tag_text(self) -> str:
         """`(gggg,eeee)`, or empty."""
         return "" if self.tag is None else f"({self.tag >> 16:04x},{self.tag & 0xFFFF:04x})"
+
+
+FINDINGS_KEPT: Final = 200
+"""How many findings of one file are remembered."""
+
+_WORST_FIRST: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def worst(findings: Sequence[Finding], limit: int = FINDINGS_KEPT) -> Sequence[Finding]:
+    """The `limit` worst in their order; all of them when there are no more."""
+    if len(findings) <= limit:
+        return tuple(findings)
+    by_severity = sorted(enumerate(findings), key=lambda each: _WORST_FIRST[each[1].severity])
+    return tuple(finding for _, finding in sorted(by_severity[:limit], key=lambda each: each[0]))

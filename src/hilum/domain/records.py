@@ -116,14 +116,34 @@ class FeedKind(StrEnum):
     DELETED = "deleted"
     STUDY_STABLE = "study-stable"
     INGESTION_FAILED = "ingestion-failed"
+    STUDY_UPLOADED = "study-uploaded"
+    """Of a submission, as are those below (`hilum.domain.submissions`); names no instance."""
+    STUDY_VALIDATED = "study-validated"
+    STUDY_VALIDATION_FAILED = "study-validation-failed"
+    STUDY_ARCHIVED = "study-archived"
+    PROCESSING_FAILED = "processing-failed"
 
     @property
     def of_instance(self) -> bool:
         """Whether series, instance and version say which instance it happened to."""
         return self in _OF_INSTANCE
 
+    @property
+    def of_submission(self) -> bool:
+        """Whether the payload names a submission that reached a state."""
+        return self in _OF_SUBMISSION
+
 
 _OF_INSTANCE: Final = frozenset({FeedKind.CREATED, FeedKind.UPDATED, FeedKind.DELETED})
+_OF_SUBMISSION: Final = frozenset(
+    {
+        FeedKind.STUDY_UPLOADED,
+        FeedKind.STUDY_VALIDATED,
+        FeedKind.STUDY_VALIDATION_FAILED,
+        FeedKind.STUDY_ARCHIVED,
+        FeedKind.PROCESSING_FAILED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +160,8 @@ class FeedEntry:
     """Of a study that is stable: the newest inside it."""
     correlation_id: str
     payload: str | None = None
-    """JSON of a study's fact, written by `hilum.ports.announcing.Announcements`; may hold patient
-    data."""
+    """JSON of a study's or submission's fact (`hilum.ports.announcing.Announcements`,
+    `hilum.ports.submissions.SubmissionNotes`); may hold patient data."""
 
 
 @dataclass(frozen=True, slots=True)

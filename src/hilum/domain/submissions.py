@@ -14,6 +14,7 @@ from hilum.domain.findings import Finding
 from hilum.domain.identifiers import InstanceUIDs, SOPClassUID, Version
 from hilum.domain.instances import StorePolicy
 from hilum.domain.origins import Origin
+from hilum.domain.records import FeedKind
 
 StudyId = NewType("StudyId", str)
 """UUID (version 4) of a submission, in lower case with hyphens. No Study Instance UID."""
@@ -64,6 +65,14 @@ EVENT_OF_STATE: Final[Mapping[SubmissionState, str]] = {
     SubmissionState.FAILED: "study.processing.failed",
 }
 """Type of the event that tells of reaching a state; the others are in the history only."""
+FEED_KIND_OF_STATE: Final[Mapping[SubmissionState, FeedKind]] = {
+    SubmissionState.UPLOADED: FeedKind.STUDY_UPLOADED,
+    SubmissionState.VALIDATED: FeedKind.STUDY_VALIDATED,
+    SubmissionState.VALIDATION_FAILED: FeedKind.STUDY_VALIDATION_FAILED,
+    SubmissionState.ARCHIVED: FeedKind.STUDY_ARCHIVED,
+    SubmissionState.FAILED: FeedKind.PROCESSING_FAILED,
+}
+"""The entries of the feed that these events are made of."""
 
 
 class FileState(StrEnum):
@@ -106,6 +115,20 @@ class NewSubmission:
     origin: Origin
     policy: StorePolicy
     files: Sequence[NewFile]
+    file_path: str = ""
+    """Where its file lies, or the folder of its files, as its first event tells it."""
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        """What its first event tells."""
+        size = sum(file.size_bytes for file in self.files)
+        return {
+            "file_path": self.file_path,
+            "original_filename": self.files[0].name if self.files else "",
+            "file_size": size,
+            "files": len(self.files),
+            "bytes": size,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +190,12 @@ class SubmissionRecord:
     created: datetime
     changed: datetime
     files: int
+    """All of them: received, and unpacked from those."""
     size_bytes: int
+    """As received."""
     counts: Mapping[FileState, int]
     data: Mapping[str, object]
-    """Of the last event."""
+    """Of the last event: a state without one keeps that of the state before."""
     history: Sequence[SubmissionStep] = ()
     """Oldest first; filled when one submission is asked for."""
 

@@ -46,11 +46,14 @@ class QuarantineList(Protocol):
         ...
 
     async def expired(self, now: datetime, limit: int) -> Sequence[Quarantined]:
-        """Those held or repaired whose time is over."""
+        """Those whose time is over and whose bytes may still be there, in whichever state."""
         ...
 
     async def forget(self, keys: Sequence[int]) -> None:
-        """Their bytes are gone; held ones become EXPIRED, the rows stay for their history."""
+        """Their bytes are gone: `expired` does not name them again.
+
+        Held ones become EXPIRED; the rows stay for their history.
+        """
         ...
 
     async def totals(self) -> tuple[int, int]:

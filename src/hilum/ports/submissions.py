@@ -24,11 +24,18 @@ class SubmissionNotes(Protocol):
     """Where doors and stages write."""
 
     async def receive(self, new: NewSubmission) -> None:
-        """Add a submission with its files; its first event joins the feed."""
+        """Add a submission with its files; its first event joins the feed.
+
+        One that is there already stays as it is.
+        """
         ...
 
     async def note_files(self, study_id: StudyId, notes: Sequence[FileNote]) -> None:
-        """Remember what is known of these files; the same again changes nothing."""
+        """Remember what is known of these files; the same again changes nothing.
+
+        Of their findings the worst are kept (`hilum.domain.findings.worst`). Files of an unknown
+        submission are forgotten.
+        """
         ...
 
     async def advance(self, study_id: StudyId, change: Advance) -> SubmissionState | None:
@@ -41,6 +48,14 @@ class SubmissionNotes(Protocol):
 
     async def work_until(self, study_id: StudyId, until: datetime) -> None:
         """Somebody works on it: `unfinished` does not name it before `until`."""
+        ...
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Forget up to `limit` submissions that settled before then; how many went.
+
+        Those with something in quarantine that nobody decided about stay. What they brought stays
+        in the archive.
+        """
         ...
 
 
@@ -62,13 +77,16 @@ class SubmissionList(Protocol):
         ...
 
     async def unfinished(self, now: datetime, limit: int) -> Sequence[Unfinished]:
-        """Submissions with work left that nobody was heard of for too long, longest first."""
+        """Submissions with work left that nobody was heard of for too long, longest first.
+
+        Every change of state counts as being heard of.
+        """
         ...
 
     async def brought(
         self, scope: Scope, after: tuple[int, int], limit: int
     ) -> Sequence[tuple[int, StudyId, FileNote]]:
-        """One page of the archived files that brought instances of `scope`.
+        """One page of the files that brought instances of `scope`, archived or held already.
 
         In the order of submission key and file number, those above `after`.
         """
