@@ -160,7 +160,7 @@ async def _import(
     from hilum.inbound.folder.importing import ImportFiles, ImportRequest
     from hilum.inbound.folder.ledger import ImportRunning, Ledger, ledger_path
     from hilum.inbound.folder.walking import Survey
-    from hilum.inbound.folder.zip_files import ZipLimits
+    from hilum.ingest.zip_files import ZipLimits
 
     chosen = settings.importing
     survey = Survey()

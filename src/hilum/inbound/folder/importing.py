@@ -35,9 +35,9 @@ from hilum.inbound.folder.candidates import (
 )
 from hilum.inbound.folder.ledger import HeldAs
 from hilum.inbound.folder.report import ImportReport, why_not_held
-from hilum.inbound.folder.sniffing import looks_like_dicom
 from hilum.inbound.folder.walking import Walk
-from hilum.inbound.folder.zip_files import ZipLimits
+from hilum.ingest.sniffing import looks_like_dicom
+from hilum.ingest.zip_files import ZipLimits
 from hilum.ports.maintenance import RemembersDigests
 from hilum.ports.objects import Spool
 

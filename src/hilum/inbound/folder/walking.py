@@ -15,8 +15,9 @@ from hilum.inbound.folder.candidates import (
     what_the_system_says,
 )
 from hilum.inbound.folder.dicomdir import referenced_files
-from hilum.inbound.folder.sniffing import looks_like_zip
-from hilum.inbound.folder.zip_files import ZipLimits, zip_candidates
+from hilum.inbound.folder.zip_members import zip_candidates
+from hilum.ingest.sniffing import looks_like_zip
+from hilum.ingest.zip_files import ZipLimits
 
 _OPEN_ONLY = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hilum.inbound.folder.report import ImportReport
-from hilum.inbound.folder.zip_files import ZipLimits
+from hilum.ingest.zip_files import ZipLimits
 from tests.unit.inbound.folder.equipment import Importer
 
 
@@ -209,7 +209,7 @@ def test_random_damage_never_raises_anything_else(media: Path, instances: list[b
     import random
 
     from hilum.inbound.folder.candidates import Candidate, Refused
-    from hilum.inbound.folder.zip_files import zip_candidates
+    from hilum.inbound.folder.zip_members import zip_candidates
 
     path = media / "fuzz.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

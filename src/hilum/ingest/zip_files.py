@@ -1,4 +1,4 @@
-"""Zip files as a source of candidates: names are only shown, sizes are only believed when counted.
+"""Zip files as a source of instances: names are only shown, sizes are only believed when counted.
 
 Nothing is ever unpacked to a path. Nested zip files are not followed.
 """
@@ -11,18 +11,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import IO, Final
-
-from hilum.inbound.folder.candidates import (
-    Candidate,
-    Refused,
-    Skip,
-    Skipped,
-    identity,
-    what_the_system_says,
-)
 
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 0x1
@@ -34,6 +26,55 @@ _ZIP64_LOCATOR_BYTES: Final = 20
 _ZIP64_END_RECORD: Final = b"PK\x06\x06"
 _ZIP64_END_RECORD_BYTES: Final = 56
 _NAME_SHOWN: Final = 120
+
+
+class ZipFault(StrEnum):
+    """What can be wrong with a zip file or a member; the value is the code of a finding."""
+
+    DAMAGED = "zip-damaged"
+    ENCRYPTED = "zip-encrypted"
+    COMPRESSION = "zip-compression"
+    """A method other than deflate."""
+    NESTED = "zip-nested"
+    BOMB = "zip-bomb"
+    """It expands to more than is allowed, or announces it."""
+    MEMBERS = "zip-members"
+    """There are more of them than is allowed."""
+
+
+class ZipRefused(Exception):
+    """A zip file or member that must not be read on; the text names no file."""
+
+    def __init__(self, fault: ZipFault, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = fault
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ZipProblem:
+    """Why a member is not to be opened."""
+
+    fault: ZipFault
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """A member that is no folder."""
+
+    index: int
+    """Its place in the directory of the zip file, folders counted."""
+    name: str
+    """As it is written there: for showing, never for opening anything."""
+    checksum: int
+    """CRC-32 of the expanded bytes, as announced."""
+    size_bytes: int
+    """Of the expanded bytes, as announced: not to be believed."""
+    compressed_bytes: int
+    problem: ZipProblem | None
+    open: Callable[[], "MemberReader"]
+    """Open for reading from the start. Raises `OSError` or `ZipRefused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,71 +92,48 @@ class ZipLimits:
     """Largest central directory, which is read into memory."""
 
 
-def zip_candidates(path: Path, limits: ZipLimits) -> Iterator[Candidate | Skipped]:
-    """Yield the members of a zip file; a file that cannot be used is one `Skipped`."""
-    try:
-        archive = SharedZip(path, limits)
-    except OSError as error:
-        yield Skipped(str(path), Skip.UNREADABLE, what_the_system_says(error))
-    except (Refused, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        reason = error.reason if isinstance(error, Refused) else "damaged zip file"
-        yield Skipped(str(path), Skip.UNSAFE, reason, weight_bytes=_size(path))
-    else:
-        try:
-            yield from archive.candidates()
-        finally:
-            archive.release()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
 class SharedZip:
-    """An open zip file that closes when the walk and every reader of a member let go of it."""
+    """An open zip file that closes when whoever opened it and every holder let go of it.
+
+    Opening raises `OSError`, or `ZipRefused` for a file that cannot be used.
+    """
 
     def __init__(self, path: Path, limits: ZipLimits) -> None:
-        self._path = path
         self._limits = limits
         self._lock = threading.Lock()
         self._holders = 1
         self._expanded_bytes = 0
         status = path.stat()
-        self._size_bytes, self._mtime_ns = status.st_size, status.st_mtime_ns
+        self.size_bytes, self.mtime_ns = status.st_size, status.st_mtime_ns
         _check_directory(path, limits)
-        self._zip = zipfile.ZipFile(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise ZipRefused(ZipFault.DAMAGED, "damaged zip file") from error
         if len(self._zip.filelist) > limits.members:
             self._zip.close()
             reason = f"the zip file has more than {limits.members:,} members"
-            raise Refused(Skip.UNSAFE, reason)
+            raise ZipRefused(ZipFault.MEMBERS, reason)
 
-    def candidates(self) -> Iterator[Candidate | Skipped]:
+    def members(self) -> Iterator[ZipMember]:
+        """Yield the members that are no folders, in the order of the directory."""
         for index, member in enumerate(self._zip.filelist):
             if not member.is_dir():
-                yield self._candidate(index, member)
+                yield ZipMember(
+                    index,
+                    member.filename,
+                    member.CRC,
+                    member.file_size,
+                    member.compress_size,
+                    _why_not(member, self._limits),
+                    partial(self._open, member),
+                )
 
-    def _candidate(self, index: int, member: zipfile.ZipInfo) -> Candidate | Skipped:
-        name = f"{self._path}!{_shown(member.filename)}"
-        reason = _why_not(member, self._limits)
-        if reason is not None:
-            return Skipped(name, Skip.UNSAFE, reason, weight_bytes=member.compress_size)
-        if Path(member.filename).name.upper() == "DICOMDIR":
-            reason = "DICOMDIR: the walk finds what it refers to"
-            return Skipped(name, Skip.INDEX_FILE, reason, weight_bytes=member.compress_size)
-        key = f"{index}:{member.CRC:08x}:{member.file_size}:{member.filename}"
+    def hold(self) -> Callable[[], None]:
+        """Keep the file open until the returned function is called; a second call is harmless."""
         with self._lock:
             self._holders += 1
-        return Candidate(
-            name=name,
-            identity=identity(str(self._path), self._size_bytes, self._mtime_ns, key),
-            weight_bytes=member.compress_size,
-            named=False,
-            open=partial(self._open, member),
-            release=_once(self.release),
-        )
+        return _once(self.release)
 
     def release(self) -> None:
         with self._lock:
@@ -133,10 +151,10 @@ class SharedZip:
         with self._lock:
             self._expanded_bytes += count
             total = self._expanded_bytes
-        allowed = max(self._limits.free_bytes, self._limits.ratio * self._size_bytes)
+        allowed = max(self._limits.free_bytes, self._limits.ratio * self.size_bytes)
         if total > allowed:
             reason = f"the zip file expands to more than {self._limits.ratio} times its size"
-            raise Refused(Skip.UNSAFE, reason)
+            raise ZipRefused(ZipFault.BOMB, reason)
 
 
 class MemberReader:
@@ -155,7 +173,7 @@ class MemberReader:
             data = self._stream.read(size)
         self._read_bytes += len(data)
         if self._read_bytes > self._limits.member_bytes:
-            raise Refused(Skip.UNSAFE, _too_large(self._limits))
+            raise ZipRefused(ZipFault.BOMB, _too_large(self._limits))
         self._expanded(len(data))
         return data
 
@@ -169,7 +187,7 @@ def _damage_is_refused() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError) as error:
-        raise Refused(Skip.UNREADABLE, "damaged member of a zip file") from error
+        raise ZipRefused(ZipFault.DAMAGED, "damaged member of a zip file") from error
 
 
 def _once(release: Callable[[], None]) -> Callable[[], None]:
@@ -183,15 +201,16 @@ def _once(release: Callable[[], None]) -> Callable[[], None]:
     return releases
 
 
-def _why_not(member: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
+def _why_not(member: zipfile.ZipInfo, limits: ZipLimits) -> ZipProblem | None:
     if member.flag_bits & _ENCRYPTED:
-        return "encrypted member of a zip file"
+        return ZipProblem(ZipFault.ENCRYPTED, "encrypted member of a zip file")
     if member.compress_type not in _METHODS:
-        return "member of a zip file with a compression other than deflate"
+        reason = "member of a zip file with a compression other than deflate"
+        return ZipProblem(ZipFault.COMPRESSION, reason)
     if member.filename.lower().endswith(".zip"):
-        return "zip file inside a zip file: unpack it and import that"
+        return ZipProblem(ZipFault.NESTED, "zip file inside a zip file: unpack it and import that")
     if member.file_size > limits.member_bytes:
-        return _too_large(limits)
+        return ZipProblem(ZipFault.BOMB, _too_large(limits))
     return None
 
 
@@ -199,7 +218,7 @@ def _too_large(limits: ZipLimits) -> str:
     return f"member of a zip file larger than {limits.member_bytes:,} bytes"
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """A member's name for people: no control characters, no endless length."""
     printable = "".join(char if char.isprintable() else "?" for char in name)
     return printable if len(printable) <= _NAME_SHOWN else f"{printable[:_NAME_SHOWN]}..."
@@ -214,7 +233,9 @@ def _check_directory(path: Path, limits: ZipLimits) -> None:
         tail = file.read(span)
         found = tail.rfind(_END_RECORD)
         if found < 0 or len(tail) - found < _END_RECORD_BYTES:
-            raise Refused(Skip.UNSAFE, "damaged zip file: its directory is missing (cut short?)")
+            raise ZipRefused(
+                ZipFault.DAMAGED, "damaged zip file: its directory is missing (cut short?)"
+            )
         (directory_bytes,) = struct.unpack_from("<L", tail, found + 12)
         locator = found - _ZIP64_LOCATOR_BYTES
         if locator >= 0 and tail[locator : locator + 4] == _ZIP64_LOCATOR:
@@ -224,4 +245,4 @@ def _check_directory(path: Path, limits: ZipLimits) -> None:
                 (directory_bytes,) = struct.unpack_from("<Q", record, 40)
     if directory_bytes > limits.directory_bytes:
         reason = f"the directory of the zip file is larger than {limits.directory_bytes:,} bytes"
-        raise Refused(Skip.UNSAFE, reason)
+        raise ZipRefused(ZipFault.BOMB, reason)
