@@ -7,7 +7,10 @@ from typing import Final
 
 
 class Severity(StrEnum):
-    """`ERROR` refuses the instance, `WARNING` keeps it and says so, `INFO` is only told."""
+    """`ERROR` refuses the instance, `WARNING` keeps it and says so, `INFO` is only told.
+
+    Of the standard: `ERROR` contradicts it, `WARNING` probably harms. Profiles decide.
+    """
 
     ERROR = "error"
     WARNING = "warning"

@@ -66,6 +66,10 @@ class StorePolicy:
     """When set, the data set must carry this SOP Instance UID (likewise)."""
     depth: str = ""
     """Name of the deep profile (`hilum.validation.profiles`) that is applied, too; empty: none."""
+    decode: bool = False
+    """Decode every compressed frame, too, and judge what comes of it by the deep profile."""
+    quarantine: bool | None = None
+    """Keep apart what is refused; None: as the settings have it for the door."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from hilum.dicom.dictionary import DICTIONARY
 from hilum.dicom.elements import ElementPath
+from hilum.domain.findings import Severity
 
-
-class Severity(StrEnum):
-    """How bad: `ERROR` contradicts the standard, `WARNING` probably harms, `INFO` is told."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
+__all__ = ["CODES", "MOST_PLACES", "Code", "Finding", "Findings", "Severity", "keyword_of"]
 
 class Finding(NamedTuple):
     """One thing that is wrong.
