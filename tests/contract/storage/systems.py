@@ -48,6 +48,11 @@ class RecordingSystem(PosixSystem):
         self._note("link", inode)
         self.linked.release()
 
+    def move(self, source: str, name: str, folder_fd: int) -> None:
+        inode = Path(source).stat().st_ino
+        super().move(source, name, folder_fd)
+        self._note("move", inode)
+
     def create_nameless(self, folder: str) -> int:
         fd = super().create_nameless(folder)
         self._note("create", os.fstat(fd).st_ino)
@@ -109,6 +114,10 @@ class FailingSystem(PosixSystem):
     def link(self, source: str, name: str, folder_fd: int) -> None:
         self._fail("link")
         super().link(source, name, folder_fd)
+
+    def move(self, source: str, name: str, folder_fd: int) -> None:
+        self._fail("move")
+        super().move(source, name, folder_fd)
 
     def mkdir(self, name: str, parent_fd: int) -> None:
         self._fail("mkdir")

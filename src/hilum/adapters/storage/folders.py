@@ -119,6 +119,13 @@ class Folders:
         """
         self._again(parts, lambda: self._rename(parts, old, new))
 
+    def move(self, source: str, parts: Parts, name: str) -> None:
+        """Take the file `source` into a folder as `name`, durably, replacing what has that name.
+
+        Makes the folders that are missing.
+        """
+        self._again(parts, lambda: self._move(source, parts, name))
+
     def _again(self, parts: Parts, change: Callable[[], _T]) -> _T:
         for attempt in range(_RETRIES):
             try:
@@ -170,6 +177,11 @@ class Folders:
     def _rename(self, parts: Parts, old: str, new: str) -> None:
         with self._using(parts) as folder:
             self._system.rename(old, new, folder.fd)
+            folder.make_durable()
+
+    def _move(self, source: str, parts: Parts, name: str) -> None:
+        with self._using(parts) as folder:
+            self._system.move(source, name, folder.fd)
             folder.make_durable()
 
     def unlink(self, parts: Parts, name: str) -> None:

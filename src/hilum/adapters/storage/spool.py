@@ -59,7 +59,7 @@ class DiskSpool:
     @asynccontextmanager
     async def create(self) -> AsyncIterator["DiskSpoolFile"]:
         """See `Spool.create`."""
-        path = self._own.path / str(next(self._names))
+        path = self.fresh_path()
         try:
             fd = self._system.create(os.fspath(path))
         except OSError as error:
@@ -71,6 +71,10 @@ class DiskSpool:
             yield file
         finally:
             await file.discard()
+
+    def fresh_path(self) -> Path:
+        """A name in the spool that nothing has yet, for a file that is brought there."""
+        return self._own.path / str(next(self._names))
 
     def _open(self) -> None:
         remove_abandoned(self._folder)

@@ -55,6 +55,10 @@ class System(Protocol):
         """Give a file of a folder another name in it, replacing what has that name."""
         ...
 
+    def move(self, source: str, name: str, folder_fd: int) -> None:
+        """Take a file away from where it is and into a folder, replacing what has that name."""
+        ...
+
     def mkdir(self, name: str, parent_fd: int) -> None: ...
 
     def unlink(self, path: str) -> None: ...
@@ -118,6 +122,9 @@ class PosixSystem:
 
     def rename(self, old: str, new: str, folder_fd: int) -> None:
         os.rename(old, new, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+
+    def move(self, source: str, name: str, folder_fd: int) -> None:
+        os.rename(source, name, dst_dir_fd=folder_fd)
 
     def mkdir(self, name: str, parent_fd: int) -> None:
         os.mkdir(name, FOLDER_MODE, dir_fd=parent_fd)
