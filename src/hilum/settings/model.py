@@ -25,6 +25,7 @@ from hilum.settings.events import EventsSettings
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
 from hilum.settings.orthanc import OrthancSettings
 from hilum.settings.pixels import PixelSettings
+from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
 from hilum.settings.viewer import ViewerSettings
@@ -52,6 +53,7 @@ class Settings(Section):
     pixels: PixelSettings = PixelSettings()
     derived: DerivedSettings = DerivedSettings()
     deletion: DeletionSettings = DeletionSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()
     security: SecuritySettings = SecuritySettings()
