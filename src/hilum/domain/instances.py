@@ -201,6 +201,8 @@ class Outcome:
     """Codes of notices that are no finding: `implicit-vr`, `multiple-values`."""
     dataset_sha256: bytes | None = None
     """Of what was held or came in conflict; None when it did not come so far."""
+    quarantined: int | None = None
+    """Number in quarantine of what was refused, when it was kept apart."""
 
     @property
     def held(self) -> bool:

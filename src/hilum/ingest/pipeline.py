@@ -10,7 +10,7 @@ import contextvars
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
 
 import structlog
@@ -46,6 +46,7 @@ from hilum.ingest.recovery import settle
 from hilum.ingest.versions import VersionBlocks
 from hilum.ports.index import InstanceReader, InstanceWriter
 from hilum.ports.objects import ObjectStore, WriteIntents
+from hilum.ports.quarantine import Refusals
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter, Stage
 
 _log = structlog.get_logger("hilum.ingest")
@@ -76,6 +77,7 @@ class IngestLimits:
 
 _BLOCKS_TRIED: Final = 3
 """Of version numbers, when objects that the index does not know have the names already."""
+_REFUSALS: Final = frozenset({Disposition.REFUSED, Disposition.UNREADABLE})
 _INTERNAL_ERROR: Final = "The server could not keep the instance because of an internal error."
 
 
@@ -96,6 +98,7 @@ class Ingest:
         limits: IngestLimits | None = None,
         header_limits: HeaderLimits | None = None,
         meter: IngestMeter | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._index = index
         self._objects = objects
@@ -104,6 +107,7 @@ class Ingest:
         self._limits = limits or IngestLimits()
         self._header_limits = header_limits or HeaderLimits()
         self._meter = meter or NoIngestMeter()
+        self._refusals = refusals
         self._admission = Admission(self._limits.instances_in_flight, self._limits.bytes_in_flight)
         self._memo = Memo(self._limits.memo_bytes)
         self._versions = VersionBlocks(index)
@@ -158,7 +162,11 @@ class Ingest:
 
     async def _run(self, arrival: Arrival, size_bytes: int) -> Outcome:
         try:
-            return self._answered(arrival, await self._outcome(arrival))
+            outcome = await self._outcome(arrival)
+            if self._refusals is not None and outcome.disposition in _REFUSALS:
+                number = await self._refusals.keep(arrival, outcome)
+                outcome = replace(outcome, quarantined=number)
+            return self._answered(arrival, outcome)
         finally:
             self._admission.leave(size_bytes)
 

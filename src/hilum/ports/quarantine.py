@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from hilum.domain.instances import Arrival, Outcome
 from hilum.domain.quarantine import NewQuarantined, Quarantined, QuarantineState
 from hilum.domain.submissions import StudyId
 
@@ -58,4 +59,15 @@ class QuarantineList(Protocol):
 
     async def totals(self) -> tuple[int, int]:
         """How many are held, and their bytes."""
+        ...
+
+
+class Refusals(Protocol):
+    """Where the pipeline leaves what it refuses."""
+
+    async def keep(self, arrival: Arrival, outcome: Outcome) -> int | None:
+        """Keep what was refused, if it is of those that are to be kept; its number then.
+
+        A `Spooled` content's file may be taken (moved). Never raises: a refusal stays one.
+        """
         ...
