@@ -17,9 +17,11 @@ from hilum.dicom.memo import Memo
 from hilum.dicom.sources import FileSource, Source
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.instances import Content, Description, InMemory, Spooled, StorePolicy
+from hilum.ingest.deep import DeepProfiles, deepened, profile_of
 from hilum.ingest.describe import WANTED_TAGS, describe
 from hilum.ingest.validate import Verdict, validate
 from hilum.ports.telemetry import IngestMeter, Stage
+from hilum.validation.profiles import DEEP_PROFILES
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -41,19 +43,21 @@ def examine(
     limits: HeaderLimits,
     meter: IngestMeter,
     memo: Memo | None = None,
+    profiles: DeepProfiles = DEEP_PROFILES,
 ) -> Examined:
     """Read, validate, describe and digest one instance.
 
     `memo` is what the reader of headers remembers with; without one, it shares one with others.
+    `profiles` are those that `policy.depth` may name.
 
     Raises `UnreadableInstance` (its kinds in `hilum.dicom.errors`), `LimitExceeded`, and
-    `ArchiveUnavailable` when a spooled file cannot be read.
+    `ArchiveUnavailable` when a spooled file cannot be read, or for a depth that is not known.
     """
     if isinstance(content, InMemory):
-        return _examine(content.data, content, policy, limits, meter, memo)
+        return _examine(content.data, content, policy, limits, meter, memo, profiles)
     try:
         with FileSource(content.path) as source:
-            return _examine(source, content, policy, limits, meter, memo)
+            return _examine(source, content, policy, limits, meter, memo, profiles)
     except OSError as error:
         message = f"The spooled instance cannot be read: {os.strerror(error.errno or 0)}."
         raise ArchiveUnavailable(message) from error
@@ -66,11 +70,14 @@ def _examine(
     limits: HeaderLimits,
     meter: IngestMeter,
     memo: Memo | None,
+    profiles: DeepProfiles,
 ) -> Examined:
     began = time.perf_counter()
     header = read_header(source, limits=limits, wanted=WANTED_TAGS, memo=memo)
     began = _stage_ended(meter, Stage.READ, began)
     verdict = validate(header, policy)
+    if policy.depth:
+        verdict = deepened(verdict, source, header, profile_of(policy.depth, profiles))
     began = _stage_ended(meter, Stage.VALIDATE, began)
     if verdict.is_refused or verdict.uids is None or verdict.sop_class_uid is None:
         return Examined(verdict, None)

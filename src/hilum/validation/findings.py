@@ -9,7 +9,17 @@ from hilum.dicom.dictionary import DICTIONARY
 from hilum.dicom.elements import ElementPath
 from hilum.domain.findings import Severity
 
-__all__ = ["CODES", "MOST_PLACES", "Code", "Finding", "Findings", "Severity", "keyword_of"]
+__all__ = [
+    "CODES",
+    "MOST_PLACES",
+    "Code",
+    "Finding",
+    "Findings",
+    "Severity",
+    "keyword_of",
+    "mend_of",
+]
+
 
 class Finding(NamedTuple):
     """One thing that is wrong.
@@ -96,6 +106,11 @@ CODES: Final[Mapping[str, Code]] = {
         study_patient_differs=("The instances of a study name several patients.",
                                "Find out whose study it is; reconcile the others."),
         series_differs=("What must be one in a series is not.", "Make a series of each."),
+        required_attribute=("An attribute that the profile requires is absent or empty.",
+                            "Have the sender fill it."),
+        frame_undecodable=("A frame of the pixel data cannot be decoded.", _RESEND),
+        frame_size_differs=("A frame decodes to another image than the data set describes.",
+                            _SENDER),
     ),
     **_codes(
         Severity.WARNING,
@@ -115,12 +130,16 @@ CODES: Final[Mapping[str, Code]] = {
         slices_missing=("The distance between slices is not even: images may be missing.",
                         "Send the series again."),
         instance_numbers_equal=("Several images of a series have one number.", "Number them."),
+        frame_too_costly=("Decoding a frame takes more memory or time than is allowed.",
+                          "Raise the limit it names, or look at the frame elsewhere."),
         frame_of_reference_differs=("Images of a series have several frames of reference.",
                                     "Make a series of each."),
     ),
     **_codes(
         Severity.INFO,
         attribute_retired=("The attribute is retired.", "Nothing; new devices should not use it."),
+        frame_not_judged=("There is no decoder for the transfer syntax: frames are not decoded.",
+                          "Nothing; look at the image in a viewer that can."),
         vr_unknown=("The VR of a known attribute is UN.", "Nothing; readers look it up."),
     ),
 }  # fmt: skip
@@ -161,3 +180,9 @@ def keyword_of(tag: int) -> str:
     """The keyword of PS3.6, or nothing."""
     entry = DICTIONARY.get(tag)
     return entry[4] if entry else ""
+
+
+def mend_of(code: str) -> str:
+    """What to do about a finding of this code; nothing for a code that is not ours."""
+    known = CODES.get(code)
+    return "" if known is None else known.mend

@@ -1,6 +1,7 @@
 """Everything there is to say of one instance."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from hilum.validation.levels import root_of
 from hilum.validation.modules import check_modules
 from hilum.validation.part10 import check_part10
 from hilum.validation.pixels import check_pixels
-from hilum.validation.rules import check_rules
+from hilum.validation.rules import check_required, check_rules
 
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _SOP_CLASS: Final = 0x00020002
@@ -29,20 +30,25 @@ class Examination:
 
 
 def examine_source(
-    source: Source, *, limits: HeaderLimits | None = None, memo: Memo | None = None
+    source: Source,
+    *,
+    limits: HeaderLimits | None = None,
+    memo: Memo | None = None,
+    required: Iterable[int] = (),
 ) -> Examination:
     """Read one instance and judge it; what makes it unreadable is a finding, too."""
     try:
         header = read_header(source, limits=limits, memo=memo)
-    except UnreadableInstance as error:
-        return _unread(error.code, str(error))
-    except LimitExceeded as error:
-        return _unread("limit-exceeded", str(error))
-    return examine_header(source, header)
+    except (UnreadableInstance, LimitExceeded) as error:
+        return unreadable(error)
+    return examine_header(source, header, required)
 
 
-def examine_header(source: Source, header: Header) -> Examination:
-    """Judge an instance whose header is read; `source` is what it was read from."""
+def examine_header(source: Source, header: Header, required: Iterable[int] = ()) -> Examination:
+    """Judge an instance whose header is read; `source` is what it was read from.
+
+    `required` are tags that the profile wants with a value (`DeepProfile.required`).
+    """
     root = root_of(header)
     findings = Findings()
     check_part10(source, header, root, findings)
@@ -52,12 +58,24 @@ def examine_header(source: Source, header: Header) -> Examination:
         check_modules(root, findings)
         check_pixels(source, header, root, findings)
         check_rules(root, findings)
+    check_required(root, required, findings)
     return Examination(tuple(findings.rows), facts_of(root))
+
+
+def unreadable(error: UnreadableInstance | LimitExceeded) -> Examination:
+    """What there is to say of an instance whose header cannot be read."""
+    is_limit = isinstance(error, LimitExceeded)
+    return _unread("limit-exceeded" if is_limit else error.code, str(error))
 
 
 def unreadable_file(error: OSError) -> Examination:
     """What there is to say of a file that could not be opened or read."""
-    return _unread("file-unreadable", os.strerror(error.errno or 0))
+    return lost_file(os.strerror(error.errno or 0))
+
+
+def lost_file(text: str) -> Examination:
+    """What there is to say of a file that cannot be had, for the reason in `text`."""
+    return _unread("file-unreadable", text)
 
 
 def _unread(code: str, text: str) -> Examination:

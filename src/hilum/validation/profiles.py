@@ -18,6 +18,8 @@ class DeepProfile:
     """By code, where it is not the usual one."""
     silent: frozenset[str] = frozenset()
     """Codes that are not told at all."""
+    required: tuple[int, ...] = ()
+    """Tags of the data set that must be present with a value, whatever the standard says."""
 
     def apply(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return the findings that are told, as severe as they count."""
@@ -32,7 +34,7 @@ _READABLE: Final = frozenset(
     {"not-dicom", "truncated-instance", "malformed-element", "damaged-deflate", "limit-exceeded",
      "file-unreadable", "transfer-syntax-mismatch", "pixel-length", "encapsulation",
      "frames-number", "meta-mismatch", "uid-reused", "sop-instance-twice",
-     "study-patient-differs"}
+     "study-patient-differs", "frame-undecodable", "frame-size-differs", "required-attribute"}
 )  # fmt: skip
 """What makes an instance wrong, not merely irregular."""
 
@@ -65,10 +67,10 @@ DEEP_PROFILES: Final[Mapping[str, DeepProfile]] = MappingProxyType(
 )
 
 
-def deep_profile(name: str) -> DeepProfile:
+def deep_profile(name: str, profiles: Mapping[str, DeepProfile] = DEEP_PROFILES) -> DeepProfile:
     """Return the profile of this name. Raises `KeyError` with the names there are."""
     try:
-        return DEEP_PROFILES[name]
+        return profiles[name]
     except KeyError:
-        message = f"no profile {name!r}; there are {', '.join(DEEP_PROFILES)}"
+        message = f"no profile {name!r}; there are {', '.join(profiles)}"
         raise KeyError(message) from None

@@ -1,6 +1,7 @@
 """What the standard says in prose across attributes, and no table of modules can tell."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 from hilum.validation.findings import Findings
@@ -44,6 +45,17 @@ def check_rules(root: Level, findings: Findings) -> None:
     _check_vectors(root, findings)
     if _CONTENT in root.elements:
         _check_evidence(root, findings)
+
+
+def check_required(root: Level, required: Iterable[int], findings: Findings) -> None:
+    """Report attributes that a profile wants with a value, and that have none."""
+    for number in required:
+        tag = f"{number:08X}"
+        if not root.has_value(tag):
+            findings.add(
+                "required-attribute", root.path(tag), expected="a value, as the profile requires",
+                found="no value" if tag in root.elements else "absent",
+            )  # fmt: skip
 
 
 def _check_uids(root: Level, findings: Findings) -> None:
