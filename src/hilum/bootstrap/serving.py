@@ -1,183 +1,156 @@
-"""The archive with its doors open: HTTP always, DIMSE unless its port is 0."""
+"""The parts of a role with their doors open: HTTP always."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hilum import __version__
 from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
-from hilum.bootstrap.bus import OpenBus, bus_checks, open_bus
-from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, operating
-from hilum.bootstrap.events import make_streams
+from hilum.bootstrap.bus import bus_checks, open_bus
+from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
-from hilum.bootstrap.orthanc import OrthancCheck, orthanc_calls, orthanc_door, waking
+from hilum.bootstrap.parts.part import Part, Surroundings
+from hilum.bootstrap.roles import SERVED, Served
 from hilum.bootstrap.tracing import open_tracing
-from hilum.delivery.operating import Operating
 from hilum.desk.readiness import IndexCheck, Readiness
-from hilum.desk.status import Desk, DoorAddress
+from hilum.desk.status import Desk
 from hilum.domain.occupancy import Hold
+from hilum.domain.roles import Role
 from hilum.foundation.clock import SystemClock
-from hilum.inbound.dimse.store import CStoreDoor
-from hilum.inbound.orthanc.webhook import Calls
 from hilum.outbound.events.streams import EventStreams
 from hilum.ports.readiness import Check
-from hilum.ports.tracing import Tracing
 from hilum.servers.dimse import DimseServer
 from hilum.servers.http import POLLED, HttpServices, create_app
 from hilum.servers.http_server import HttpServer
 from hilum.servers.http_tracing import TracedApp
 from hilum.settings import Settings
 from hilum.wire.base_url import BaseUrl
-from hilum.wire.bulk_telling import BulkURIs
-from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD
+
+_Opened = TypeVar("_Opened")
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
     """What is open, and where."""
 
-    archive: Archive
+    around: Surroundings
+    parts: Sequence[Part]
     http: HttpServer
-    dimse: DimseServer | None
-    events: EventStreams
-    bus: OpenBus
+
+    @property
+    def archive(self) -> Archive:
+        return self.around.archive
+
+    @property
+    def dimse(self) -> DimseServer | None:
+        """None when the port of DIMSE is 0, or the role has none."""
+        return self._opened(DimseServer)
+
+    @property
+    def events(self) -> EventStreams | None:
+        """None when the role has none."""
+        return self._opened(EventStreams)
+
+    def _opened(self, kind: type[_Opened]) -> _Opened | None:
+        return next((part.opened for part in self.parts if isinstance(part.opened, kind)), None)
 
 
 @asynccontextmanager
-async def serve(settings: Settings) -> AsyncIterator[Serving]:
+async def serve(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Serving]:
     """Open the archive and all doors; leaving closes the doors first and finishes what came in.
 
     Raises `DataFolderInUse`, `CannotListen`, `ArchiveFault`, `BusUnavailable`.
     """
+    served = SERVED[role]
+    async with AsyncExitStack() as stack:
+        around = await _surroundings(settings, stack)
+        parts = [await stack.enter_async_context(open_part(around)) for open_part in served.parts]
+        http = await stack.enter_async_context(_http(around, served, parts))
+        for part in parts:
+            stack.callback(part.hang_up)
+        yield Serving(around, parts, http)
+
+
+async def _surroundings(settings: Settings, stack: AsyncExitStack) -> Surroundings:
     clock = SystemClock()
     metrics = Metrics(__version__, storage_kind(settings))
-    async with AsyncExitStack() as stack:
-        tracing = await stack.enter_async_context(open_tracing(settings))
-        archive = await stack.enter_async_context(
-            open_archive(
-                settings,
-                hold=Hold.SERVER,
-                meter=metrics.ingest,
-                pixel_meter=metrics.pixels,
-                derived_meter=metrics.derived,
-                tracing=tracing,
-            )
+    tracing = await stack.enter_async_context(open_tracing(settings))
+    archive = await stack.enter_async_context(
+        open_archive(
+            settings,
+            hold=Hold.SERVER,
+            meter=metrics.ingest,
+            pixel_meter=metrics.pixels,
+            derived_meter=metrics.derived,
+            tracing=tracing,
         )
-        observe_disk(metrics, archive, settings)
-        bus = await stack.enter_async_context(open_bus(settings))
-        delivery = await stack.enter_async_context(
-            make_delivery(settings, archive, clock, metrics.delivery, tracing)
-        )
-        dimse = None
-        if settings.dimse.port:
-            dimse = await stack.enter_async_context(_dimse(settings, archive, metrics))
-        orthanc = await stack.enter_async_context(
-            orthanc_door(settings, archive, archive.index.delivery, metrics.ingestion, clock)
-        )
-        await stack.enter_async_context(waking(orthanc, archive.index.arrivals.noted))
-        checks: list[Check] = [DeliveryCheck(delivery), *bus_checks(bus)]
-        if orthanc is not None:
-            checks.append(OrthancCheck(orthanc))
-        desk = Desk(
-            version=__version__,
-            statistics=archive.index,
-            readiness=_readiness(settings, archive, dimse, clock, checks),
-            clock=clock,
-            started=clock.now(),
-            doors=lambda: _addresses(settings, dimse),
-            viewer=lambda: options.viewer_path(settings),
-            health_status=settings.telemetry.health_status,
-            command_bytes=settings.http.command_bytes,
-        )
-        calls = orthanc_calls(settings, archive, orthanc)
-        streams = make_streams(settings, archive)
-        metrics.observe("hilum_event_stream_clients", lambda: streams.open)
-        http = await stack.enter_async_context(
-            _http(
-                settings,
-                archive,
-                desk,
-                metrics,
-                calls,
-                streams,
-                operating(archive, delivery),
-                tracing,
-            )
-        )
-        stack.callback(streams.close)
-        yield Serving(archive, http, dimse, streams, bus)
-
-
-def _dimse(settings: Settings, archive: Archive, metrics: Metrics) -> DimseServer:
-    door = CStoreDoor(
-        archive.receive,
-        settings.dimse.validation_profile,
-        options.dimse_on_conflict(settings),
     )
-    return DimseServer(options.dimse_options(settings), door, archive.spool, metrics.dimse)
+    observe_disk(metrics, archive, settings)
+    bus = await stack.enter_async_context(open_bus(settings))
+    delivery = await stack.enter_async_context(
+        make_delivery(settings, archive, clock, metrics.delivery, tracing)
+    )
+    return Surroundings(
+        settings=settings,
+        archive=archive,
+        bus=bus,
+        delivery=delivery,
+        clock=clock,
+        metrics=metrics,
+        tracing=tracing,
+        base_url=BaseUrl.of(settings.http.public_url, settings.http.trusted_proxies),
+    )
 
 
-def _http(
-    settings: Settings,
-    archive: Archive,
-    desk: Desk,
-    metrics: Metrics,
-    calls: Calls | None,
-    streams: EventStreams,
-    subscriptions: Operating,
-    tracing: Tracing | None,
-) -> HttpServer:
+def _http(around: Surroundings, served: Served, parts: Sequence[Part]) -> HttpServer:
+    settings, metrics = around.settings, around.metrics
     http = settings.http
+    desk = _desk(around, served, parts)
+    access = make_access(settings, around.archive.index.keys, around.clock, metrics.access)
+    mounts = [mount for part in parts for mount in part.mounts]
     services = HttpServices(
-        access=make_access(settings, archive.index.keys, desk.clock, metrics.access),
+        access=access,
         desk=desk,
         metrics=metrics,
-        ingest=archive.receive,
-        spool=archive.spool,
-        search=archive.search,
-        retrieve=archive.retrieve,
-        frames=archive.frames,
-        bulk=archive.bulk,
-        pictures=archive.pictures,
-        thumbnail_side=settings.retrieve.thumbnail_side,
-        delete=archive.delete,
-        feed=archive.index,
-        operating=subscriptions,
-        arrivals=archive.index.arrivals,
-        orthanc=calls,
-        events=streams,
+        mounts=[*mounts, *served.front(around, desk, access, mounts)],
         meter=metrics.http,
-        stow_limits=options.stow_limits(settings),
-        search_limits=options.search_limits(settings),
-        base_url=BaseUrl.of(http.public_url, http.trusted_proxies),
-        retrieve_cache_seconds=settings.retrieve.cache_seconds,
-        bulk_uris=BulkURIs(settings.retrieve.bulk_uris),
         cors=options.cors(settings),
         body_idle_seconds=http.body_idle_seconds,
         body_bytes_per_second=http.body_bytes_per_second,
         log_requests=settings.logging.requests,
         hosts=options.host_rule(settings),
-        viewer=options.viewer(settings),
         open_metrics=settings.telemetry.open_metrics,
     )
     app = create_app(services)
-    if tracing is not None:
-        app = TracedApp(app, tracing, untraced=POLLED)
+    if around.tracing is not None:
+        app = TracedApp(app, around.tracing, untraced=POLLED)
     return HttpServer(app, options.http_options(settings), metrics.http)
 
 
-def _readiness(
-    settings: Settings,
-    archive: Archive,
-    dimse: DimseServer | None,
-    clock: SystemClock,
-    more: Sequence[Check],
-) -> Readiness:
+def _desk(around: Surroundings, served: Served, parts: Sequence[Part]) -> Desk:
+    settings, clock = around.settings, around.clock
+    return Desk(
+        version=__version__,
+        statistics=around.archive.index,
+        readiness=_readiness(around, parts),
+        clock=clock,
+        started=clock.now(),
+        doors=lambda: [door for part in parts for door in part.doors()],
+        viewer=lambda: options.viewer_path(settings),
+        health_status=settings.telemetry.health_status,
+        service=served.service,
+        command_bytes=settings.http.command_bytes,
+    )
+
+
+def _readiness(around: Surroundings, parts: Sequence[Part]) -> Readiness:
+    settings, archive = around.settings, around.archive
     checks: list[Check] = [
         IndexCheck(archive.index),
         DiskCheck(archive.folder, settings.storage.reserve_bytes),
@@ -188,34 +161,13 @@ def _readiness(
             "Commits what arrives.",
             "The committer has ended: see the log, and restart the server.",
         ),
-        *more,
+        DeliveryCheck(around.delivery),
+        *bus_checks(around.bus),
+        *(check for part in parts for check in part.checks),
     ]
-    if dimse is not None:
-        listener = dimse
-        checks.append(
-            StateCheck(
-                "dimse",
-                lambda: listener.listening,
-                f"Listening on port {listener.port}.",
-                "The DIMSE listener has ended: see the log, and restart the server.",
-            )
-        )
     return Readiness(
         checks,
-        clock,
+        around.clock,
         reuse_seconds=settings.telemetry.readiness_cache_seconds,
         timeout_seconds=settings.telemetry.readiness_seconds,
     )
-
-
-def _addresses(settings: Settings, dimse: DimseServer | None) -> Sequence[DoorAddress]:
-    addresses = [
-        DoorAddress("DICOMweb (PS3.18)", STANDARD.prefix, "Store, search, retrieve, delete"),
-        DoorAddress("DICOMweb (Azure v2)", AZURE_V2.prefix, "As the Azure DICOM service, v2"),
-        DoorAddress("DICOMweb (Azure v1)", AZURE_V1.prefix, "As the Azure DICOM service, v1"),
-    ]
-    if dimse is not None:
-        title, host = settings.dimse.ae_title, settings.dimse.host
-        address = f"{title} at {host}:{dimse.port}"
-        addresses.append(DoorAddress("DIMSE", address, "C-ECHO and C-STORE"))
-    return addresses

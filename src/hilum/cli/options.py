@@ -1,10 +1,11 @@
 """Options that several commands share, and the settings they make."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hilum.domain.roles import Role
 
 if TYPE_CHECKING:
     from hilum.settings import Loaded, Settings
@@ -41,13 +42,6 @@ Config = Annotated[
 ]
 
 
-class Role(StrEnum):
-    """What of the product a process serves."""
-
-    ALL = "all"
-    MIDDLEWARE = "middleware"
-
-
 RoleName = Annotated[
     Role | None,
     typer.Option(
@@ -62,33 +56,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON."
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
-def is_middleware(role: Role | None) -> bool | None:
-    """Whether the role is the middleware's; None when no role is named."""
-    return None if role is None else role is Role.MIDDLEWARE
-
-
 def loaded(
-    data: Path | None, config: Path | None, *, middleware: bool | None = None, **overrides: object
+    data: Path | None, config: Path | None, *, role: Role | None = None, **overrides: object
 ) -> "Loaded":
     """Settings of all sources, the command line first; names of `overrides` have `__` for a dot.
 
-    `middleware`: take the Orthanc middleware's environment names as well; None: when `HILUM_ROLE`
-    says so.
+    `role`: None is what `HILUM_ROLE` says.
 
     Raises `SettingsRejected`.
     """
     from hilum.settings import load
 
     given = {name.replace("__", "."): value for name, value in overrides.items()}
-    return load({"data_dir": data, **given}, config, middleware=middleware)
+    return load({"data_dir": data, **given}, config, role=role)
 
 
 def settings(
-    data: Path | None, config: Path | None, *, middleware: bool | None = None, **overrides: object
+    data: Path | None, config: Path | None, *, role: Role | None = None, **overrides: object
 ) -> "Settings":
     """As `loaded`; from now on warnings and errors are logged to standard error."""
     from hilum.bootstrap.logs import begin_logging
 
-    found = loaded(data, config, middleware=middleware, **overrides).settings
+    found = loaded(data, config, role=role, **overrides).settings
     begin_logging(found, at_least="warning")
     return found

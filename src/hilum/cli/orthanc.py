@@ -12,6 +12,7 @@ from hilum.cli.console import Ending, WrongUsage, complain, end, note, print_jso
 
 if TYPE_CHECKING:
     from hilum.domain.arrivals import ArrivalRecord, ArrivalState, SourceCursor
+    from hilum.domain.roles import Role
     from hilum.settings import Settings
 
 app = typer.Typer(
@@ -195,8 +196,8 @@ async def _ingest(
     ]
 
 
-def _settings(data: Path | None, config: Path | None, role: options.Role | None) -> "Settings":
-    return options.settings(data, config, middleware=options.is_middleware(role))
+def _settings(data: Path | None, config: Path | None, role: "Role | None") -> "Settings":
+    return options.settings(data, config, role=role)
 
 
 def _named(settings: "Settings", source: str | None) -> str:

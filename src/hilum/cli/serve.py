@@ -15,6 +15,7 @@ from hilum.cli.console import CannotStart, Ending, note
 
 if TYPE_CHECKING:
     from hilum.bootstrap.serving import Serving
+    from hilum.domain.roles import Role
     from hilum.settings import Settings
 
 
@@ -89,16 +90,17 @@ def serve(
     from hilum.bootstrap.open_files import raise_open_files
     from hilum.settings import exposure_problems, exposure_warnings
 
-    settings = options.loaded(
+    found = options.loaded(
         data,
         config,
-        middleware=options.is_middleware(role),
+        role=role,
         http__host=host,
         http__port=port,
         dimse__host=dimse_host,
         dimse__port=dimse_port,
         security__insecure=insecure or None,
-    ).settings
+    )
+    settings = found.settings
     begin_logging(settings)
     raise_open_files()
     if problems := exposure_problems(settings):
@@ -106,7 +108,7 @@ def serve(
     for warning in exposure_warnings(settings):
         note(f"Warning: {warning}")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, found.role))
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
@@ -117,13 +119,13 @@ def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
     return uvloop.Loop
 
 
-async def _serve(settings: "Settings") -> None:
+async def _serve(settings: "Settings", role: "Role") -> None:
     from hilum.bootstrap.serving import serve as open_doors
     from hilum.servers.http_server import CannotListen
 
     stop = _StopSignals()
     try:
-        async with open_doors(settings) as serving:
+        async with open_doors(settings, role) as serving:
             _leave_lasting_objects_alone()
             _tell_ready(serving, settings.data_dir)
             await stop.wait()

@@ -17,14 +17,15 @@ _UNREADY: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def health_router(readiness: Readiness, status: str = HEALTHY) -> APIRouter:
+def health_router(readiness: Readiness, status: str = HEALTHY, service: str = SERVICE) -> APIRouter:
     """`/health`, `/health/check` and `/ready`; open to everybody, they tell nothing private.
 
-    `status` is the word of `/health`; with any but `HEALTHY` it stands alone.
+    `status` is the word of `/health`; with any but `HEALTHY` it stands alone. `service` is
+    what a probe of several roles tells them apart by.
     """
     alive = {"status": status}
     if status == HEALTHY:
-        alive["service"] = SERVICE
+        alive["service"] = service
     router = APIRouter(tags=["Operations"])
 
     @router.get("/health", summary="The process is alive")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hilum.desk.health import HEALTHY
+from hilum.desk.health import HEALTHY, SERVICE
 from hilum.desk.readiness import Readiness, Report
 from hilum.domain.records import ArchiveCounts, NewestStudy
 from hilum.foundation.clock import Clock
@@ -46,9 +46,11 @@ class Desk:
     """Path of the viewer, while there is one. Reads the disk: called in a thread."""
     newest_studies: int = 10
     health_status: str = HEALTHY
+    """What `/health` says while the process is alive."""
+    service: str = SERVICE
+    """The name `/health` says it with."""
     command_bytes: int = 65_536
     """The longest body of a command."""
-    """What `/health` says while the process is alive."""
 
     async def holdings(self) -> Holdings:
         """Counts and newest studies. Raises `ArchiveUnavailable`."""

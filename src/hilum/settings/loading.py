@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from hilum.domain.roles import Role
 from hilum.settings.middleware import middleware_aliases
 from hilum.settings.middleware_names import from_middleware
 from hilum.settings.model import Settings
@@ -29,9 +30,6 @@ from hilum.settings.names import (
 DEFAULT_FILE: Final = Path("hilum.toml")
 COMMAND_LINE: Final = "command line"
 DEFAULT: Final = "default"
-MIDDLEWARE: Final = "middleware"
-ROLES: Final = ("all", MIDDLEWARE)
-"""What of the product a process serves."""
 
 
 class SettingsRejected(Exception):
@@ -50,6 +48,7 @@ class Loaded:
     sources: Mapping[str, str]
     """By dotted name: `command line`, an environment variable, or the path of the file."""
     file: Path | None
+    role: Role = Role.ALL
 
     def source(self, dotted: str) -> str:
         """Where the setting came from; `default` when nobody set it."""
@@ -70,12 +69,12 @@ def load(
     config_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     *,
-    middleware: bool | None = None,
+    role: Role | None = None,
 ) -> Loaded:
-    """Read all sources; with `middleware` all names of the Orthanc middleware, which count least.
+    """Read all sources; in a role that stands in for another program its names, which count least.
 
-    Without a word on `middleware` the variable `HILUM_ROLE` decides, so that every command beside
-    a server in that role finds what the server works on.
+    Without a word on `role` the variable `HILUM_ROLE` decides, so that every command beside a
+    server in that role finds what the server works on.
 
     `cli_overrides` is by dotted name (`{"http.port": 9000}`); None values count as not given.
     `config_file` comes before `HILUM_CONFIG`, and that before `./hilum.toml` when it exists.
@@ -87,8 +86,9 @@ def load(
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     problems: list[str] = []
+    role = _chosen_role(environment, problems) if role is None else role
     layers = (
-        _from_role(environment, problems, middleware=middleware),
+        _from_role(role, environment, problems),
         from_middleware(environment, problems),
         _from_file(file, problems),
         _from_environment(environment, problems),
@@ -101,7 +101,7 @@ def load(
     settings = _validated(values, sources, problems)
     if problems or settings is None:
         raise SettingsRejected(problems)
-    return Loaded(settings, sources, file)
+    return Loaded(settings, sources, file, role)
 
 
 def _chosen_file(config_file: Path | None, environment: Mapping[str, str]) -> Path | None:
@@ -115,15 +115,19 @@ def _chosen_file(config_file: Path | None, environment: Mapping[str, str]) -> Pa
 _Layer = Iterator[tuple[str, object, str]]
 
 
-def _from_role(
-    environment: Mapping[str, str], problems: list[str], *, middleware: bool | None
-) -> _Layer:
-    if middleware is None:
-        role = environment.get(ROLE_VARIABLE, "").strip().lower()
-        if role not in {"", *ROLES}:
-            problems.append(f"{ROLE_VARIABLE}: should be {' or '.join(ROLES)}.")
-        middleware = role == MIDDLEWARE
-    if middleware:
+def _chosen_role(environment: Mapping[str, str], problems: list[str]) -> Role:
+    named = environment.get(ROLE_VARIABLE, "").strip().lower()
+    if not named:
+        return Role.ALL
+    try:
+        return Role(named)
+    except ValueError:
+        problems.append(f"{ROLE_VARIABLE}: should be {' or '.join(Role)}.")
+        return Role.ALL
+
+
+def _from_role(role: Role, environment: Mapping[str, str], problems: list[str]) -> _Layer:
+    if role is Role.MIDDLEWARE:
         yield from middleware_aliases(environment, problems)
 
 

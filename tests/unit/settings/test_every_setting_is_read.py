@@ -15,8 +15,7 @@ def _attributes_read() -> set[str]:
     files = [
         file
         for reader in _READERS
-        for file in ([_SOURCE / reader] if reader.endswith(".py") else _SOURCE.glob(f"{reader}/*"))
-        if file.suffix == ".py"
+        for file in _SOURCE.glob(reader if reader.endswith(".py") else f"{reader}/**/*.py")
     ]
     trees = [ast.parse(file.read_text()) for file in files]
     return {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.domain.roles import Role
 from hilum.settings import Settings, SettingsRejected, load
 from hilum.settings.sinks import KafkaSinkSettings
 
@@ -21,7 +22,7 @@ SEED = {
 
 
 def read(**environment: str) -> Settings:
-    return load(environment=environment, middleware=True).settings
+    return load(environment=environment, role=Role.MIDDLEWARE).settings
 
 
 def test_every_name_is_a_setting_of_ours() -> None:
@@ -63,7 +64,7 @@ def test_another_role_leaves_the_names_alone(role: str) -> None:
 
 
 def test_the_command_line_names_the_role_before_the_environment() -> None:
-    settings = load(environment={**SEED, "HILUM_ROLE": "middleware"}, middleware=False).settings
+    settings = load(environment={**SEED, "HILUM_ROLE": "middleware"}, role=Role.ALL).settings
 
     assert settings == Settings()
 
