@@ -12,7 +12,7 @@ HilumError
 ├── PixelsNotDecodable        stored pixel data that is not what the data set says
 ├── PixelEngineBusy           later it may work
 ├── UnreadableInstance        bytes that are no DICOM data set we can read (see hilum.dicom.errors);
-│                             NotIndexable
+│                             NotIndexable, NothingUsable
 ├── AccessDenied              NotAuthenticated, NotAllowed
 ├── ArchiveFault              ArchiveFull, ArchiveUnavailable, ObjectExists, ObjectMissing,
 │                             QueryTooCostly, ShuttingDown
@@ -195,6 +195,23 @@ class NotIndexable(UnreadableInstance):
 
     code = "not-indexable"
     title = "The instance cannot be indexed"
+
+
+class NothingUsable(UnreadableInstance):
+    """An upload of files whose first bytes are neither those of DICOM nor of a zip file.
+
+    Send DICOM files (PS3.10), data sets without their preamble, or zip files of them.
+    """
+
+    code = "nothing-usable"
+    title = "No file of the upload can be DICOM"
+
+    def __init__(self, files: int) -> None:
+        what = "The file is" if files == 1 else f"All {files} files are"
+        super().__init__(
+            f"{what} neither DICOM nor zip by the first bytes. Send DICOM files, or zip files of"
+            " them."
+        )
 
 
 class AccessDenied(HilumError):

@@ -1,4 +1,4 @@
-"""Reading multipart/related bodies as they arrive (RFC 2046 section 5.1, RFC 2387).
+"""Reading multipart bodies as they arrive (RFC 2046 section 5.1; RFC 2387, RFC 7578).
 
 The reader holds back no more than one delimiter and one part's headers; the bytes of a part go
 through as views of the chunks that were fed. Time is linear in the bytes fed, whatever they are.
@@ -26,14 +26,25 @@ _PARAMETER: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class LimitNames:
+    """The settings that the bounds of a body come from, as errors name them."""
+
+    parts: str = "stow.parts"
+    part_header_bytes: str = "stow.part_header_bytes"
+    part_bytes: str = "stow.part_bytes"
+    request_bytes: str = "stow.request_bytes"
+
+
+@dataclass(frozen=True, slots=True)
 class MultipartLimits:
-    """Bounds of one body; fields are named as the settings of the section `stow`."""
+    """Bounds of one body."""
 
     parts: int = 10_000
     part_header_bytes: int = 16 * 1024
     """Headers of one part; also the longest text before the first boundary."""
     part_bytes: int = 4 * 1024**3
     request_bytes: int = 16 * 1024**3
+    names: LimitNames = LimitNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ def boundary_of(content_type: ContentType) -> str:
     """Return the boundary parameter. Raises `UnsupportedMediaType` when missing or unusable."""
     boundary = content_type.parameters.get("boundary", "")
     if not boundary:
-        raise UnsupportedMediaType("The Content-Type multipart/related has no boundary parameter.")
+        raise UnsupportedMediaType("The Content-Type multipart has no boundary parameter.")
     if len(boundary) > _BOUNDARY_MAXIMUM_LENGTH or _BOUNDARY.fullmatch(boundary) is None:
         raise UnsupportedMediaType(
             "The boundary of the Content-Type is not 1 to 70 printable characters (RFC 2046)."
@@ -116,6 +127,7 @@ class MultipartReader:
 
     def __init__(self, boundary: str, limits: MultipartLimits) -> None:
         self._limits = limits
+        self._names = limits.names
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         self._state = _State.PREAMBLE
         # A boundary on the very first line has no line break before it; this one stands in.
@@ -130,7 +142,9 @@ class MultipartReader:
         self._received += len(chunk)
         if self._received > self._limits.request_bytes:
             raise LimitExceeded(
-                "stow.request_bytes", self._limits.request_bytes, "The request body is too large"
+                self._names.request_bytes,
+                self._limits.request_bytes,
+                "The request body is too large",
             )
         seen = len(self._held)
         data = self._held + chunk if seen else chunk
@@ -159,7 +173,7 @@ class MultipartReader:
         if self._state is _State.EPILOGUE:
             return
         if not self._received:
-            raise MalformedBody("The body is empty; multipart/related needs at least a boundary.")
+            raise MalformedBody("The body is empty; a multipart body has at least a boundary.")
         if self._state is _State.PREAMBLE:
             raise MalformedBody(
                 "The body holds no line with the boundary that the Content-Type header names."
@@ -176,7 +190,7 @@ class MultipartReader:
         length = (len(data) if end is None else end.start()) - start
         if length > self._limits.part_header_bytes:
             raise LimitExceeded(
-                "stow.part_header_bytes",
+                self._names.part_header_bytes,
                 self._limits.part_header_bytes,
                 f"The headers of part {self._parts + 1} are too large",
             )
@@ -184,7 +198,9 @@ class MultipartReader:
             return None, start
         self._parts += 1
         if self._parts > self._limits.parts:
-            raise LimitExceeded("stow.parts", self._limits.parts, "The body has too many parts")
+            raise LimitExceeded(
+                self._names.parts, self._limits.parts, "The body has too many parts"
+            )
         headers = _parse_headers(data[start + 1 : end.start() + 1], self._parts)
         self._state = _State.BODY
         self._part_bytes = 0
@@ -238,7 +254,9 @@ class MultipartReader:
         if self._parts:
             if self._part_bytes > self._limits.part_bytes:
                 raise LimitExceeded(
-                    "stow.part_bytes", self._limits.part_bytes, f"Part {self._parts} is too large"
+                    self._names.part_bytes,
+                    self._limits.part_bytes,
+                    f"Part {self._parts} is too large",
                 )
         elif self._part_bytes > self._limits.part_header_bytes:
             raise MalformedBody(

@@ -10,7 +10,7 @@ from hilum.domain.errors import LimitExceeded, UnsupportedMediaType
 from hilum.domain.instances import Arrival, Disposition, Outcome, StorePolicy
 from hilum.domain.origins import Origin
 from hilum.foundation.memory import MemoryBudget
-from hilum.inbound.dicomweb.body import InstanceBody
+from hilum.ingest.body import InstanceBody
 from hilum.ports.objects import Spool
 from hilum.wire.multipart_related import (
     ContentType,

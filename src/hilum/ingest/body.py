@@ -1,4 +1,4 @@
-"""One instance being received: in memory while it is small, in the spool from then on."""
+"""One instance or file being received: in memory while small, in the spool from then on."""
 
 from contextlib import AsyncExitStack
 from typing import Final
