@@ -25,10 +25,13 @@ INTRODUCTION = """# Validation in depth
 
 <!-- Made by tools/validation_page.py; do not edit. -->
 
-`hilum validate PATH...` checks files and folders to the depth of the standard and changes
-nothing. It tells what is wrong, where, what was expected and found, and the section that says so;
-grouped by study, with the files that share a finding. `--json` writes every finding of every
-file, `--html FILE` a page. The exit code is 1 when there are errors.
+`hilum validate PATH|STUDY...` checks files, folders and studies that are held to the depth of the
+standard and changes nothing. It tells what is wrong, where, what was expected and found, how it is
+mended, and the section that says so; grouped by study, with the files that share a finding.
+`--json` writes every finding of every file, `--html FILE` a page. The exit code is 1 when there are
+errors. A server gives the same of what it holds: `GET /api/v1/studies/{{study}}/findings`, and below
+`.../series/{{series}}` and `.../instances/{{instance}}`, with `?profile=`; as JSON, or as a page for
+browsers (`Accept: text/html`). Each instance is read anew; up to `retrieve.findings_instances`.
 
 What is checked: Part 10 structure and file meta information; every value by its VR, every element
 by PS3.6 (VR, multiplicity, retirement) and its private block; character sets; pixel data against

@@ -19,6 +19,7 @@ from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
 from hilum.bootstrap.derived import departed_from, make_derived
+from hilum.bootstrap.findings import make_findings
 from hilum.bootstrap.index_place import (
     demand_same_objects,
     folder_hold,
@@ -39,6 +40,7 @@ from hilum.catalogue.frames import Frames
 from hilum.catalogue.freeing import Freeing
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
+from hilum.catalogue.study_findings import StudyFindings
 from hilum.catalogue.transcoding import Transcoding
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
@@ -80,6 +82,7 @@ class Archive:
     bulk: BulkData
     pictures: PictureServices
     delete: Delete
+    findings: StudyFindings
     pixels: PixelEngine
     derived: DerivedStore | None
     """None when the settings keep nothing derived."""
@@ -188,6 +191,7 @@ async def open_archive(
             ),
             pictures=make_pictures(settings, index, objects, frames, pixels, derived),
             delete=Delete(index, freeing.due),
+            findings=make_findings(settings, index, objects),
             pixels=pixels,
             derived=derived,
         )
@@ -199,7 +203,12 @@ def _doorbell(settings: Settings, index: SqlIndex) -> AbstractAsyncContextManage
         return nullcontext()
     from hilum.adapters.database.postgresql_doorbell import Doorbell  # noqa: PLC0415
 
-    return Doorbell(index_url(settings), {"feed": index.fed, "arrivals": index.arrivals.noted})
+    bells = {
+        "feed": index.fed,
+        "arrivals": index.arrivals.noted,
+        "submissions": index.submissions.moved,
+    }
+    return Doorbell(index_url(settings), bells)
 
 
 def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:

@@ -6,6 +6,7 @@ from hilum.catalogue.conversion import ConversionLimits
 from hilum.catalogue.frames import FrameLimits
 from hilum.catalogue.freeing import FreeingOptions
 from hilum.catalogue.retrieve import RetrieveLimits
+from hilum.catalogue.study_findings import FindingsLimits
 from hilum.catalogue.transcoding import TranscodingLimits
 from hilum.dicom.limits import HeaderLimits
 from hilum.ingest.pipeline import IngestLimits
@@ -46,6 +47,15 @@ def retrieve_limits(settings: Settings) -> RetrieveLimits:
         page_metadata_bytes=retrieve.page_metadata_bytes,
         conversion_bytes=retrieve.conversion_bytes,
         zip_instances=retrieve.zip_instances,
+    )
+
+
+def findings_limits(settings: Settings) -> FindingsLimits:
+    retrieve = settings.retrieve
+    return FindingsLimits(
+        instances=retrieve.findings_instances,
+        threads=retrieve.findings_threads,
+        page_instances=retrieve.page_instances,
     )
 
 

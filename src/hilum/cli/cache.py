@@ -3,7 +3,8 @@
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import counted, print_json, say, size_text
+from hilum.cli.console import print_json, say, size_text
+from hilum.foundation.counting import counted
 
 app = typer.Typer(
     help="Look at, or empty, the cache of what was made of instances.",

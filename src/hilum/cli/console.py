@@ -104,11 +104,6 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes:,.1f} TiB"
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 @contextmanager
 def transfer_progress(*, quiet: bool) -> Iterator[Progress]:
     """A bar in bytes, with rate and remaining time."""

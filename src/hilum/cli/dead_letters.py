@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import Ending, WrongUsage, counted, end, print_json, print_table, say
+from hilum.cli.console import Ending, WrongUsage, end, print_json, print_table, say
 from hilum.cli.feed import OriginChoice, operate
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.ports.delivery import LetterQuery

@@ -10,11 +10,11 @@ from hilum.cli.console import (
     Ending,
     complain,
     count_progress,
-    counted,
     end,
     print_json,
     say,
 )
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.inbound.demo.loading import DemoReport

@@ -13,13 +13,13 @@ from hilum.cli.console import (
     WrongUsage,
     complain,
     count_progress,
-    counted,
     end,
     print_json,
     print_table,
     say,
     size_text,
 )
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.domain.identifiers import StudyInstanceUID

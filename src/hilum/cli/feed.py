@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import CannotStart, counted, print_json, print_table, say
+from hilum.cli.console import CannotStart, print_json, print_table, say
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.bootstrap.open_index import OpenedIndex

@@ -10,13 +10,13 @@ from hilum.cli import options
 from hilum.cli.console import (
     Ending,
     count_progress,
-    counted,
     end,
     print_json,
     print_table,
     say,
     size_text,
 )
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.catalogue.fsck_report import FsckReport

@@ -17,7 +17,6 @@ from hilum.cli.console import (
     Ending,
     WrongUsage,
     complain,
-    counted,
     end,
     note,
     print_json,
@@ -26,6 +25,7 @@ from hilum.cli.console import (
     size_text,
     transfer_progress,
 )
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.inbound.folder.report import ImportReport

@@ -8,13 +8,13 @@ from hilum.cli.console import (
     Ending,
     complain,
     count_progress,
-    counted,
     end,
     note,
     print_json,
     print_table,
     say,
 )
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.bootstrap.rebuilding import Rebuilt

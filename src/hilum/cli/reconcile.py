@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import Ending, counted, end, print_json, print_table, say
+from hilum.cli.console import Ending, end, print_json, print_table, say
+from hilum.foundation.counting import counted
 
 if TYPE_CHECKING:
     from hilum.bootstrap.reconciling import NotComparable

@@ -223,6 +223,11 @@ class RetrieveSettings(Section):
     many of them cannot be drawn."""
     thumbnail_side: Annotated[int, Field(ge=1, le=65_535)] = 200
     """Pixels of the longer side of a thumbnail for which no `viewport` is given."""
+    findings_instances: Count = 20_000
+    """Instances of a study or series that is validated where it lies; larger ones are refused with
+    413."""
+    findings_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Stored instances that are validated at a time."""
 
 
 class DeletionSettings(Section):

@@ -11,6 +11,7 @@ from hilum.desk.api import api_router
 from hilum.desk.arrivals import arrivals_router
 from hilum.desk.delivery import delivery_commands_router, subscriptions_router
 from hilum.desk.feed import feed_router
+from hilum.desk.findings import findings_router
 from hilum.desk.landing import landing_router
 from hilum.desk.service import service_router
 from hilum.desk.status import Desk
@@ -30,6 +31,7 @@ def whole_desk(
         Mount(subscriptions_router(subscriptions), "/api/v1", AccessScope.READ),
         Mount(commands, "/api/v1", AccessScope.EVERYTHING),
         Mount(arrivals_router(index.arrivals), "/api/v1", AccessScope.READ),
+        Mount(findings_router(around.archive.findings), "/api/v1", AccessScope.READ),
         Mount(landing_router(desk, access), ""),
     ]
 

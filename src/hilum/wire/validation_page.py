@@ -1,34 +1,37 @@
-"""The report of `hilum validate` as one HTML page that needs nothing else."""
+"""A validation report as one HTML page that needs nothing else."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from hilum.cli.console import counted
-from hilum.cli.validation_text import sentence, title, total
+from hilum.foundation.counting import counted
 from hilum.validation.findings import CODES, Finding
 from hilum.validation.summary import StudyReport, Summary, place_text
+from hilum.wire.validation_words import sentence, title, total
 
-_HEAD: Final = """<!doctype html>
+PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""Content-Security-Policy of the page, which says so itself where no header can."""
+_HEAD: Final = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{PAGE_POLICY}">
 <title>Validation report</title>
 <style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
-h2 { font-size: 1.1rem; overflow-wrap: anywhere; margin-top: 2.5rem }
-table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid #8886; padding: .4rem .6rem; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere }
-th { white-space: nowrap }
-th:nth-child(2) { width: 45% }
-td:first-child { white-space: nowrap; font-weight: 600 }
-tr.error td:first-child { color: light-dark(#a40000, #ff8a80) }
-tr.warning td:first-child { color: light-dark(#7a4b00, #ffc46b) }
-small { display: block; opacity: .8 }
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;
+  padding: 0 1rem }}
+h2 {{ font-size: 1.1rem; overflow-wrap: anywhere; margin-top: 2.5rem }}
+table {{ border-collapse: collapse; width: 100% }}
+th, td {{ border-bottom: 1px solid #8886; padding: .4rem .6rem; text-align: left;
+  vertical-align: top; overflow-wrap: anywhere }}
+th {{ white-space: nowrap }}
+th:nth-child(2) {{ width: 45% }}
+td:first-child {{ white-space: nowrap; font-weight: 600 }}
+tr.error td:first-child {{ color: light-dark(#a40000, #ff8a80) }}
+tr.warning td:first-child {{ color: light-dark(#7a4b00, #ffc46b) }}
+small {{ display: block; opacity: .8 }}
 </style>
 </head>
 <body>

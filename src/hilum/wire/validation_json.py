@@ -1,41 +1,53 @@
-"""The report of `hilum validate` as JSON, written while files are looked at."""
+"""A validation report as JSON, written while files are looked at."""
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from hilum.validation.findings import Finding, Severity
+from hilum.domain.identifiers import InstanceUIDs
+from hilum.validation.findings import CODES, Finding, Severity
 from hilum.validation.instance import Examination
 from hilum.validation.summary import StudyReport, Summary
 
 
 class JsonReport:
-    """One object: `files` with the findings of each, then `studies`, then totals."""
+    """One object: `files` with the findings of each, then `studies`, then totals.
+
+    Each method returns the next piece of the text.
+    """
 
     def __init__(self) -> None:
         self._files = 0
-        sys.stdout.write('{"files": [')
 
-    def file(self, path: Path, examination: Examination, findings: Sequence[Finding]) -> None:
-        """Write what is wrong with one file."""
+    def start(self) -> str:
+        return '{"files": ['
+
+    def file(
+        self,
+        path: str | None,
+        examination: Examination,
+        findings: Sequence[Finding],
+        held: InstanceUIDs | None = None,
+    ) -> str:
+        """What is wrong with one file.
+
+        `held` names an instance of the archive, which may be too damaged to name itself.
+        """
         facts = examination.facts
         row = {
-            "path": str(path),
-            "study": facts.study if facts else None,
-            "series": facts.series if facts else None,
-            "sop_instance": facts.sop_instance if facts else None,
+            "path": path,
+            "study": facts.study if facts else held and held.study,
+            "series": facts.series if facts else held and held.series,
+            "sop_instance": facts.sop_instance if facts else held and held.sop_instance,
             "findings": [finding_document(finding) for finding in findings],
         }
-        sys.stdout.write(",\n" if self._files else "\n")
-        json.dump(row, sys.stdout, ensure_ascii=False)
         self._files += 1
+        return ("," if self._files > 1 else "") + "\n" + json.dumps(row, ensure_ascii=False)
 
     def close(
         self, studies: Sequence[StudyReport], summary: Summary, profile: str, skipped: int
-    ) -> None:
-        """Write the rest."""
+    ) -> str:
+        """The rest."""
         rest = {
             "studies": [
                 {
@@ -52,7 +64,7 @@ class JsonReport:
             "files_with_errors": summary.files_with_errors,
             "files_left_out": skipped,
         }
-        sys.stdout.write("\n], " + json.dumps(rest, ensure_ascii=False)[1:] + "\n")
+        return "\n], " + json.dumps(rest, ensure_ascii=False)[1:] + "\n"
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:
@@ -65,4 +77,5 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected,
         "found": finding.found,
         "section": finding.section,
+        "mend": CODES[finding.code].mend,
     }
