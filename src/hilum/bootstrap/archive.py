@@ -15,6 +15,7 @@ from typing import Final
 
 from hilum.adapters.database.lanes import Patience
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.storage.holding import DiskHolding
 from hilum.adapters.storage.intents import FileIntents
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
@@ -71,6 +72,7 @@ class Archive:
     index: SqlIndex
     objects: ObjectStore
     spool: DiskSpool
+    holding: DiskHolding
     intents: FileIntents
     committer: Committer
     ingest: Ingest
@@ -135,6 +137,7 @@ async def open_archive(
         await stack.enter_async_context(_doorbell(settings, index))
         objects = await stack.enter_async_context(make_objects(settings))
         spool = await stack.enter_async_context(_spool(settings))
+        holding = await stack.enter_async_context(_holding(settings, spool))
         intents = stack.enter_context(closing(FileIntents(folder / "intents")))
         await recover(intents, index, objects)
         cache = await stack.enter_async_context(
@@ -169,6 +172,7 @@ async def open_archive(
             index=index,
             objects=objects,
             spool=spool,
+            holding=holding,
             intents=intents,
             committer=committer,
             ingest=ingest,
@@ -229,6 +233,15 @@ def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:
 
 def _spool(settings: Settings) -> DiskSpool:
     return DiskSpool(settings.data_dir / "spool", reserve_bytes=settings.storage.reserve_bytes)
+
+
+def _holding(settings: Settings, spool: DiskSpool) -> DiskHolding:
+    return DiskHolding(
+        settings.upload.folder or settings.data_dir / "holding",
+        spool.fresh_path,
+        threads=settings.storage.writers,
+        reserve_bytes=settings.storage.reserve_bytes,
+    )
 
 
 def _conversion(settings: Settings, objects: ObjectStore) -> Conversion:

@@ -28,6 +28,7 @@ from hilum.settings.pixels import PixelSettings
 from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
+from hilum.settings.upload import UploadSettings
 from hilum.settings.viewer import ViewerSettings
 
 
@@ -41,6 +42,7 @@ class Settings(Section):
     cors: CorsSettings = CorsSettings()
     viewer: ViewerSettings = ViewerSettings()
     stow: StowSettings = StowSettings()
+    upload: UploadSettings = UploadSettings()
     dimse: DimseSettings = DimseSettings()
     importing: ImportSettings = ImportSettings()
     orthanc: OrthancSettings = OrthancSettings()
