@@ -18,6 +18,7 @@ from hilum.domain.quarantine import (
 from hilum.domain.records import FeedEntry
 from hilum.domain.submissions import (
     FEED_KIND_OF_STATE,
+    HISTORY_KEPT,
     SUBMISSION_SETTLED,
     Advance,
     FileNote,
@@ -112,7 +113,8 @@ class MemorySubmissions:
         told = change.to in FEED_KIND_OF_STATE
         held.record = replace(
             record, state=change.to, round=number, changed=now,
-            history=(*record.history, step), data=change.data if told else record.data,
+            history=(*record.history, step)[-HISTORY_KEPT:],
+            data=change.data if told else record.data,
         )  # fmt: skip
         held.due = None if change.to in SUBMISSION_SETTLED else now + self._patience
         if told:

@@ -119,9 +119,9 @@ class FeedKind(StrEnum):
     STUDY_UPLOADED = "study-uploaded"
     """Of a submission, as are those below (`hilum.domain.submissions`); names no instance."""
     STUDY_VALIDATED = "study-validated"
-    STUDY_VALIDATION_FAILED = "study-validation-failed"
+    STUDY_VALIDATION_FAILED = "study-refused"
     STUDY_ARCHIVED = "study-archived"
-    PROCESSING_FAILED = "processing-failed"
+    PROCESSING_FAILED = "study-failed"
 
     @property
     def of_instance(self) -> bool:

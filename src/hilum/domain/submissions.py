@@ -56,6 +56,8 @@ SUBMISSION_SETTLED: Final = frozenset(
     {SubmissionState.ARCHIVED, SubmissionState.VALIDATION_FAILED, SubmissionState.FAILED}
 )
 """States in which nothing happens until somebody releases or repairs a file: a new round."""
+HISTORY_KEPT: Final = 200
+"""Newest lines of a history that are remembered."""
 
 EVENT_OF_STATE: Final[Mapping[SubmissionState, str]] = {
     SubmissionState.UPLOADED: "study.uploaded",

@@ -1,4 +1,4 @@
-"""Taking over into a new index what no object tells: followers, dead letters, keys, revisions.
+"""Taking over into a new index what no object tells: followers, dead letters, keys, uploads, ...
 
 Rows are copied as they are, page by page along the primary key, and then put right by one statement
 for the feed of the new index, which has another name and counts on above the former one.
@@ -21,6 +21,13 @@ from hilum.adapters.database.delivery_tables import (
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.reading import read_feed_id
 from hilum.adapters.database.statements import columns_of, insert_into, marks, quoted
+from hilum.adapters.database.submission_tables import (
+    quarantined,
+    quarantined_step,
+    submission,
+    submission_file,
+    submission_step,
+)
 from hilum.adapters.database.tables import api_key, feed
 from hilum.domain.records import FeedKind
 
@@ -37,9 +44,16 @@ _FROM_THE_START: Final = (
 _ANNOUNCE_AGAIN: Final = (
     "UPDATE study_watch SET newest_sequence = 0, announced_version = 0, announced_count = 0"
 )
-_NUMBERED: Final = {each.name for each in (feed, dead_letter, arrival, arrival_step)}
+_NUMBERED: Final = {
+    each.name
+    for each in (
+        feed, dead_letter, arrival, arrival_step, submission, submission_step, quarantined,
+        quarantined_step,
+    )
+}  # fmt: skip
 """Tables that number their rows themselves."""
 _NOBODY_FETCHES: Final = "UPDATE arrival SET worker = NULL, due = 0 WHERE state = 'fetching'"
+_NOBODY_WORKS: Final = "UPDATE submission SET due = 0 WHERE due IS NOT NULL"
 _NOBODY_FOLLOWS: Final = "UPDATE source_cursor SET worker = '', until = 0"
 _READ_FLOOR: Final = "SELECT value FROM counter WHERE name = ?"
 _RAISE_FLOOR: Final = (
@@ -107,6 +121,12 @@ PARTS: Final = (
         (arrival, arrival_step, source_cursor),
         mend=_mend_arrivals,
     ),
+    Part(
+        "submissions",
+        (submission, submission_file, submission_step),
+        mend=lambda connection: connection.execute(_NOBODY_WORKS),
+    ),
+    Part("quarantine", (quarantined, quarantined_step)),
 )
 ORIGINS: Final = "origins of instances"
 

@@ -20,6 +20,7 @@ from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
 from hilum.adapters.database.maintaining import SqlMaintenance
 from hilum.adapters.database.places import claim_place
+from hilum.adapters.database.quarantine import SqlQuarantine
 from hilum.adapters.database.reading import (
     read_bulk,
     read_described,
@@ -34,6 +35,7 @@ from hilum.adapters.database.reading import (
 )
 from hilum.adapters.database.remembering import Remembered
 from hilum.adapters.database.searching import USUAL_EFFORT, Effort, Searcher
+from hilum.adapters.database.submissions import SqlSubmissions
 from hilum.adapters.database.tables import REVISION
 from hilum.adapters.database.times import now_microseconds, to_microseconds
 from hilum.domain.errors import ArchiveUnavailable
@@ -67,7 +69,8 @@ class SqlIndex:
     `readers` threads answer searches and as many others look-ups, so that slow searches do not
     hold up what takes no time; each statement for `limit_seconds` at most (`QueryTooCostly`); a
     search returns `row_cap` rows at most. Look-ups of single instances are remembered in
-    `remembered_bytes` while nothing changes. One thread writes. Calls wait in bounded queues and
+    `remembered_bytes` while nothing changes. A submission counts as unfinished when nobody was
+    heard of for `submission_seconds`. One thread writes. Calls wait in bounded queues and
     raise `ArchiveUnavailable` when `patience` ends, or when another process keeps the database
     locked for `busy_seconds`.
     """
@@ -83,6 +86,7 @@ class SqlIndex:
         patience: Patience = USUAL_PATIENCE,
         effort: Effort = USUAL_EFFORT,
         remembered_bytes: int = 16 << 20,
+        submission_seconds: float = 60.0,
         hold: Hold | None = Hold.SHARED,
         now: Callable[[], int] = now_microseconds,
     ) -> None:
@@ -114,6 +118,12 @@ class SqlIndex:
         """Rung when a commit of this process added to the feed."""
         self.delivery = SqlDelivery(self._lookups, self._writer, now, self.fed.ring)
         """Followers of the feed, dead letters, studies that come to rest."""
+        self.submissions = SqlSubmissions(
+            self._lookups, self._writer, now, self.fed.ring, submission_seconds
+        )
+        """Uploads that are answered later."""
+        self.quarantine = SqlQuarantine(self._lookups, self._writer, now)
+        """What was refused and is kept apart."""
         self._write = self._writer.run
         self._read = self._readers.run
         self._look_up = self._lookups.run

@@ -3,7 +3,8 @@
 from alembic import context
 
 import hilum.adapters.database.arrivals_tables
-import hilum.adapters.database.delivery_tables  # noqa: F401 (adds its tables)
+import hilum.adapters.database.delivery_tables
+import hilum.adapters.database.submission_tables  # noqa: F401 (adds its tables)
 from hilum.adapters.database.tables import metadata
 
 context.configure(

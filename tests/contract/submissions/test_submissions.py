@@ -1,0 +1,410 @@
+"""The memory of submissions, over every engine."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from hilum.domain.findings import FINDINGS_KEPT, Severity
+from hilum.domain.identifiers import Scope, SOPClassUID, StudyInstanceUID, Version
+from hilum.domain.submissions import (
+    HISTORY_KEPT,
+    SUBMISSION_SETTLED,
+    FileState,
+    SubmissionRecord,
+    SubmissionState,
+)
+from tests.contract.submissions.stores import (
+    BEGIN,
+    ORIGIN,
+    OTHER_PARTITION,
+    PATIENCE,
+    POLICY,
+    Stores,
+    a_finding,
+    a_note,
+    a_quarantined,
+    a_submission,
+    study_id,
+    to,
+    uids,
+)
+
+UPLOADED, VALIDATING, VALIDATED, PROCESSING, ARCHIVED, REFUSED, FAILED = SubmissionState
+ONE = study_id()
+WAY = (VALIDATING, VALIDATED, PROCESSING, ARCHIVED)
+
+
+async def the_one(stores: Stores) -> SubmissionRecord:
+    found = await stores.submissions.submission(ONE)
+    assert found is not None
+    return found
+
+
+async def go(stores: Stores, *states: SubmissionState) -> None:
+    for state in states:
+        stores.clock.go_on()
+        assert await stores.submissions.advance(ONE, to(state)) is state
+
+
+async def test_what_was_received_is_remembered_whole_and_told(stores: Stores) -> None:
+    rung, fed = stores.submissions.moved.rung, stores.fed.rung
+    await stores.submissions.receive(a_submission())
+
+    found = await the_one(stores)
+    assert (found.study_id, found.state, found.round) == (ONE, UPLOADED, 1)
+    assert (found.origin, found.policy) == (ORIGIN, POLICY)
+    assert (found.created, found.changed) == (BEGIN, BEGIN)
+    assert (found.files, found.size_bytes, found.counts) == (2, 201, {FileState.RECEIVED: 2})
+    assert [(step.time, step.round, step.state) for step in found.history] == [(BEGIN, 1, UPLOADED)]
+    data = {
+        "file_path": f"/uploads/{ONE}", "original_filename": "IM0.dcm", "file_size": 201,
+        "files": 2, "bytes": 201,
+    }  # fmt: skip
+    assert found.data == data
+    assert await stores.told() == [("study-uploaded", ONE, 1, data)]
+    (entry,) = await stores.feed()
+    assert (entry.correlation_id, entry.partition, entry.uids.study) == ("corr-1", 1, "")
+    assert [
+        (note.number, note.state, note.name, note.place, note.size_bytes)
+        for note in await stores.submissions.files(ONE, -1, 10)
+    ] == [
+        (0, FileState.RECEIVED, "IM0.dcm", f"{ONE}/0", 100),
+        (1, FileState.RECEIVED, "IM1.dcm", f"{ONE}/1", 101),
+    ]
+    assert stores.submissions.moved.rung > rung
+    assert stores.fed.rung > fed
+
+
+async def test_receiving_it_again_changes_nothing(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+    await go(stores, VALIDATING)
+    before = await the_one(stores)
+
+    await stores.submissions.receive(a_submission(files=5))
+
+    assert await the_one(stores) == before
+    assert len(await stores.told()) == 1
+
+
+async def test_an_unknown_submission_is_nothing(stores: Stores) -> None:
+    submissions = stores.submissions
+    assert await submissions.submission(ONE) is None
+    assert await submissions.advance(ONE, to(VALIDATING)) is None
+    await submissions.note_files(ONE, [a_note()])
+    await submissions.work_until(ONE, BEGIN)
+    assert await submissions.files(ONE, -1, 10) == []
+    assert await submissions.submissions() == []
+    assert await stores.told() == []
+
+
+async def test_the_way_is_told_where_a_state_has_an_event(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+    await stores.submissions.advance(ONE, to(VALIDATING, text="begun"))
+    await stores.submissions.advance(ONE, to(VALIDATED, data={"file_path": "f", "n": [1, None]}))
+    await stores.submissions.advance(ONE, to(PROCESSING, data={"not": "told"}))
+    held = await the_one(stores)
+    assert held.data == {"file_path": "f", "n": [1, None]}, "of the last event"
+    await stores.submissions.advance(ONE, to(ARCHIVED, data={"studies": ["1.2"]}))
+
+    assert [(kind, data) for kind, _, _, data in await stores.told()][1:] == [
+        ("study-validated", {"file_path": "f", "n": [1, None]}),
+        ("study-archived", {"studies": ["1.2"]}),
+    ]
+    found = await the_one(stores)
+    assert [step.state for step in found.history] == [UPLOADED, *WAY]
+    assert found.history[1].text == "begun"
+
+
+@pytest.mark.parametrize(("state", "kind"), [(REFUSED, "study-refused"), (FAILED, "study-failed")])
+async def test_a_bad_end_is_told(stores: Stores, state: SubmissionState, kind: str) -> None:
+    await stores.submissions.receive(a_submission())
+    await stores.submissions.advance(ONE, to(state, data={"error": "why"}))
+
+    assert (await stores.told())[-1] == (kind, ONE, 1, {"error": "why"})
+
+
+@pytest.mark.parametrize("reached", list(SubmissionState))
+@pytest.mark.parametrize("wanted", list(SubmissionState))
+async def test_a_state_never_goes_back(
+    stores: Stores, reached: SubmissionState, wanted: SubmissionState
+) -> None:
+    await stores.submissions.receive(a_submission())
+    if reached is not UPLOADED:
+        await go(stores, reached)
+    before, told = await the_one(stores), await stores.told()
+    rung = stores.submissions.moved.rung
+
+    state = await stores.submissions.advance(ONE, to(wanted, text="again"))
+
+    if wanted.rank > reached.rank:
+        assert state is wanted
+        return
+    assert state is reached
+    assert await the_one(stores) == before
+    assert await stores.told() == told
+    assert stores.submissions.moved.rung == rung
+
+
+@pytest.mark.parametrize("settled", sorted(SUBMISSION_SETTLED))
+async def test_a_new_round_leads_out_of_a_settled_state(
+    stores: Stores, settled: SubmissionState
+) -> None:
+    await stores.submissions.receive(a_submission())
+    await go(stores, settled)
+    stores.clock.go_on()
+
+    again = to(VALIDATED, new_round=True, text="released", data={"a": 1})
+    assert await stores.submissions.advance(ONE, again) is VALIDATED
+
+    found = await the_one(stores)
+    assert (found.round, found.state) == (2, VALIDATED)
+    assert [(step.round, step.state) for step in found.history] == [
+        (1, UPLOADED), (1, settled), (2, VALIDATED),
+    ]  # fmt: skip
+    assert (await stores.told())[-1] == ("study-validated", ONE, 2, {"a": 1})
+    await go(stores, PROCESSING, ARCHIVED)
+    assert (await the_one(stores)).round == 2
+
+
+async def test_a_new_round_may_end_where_it_begins(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+    await go(stores, ARCHIVED)
+
+    for _ in range(2):
+        assert await stores.submissions.advance(ONE, to(ARCHIVED, new_round=True)) is ARCHIVED
+
+    assert (await the_one(stores)).round == 3
+    assert [number for _, _, number, _ in await stores.told()] == [1, 1, 2, 3]
+
+
+@pytest.mark.parametrize("state", [UPLOADED, VALIDATING, VALIDATED, PROCESSING])
+async def test_no_round_begins_before_the_last_one_ended(
+    stores: Stores, state: SubmissionState
+) -> None:
+    await stores.submissions.receive(a_submission())
+    if state is not UPLOADED:
+        await go(stores, state)
+
+    assert await stores.submissions.advance(ONE, to(ARCHIVED, new_round=True)) is state
+    assert (await the_one(stores)).round == 1
+
+
+async def test_of_two_processes_that_advance_at_once_one_tells(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+
+    for state in WAY:
+        reached = await asyncio.gather(
+            *(
+                each.advance(ONE, to(state))
+                for _ in range(3)
+                for each in (stores.submissions, stores.second)
+            )
+        )
+        assert set(reached) == {state}
+
+    assert [kind for kind, *_ in await stores.told()] == [
+        "study-uploaded", "study-validated", "study-archived",
+    ]  # fmt: skip
+    assert [step.state for step in (await the_one(stores)).history] == [UPLOADED, *WAY]
+
+
+async def test_processes_with_different_ends_agree_on_one(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+
+    ends = (ARCHIVED, REFUSED, FAILED)
+    reached = await asyncio.gather(
+        *(
+            each.advance(ONE, to(end))
+            for end in ends
+            for each in (stores.submissions, stores.second)
+        )
+    )
+
+    assert len(set(reached)) == 1
+    assert len(await stores.told()) == 2
+
+
+async def test_what_is_known_of_a_file_replaces_what_was(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+    whole = a_note(
+        1, FileState.ARCHIVED, parent=0, uids=uids(), sop_class_uid=SOPClassUID("1.2.840"),
+        version=Version(7), code="code-1", findings=(a_finding(), a_finding(2, Severity.INFO)),
+        place="",
+    )  # fmt: skip
+    unpacked = a_note(0, FileState.UNPACKED, name="all.zip")
+    stores.clock.go_on()
+
+    for _ in range(2):
+        await stores.submissions.note_files(ONE, [unpacked, a_note(1), whole, a_note(2)])
+
+        assert await stores.submissions.files(ONE, -1, 10) == [unpacked, whole, a_note(2)]
+        found = await the_one(stores)
+        assert found.counts == {
+            FileState.UNPACKED: 1, FileState.ARCHIVED: 1, FileState.VALID: 1,
+        }  # fmt: skip
+        assert (found.files, found.size_bytes) == (3, 201)
+    await stores.submissions.note_files(ONE, [])
+    await stores.submissions.note_files(ONE, [replace(whole, state=FileState.DISCARDED)])
+    assert (await the_one(stores)).counts == {
+        FileState.UNPACKED: 1, FileState.DISCARDED: 1, FileState.VALID: 1,
+    }  # fmt: skip
+
+
+async def test_processes_that_note_at_once_count_right(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission(files=1))
+
+    await asyncio.gather(
+        *(
+            each.note_files(ONE, [a_note(number), a_note(number + 1)])
+            for number in range(0, 40, 2)
+            for each in (stores.submissions, stores.second)
+        )
+    )
+
+    found = await the_one(stores)
+    assert (found.files, found.counts) == (40, {FileState.VALID: 40})
+
+
+async def test_files_come_in_pages(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission(files=5))
+
+    numbers = []
+    after = -1
+    while page := await stores.submissions.files(ONE, after, 2):
+        numbers.append([note.number for note in page])
+        after = page[-1].number
+
+    assert numbers == [[0, 1], [2, 3], [4]]
+
+
+async def test_of_many_findings_the_worst_are_kept_in_their_order(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+    warnings = [a_finding(number, Severity.WARNING) for number in range(FINDINGS_KEPT)]
+    late = a_finding(999)
+
+    await stores.submissions.note_files(ONE, [a_note(findings=(*warnings, late))])
+
+    note = (await stores.submissions.files(ONE, -1, 1))[0]
+    assert note.findings == (*warnings[:-1], late)
+
+
+async def test_a_name_that_no_text_can_hold_is_kept_as_far_as_it_can_be(stores: Stores) -> None:
+    if stores.is_twin:
+        pytest.skip("a dictionary holds any text")
+    await stores.submissions.receive(a_submission())
+
+    await stores.submissions.note_files(ONE, [a_note(name="a\0b\udcff\N{SNOWMAN}")])
+    await stores.submissions.advance(ONE, to(VALIDATED, data={"names": ["a\0b\udcff"]}))
+
+    assert (await stores.submissions.files(ONE, -1, 1))[0].name == "a\ufffdb?\N{SNOWMAN}"
+    assert (await the_one(stores)).data == {"names": ["a\ufffdb?"]}
+
+
+async def test_submissions_are_listed_newest_first(stores: Stores) -> None:
+    for number in (1, 2, 3, 4):
+        await stores.submissions.receive(a_submission(number))
+    await go(stores, REFUSED)
+
+    listed = await stores.submissions.submissions(limit=3)
+    assert [one.study_id for one in listed] == [study_id(4), study_id(3), study_id(2)]
+    assert [one.history for one in listed] == [()] * 3
+    (rest,) = await stores.submissions.submissions(before=listed[-1].key)
+    assert (rest.study_id, rest.state) == (ONE, REFUSED)
+    (refused,) = await stores.submissions.submissions(state=REFUSED)
+    assert refused == rest
+    assert await stores.submissions.submissions(state=REFUSED, before=refused.key) == []
+
+
+async def test_who_was_not_heard_of_is_unfinished_until_it_settles(stores: Stores) -> None:
+    submissions, clock = stores.submissions, stores.clock
+    for number in (1, 2):
+        await submissions.receive(a_submission(number))
+        clock.go_on()
+    soon, later = BEGIN + PATIENCE, BEGIN + PATIENCE + timedelta(seconds=1)
+
+    assert await submissions.unfinished(soon - timedelta(microseconds=1), 10) == []
+    (one,) = await submissions.unfinished(soon, 10)
+    assert (one.study_id, one.state, one.correlation_id) == (ONE, UPLOADED, "corr-1")
+    assert [each.study_id for each in await submissions.unfinished(later, 10)] == [
+        ONE, study_id(2),
+    ]  # fmt: skip
+    assert len(await submissions.unfinished(later, 1)) == 1
+
+    await submissions.advance(ONE, to(VALIDATING))
+    assert [each.study_id for each in await submissions.unfinished(later, 10)] == [study_id(2)]
+    await submissions.work_until(ONE, clock.now() + timedelta(hours=1))
+    assert len(await submissions.unfinished(clock.now() + timedelta(minutes=59), 10)) == 1
+    assert len(await submissions.unfinished(clock.now() + timedelta(hours=1), 10)) == 2
+    for state in (ARCHIVED, REFUSED):
+        await submissions.advance(ONE, to(state))
+        await submissions.work_until(ONE, BEGIN)
+        assert [each.study_id for each in await submissions.unfinished(later, 10)] == [study_id(2)]
+
+    await submissions.advance(ONE, to(VALIDATING, new_round=True))
+    due = clock.now() + PATIENCE
+    assert [each.study_id for each in await submissions.unfinished(due, 10)] == [study_id(2), ONE]
+
+
+async def test_what_brought_a_study_is_found_at_each_level(stores: Stores) -> None:
+    submissions = stores.submissions
+    other = replace(POLICY, partition=OTHER_PARTITION)
+    for number, policy in ((1, POLICY), (2, POLICY), (3, other)):
+        await submissions.receive(a_submission(number, policy=policy))
+    held, again = FileState.ARCHIVED, FileState.ALREADY_HELD
+    first, second = a_note(0, held, uids=uids(1, 1, 1)), a_note(1, held, uids=uids(1, 2, 2))
+    await submissions.note_files(
+        ONE, [first, second, a_note(2, uids=uids(1, 1, 3)), a_note(3, held, uids=uids(2))]
+    )
+    third = a_note(0, again, uids=uids(1, 1, 1))
+    await submissions.note_files(study_id(2), [third])
+    await submissions.note_files(study_id(3), [first])
+    keys = {one.study_id: one.key for one in await submissions.submissions()}
+    one, two = (keys[ONE], ONE), (keys[study_id(2)], study_id(2))
+    study = StudyInstanceUID("1.2.1")
+    whole = [(*one, first), (*one, second), (*two, third)]
+
+    assert await submissions.brought(Scope(study), (0, -1), 10) == whole
+    assert await submissions.brought(Scope(study), (one[0], 0), 1) == whole[1:2]
+    assert await submissions.brought(Scope(study), (one[0], 1), 10) == whole[2:]
+    series = Scope(study, uids(1, 2).series)
+    assert await submissions.brought(series, (0, -1), 10) == whole[1:2]
+    instance = Scope(study, uids().series, uids().sop_instance)
+    assert await submissions.brought(instance, (0, -1), 10) == [whole[0], whole[2]]
+    (elsewhere,) = await submissions.brought(Scope(study, partition=OTHER_PARTITION), (0, -1), 10)
+    assert elsewhere[1:] == (study_id(3), first)
+
+
+async def test_old_submissions_are_forgotten_but_not_what_nobody_decided_about(
+    stores: Stores,
+) -> None:
+    submissions, clock = stores.submissions, stores.clock
+    for number in (1, 2, 3, 4):
+        await submissions.receive(a_submission(number))
+    for number in (1, 2, 3):
+        await submissions.advance(study_id(number), to(REFUSED))
+    await stores.quarantine.add(a_quarantined(study_id=ONE))
+    clock.go_on()
+
+    assert await submissions.prune(BEGIN, 10) == 0
+    assert await submissions.prune(clock.now(), 1) == 1
+    assert await submissions.submission(study_id(2)) is None
+    assert await submissions.files(study_id(2), -1, 10) == []
+    assert await submissions.prune(clock.now(), 10) == 1
+    assert await submissions.prune(clock.now(), 10) == 0
+    left = [one.study_id for one in await submissions.submissions()]
+    assert left == [study_id(4), ONE], "unfinished, and held in quarantine"
+    (held,) = await stores.quarantine.expired(BEGIN + timedelta(days=40), 10)
+    await stores.quarantine.forget([held.key])
+    assert await submissions.prune(clock.now(), 10) == 1
+
+
+async def test_a_long_history_keeps_its_newest_lines(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission())
+    await go(stores, ARCHIVED)
+    for _ in range(HISTORY_KEPT):
+        await stores.submissions.advance(ONE, to(ARCHIVED, new_round=True))
+
+    history = (await the_one(stores)).history
+    assert [step.round for step in history] == list(range(2, HISTORY_KEPT + 2))
