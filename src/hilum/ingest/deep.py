@@ -41,7 +41,8 @@ def profile_of(depth: str, profiles: DeepProfiles = DEEP_PROFILES) -> DeepProfil
 def deepened(verdict: Verdict, source: Source, header: Header, profile: DeepProfile) -> Verdict:
     """Add what `profile` tells of the instance. Raises nothing that `read_header` did not."""
     examination = examine_header(source, header, profile.required)
-    return with_findings(verdict, told(profile.apply(examination.findings)))
+    found = with_findings(verdict, told(profile.apply(examination.findings)))
+    return replace(found, facts=examination.facts)
 
 
 def with_findings(verdict: Verdict, deep: Sequence[Finding]) -> Verdict:

@@ -1,6 +1,6 @@
 """What an instance's header must hold, by profile; `docs/findings.md` explains every code."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from hilum.domain.identifiers import (
 from hilum.domain.instances import StorePolicy
 from hilum.ingest.profiles import ERROR, IDENTIFYING_TAGS, Profile, profile_named
 from hilum.ingest.short_rules import SHORT_RULES
+from hilum.validation.facts import Facts
 
 ATTRIBUTE_MISSING: Final = "attribute-missing"
 VALUE_MISSING: Final = "value-missing"
@@ -28,15 +29,17 @@ VR_MISMATCH: Final = "vr-mismatch"
 STUDY_MISMATCH: Final = "study-mismatch"
 SOP_CLASS_MISMATCH: Final = "sop-class-mismatch"
 SOP_INSTANCE_MISMATCH: Final = "sop-instance-mismatch"
-CODES: Final = (
-    ATTRIBUTE_MISSING,
-    VALUE_MISSING,
-    VALUE_INVALID,
-    VR_MISMATCH,
-    STUDY_MISMATCH,
-    SOP_CLASS_MISMATCH,
-    SOP_INSTANCE_MISMATCH,
-)
+MENDS: Final[Mapping[str, str]] = {
+    ATTRIBUTE_MISSING: "Have the sender include it.",
+    VALUE_MISSING: "Have the sender fill it.",
+    VALUE_INVALID: "Have the sender write it as the text says.",
+    VR_MISMATCH: "Have the sender use the dictionary's VR.",
+    STUDY_MISMATCH: "Send it to its own study, or to `/studies`.",
+    SOP_CLASS_MISMATCH: "Mend the sender: command and data set must agree (PS3.4 B.2.3).",
+    SOP_INSTANCE_MISMATCH: "Mend the sender: command and data set must agree (PS3.4 B.2.3).",
+}
+"""What to do about each kind of finding."""
+CODES: Final = tuple(MENDS)
 
 IMPLICIT_VR: Final = "implicit-vr"
 MULTIPLE_VALUES: Final = "multiple-values"
@@ -59,6 +62,8 @@ class Verdict:
     """None unless all three are valid."""
     sop_class_uid: SOPClassUID | None
     sop_instance_uid: SOPInstanceUID | None
+    facts: Facts | None = None
+    """What its study is judged by; None when the instance was not looked at in depth."""
 
     @property
     def is_refused(self) -> bool:

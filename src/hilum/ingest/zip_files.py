@@ -103,6 +103,8 @@ class SharedZip:
         self._lock = threading.Lock()
         self._holders = 1
         self._expanded_bytes = 0
+        self.is_bomb = False
+        """It expanded to more than is allowed for all of it: nothing more can be read."""
         status = path.stat()
         self.size_bytes, self.mtime_ns = status.st_size, status.st_mtime_ns
         _check_directory(path, limits)
@@ -153,6 +155,7 @@ class SharedZip:
             total = self._expanded_bytes
         allowed = max(self._limits.free_bytes, self._limits.ratio * self.size_bytes)
         if total > allowed:
+            self.is_bomb = True
             reason = f"the zip file expands to more than {self._limits.ratio} times its size"
             raise ZipRefused(ZipFault.BOMB, reason)
 
