@@ -11,6 +11,7 @@ from hilum.settings.archive import (
     SearchSettings,
     StorageSettings,
 )
+from hilum.settings.archive_view import ArchiveViewSettings
 from hilum.settings.bus import BusSettings
 from hilum.settings.delivery import DeliverySettings
 from hilum.settings.derived import DerivedSettings
@@ -55,6 +56,7 @@ class Settings(Section):
     pixels: PixelSettings = PixelSettings()
     derived: DerivedSettings = DerivedSettings()
     deletion: DeletionSettings = DeletionSettings()
+    archive_view: ArchiveViewSettings = ArchiveViewSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()

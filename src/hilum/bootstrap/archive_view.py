@@ -1,0 +1,56 @@
+"""The archive view over the archive's database and objects."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.storage.archive_view import DiskViewFolders
+from hilum.bootstrap.delivery import locator
+from hilum.delivery.options import Declared
+from hilum.domain.delivery import EventFilter
+from hilum.ports.objects import LocalObjects, ObjectStore
+from hilum.ports.sinks import EventSink
+from hilum.settings import Settings
+from hilum.submissions.departing import ARCHIVE_VIEW, DEPARTING_TYPES, DepartingSink
+from hilum.submissions.view_fields import chosen_fields
+from hilum.submissions.viewing import Viewing, ViewOptions
+
+
+def view_folder(settings: Settings) -> Path:
+    """Where the view lies."""
+    return settings.archive_view.folder or settings.data_dir / "archive"
+
+
+@asynccontextmanager
+async def open_view(
+    settings: Settings, index: SqlIndex, objects: ObjectStore
+) -> AsyncIterator[Viewing | None]:
+    """The view, also one that is not written any more; None when there never was one.
+
+    Raises `ArchiveUnavailable`, `ArchiveFull`.
+    """
+    chosen, folder = settings.archive_view, view_folder(settings)
+    if not chosen.enabled and not folder.is_dir():
+        yield None
+        return
+    has_files = chosen.files == "copy" or (
+        chosen.files == "link" and isinstance(objects, LocalObjects)
+    )
+    options = ViewOptions(locator(settings), has_files, chosen_fields(chosen.fields))
+    async with DiskViewFolders(
+        folder,
+        objects,
+        files="copy" if chosen.files == "copy" else "link",
+        reserve_bytes=settings.storage.reserve_bytes,
+    ) as folders:
+        yield Viewing(index.submissions, index, folders, options)
+
+
+def view_followers(viewing: Viewing | None) -> Sequence[tuple[Declared, EventSink]]:
+    """What keeps a view free of what is deleted: a follower of the feed."""
+    if viewing is None:
+        return ()
+    wanted = EventFilter(types=DEPARTING_TYPES)
+    declared = Declared(ARCHIVE_VIEW, ARCHIVE_VIEW, wanted, from_now=True)
+    return ((declared, DepartingSink(viewing)),)
