@@ -34,6 +34,7 @@ from hilum.bootstrap.object_store import has_objects, make_objects, place_of_obj
 from hilum.bootstrap.pictures import make_pictures
 from hilum.bootstrap.pixels import make_pixels
 from hilum.bootstrap.schema_change import hold_with_schema, make_database
+from hilum.bootstrap.validation import criteria
 from hilum.catalogue.bulk_data import BulkData
 from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
@@ -153,6 +154,8 @@ async def open_archive(
         if keeper is not None:
             await stack.enter_async_context(keeper)
         committer = await stack.enter_async_context(_committer(settings, index, keeper, meter))
+        if pixels is None:
+            pixels = await stack.enter_async_context(make_pixels(settings, pixel_meter))
         ingest = await stack.enter_async_context(
             Ingest(
                 index=index,
@@ -160,12 +163,10 @@ async def open_archive(
                 intents=intents,
                 committer=committer,
                 limits=options.ingest_limits(settings),
-                header_limits=options.header_limits(settings),
                 meter=meter,
+                criteria=criteria(settings, pixels),
             )
         )
-        if pixels is None:
-            pixels = await stack.enter_async_context(make_pixels(settings, pixel_meter))
         frames = Frames(index, objects, pixels, options.frame_limits(settings), derived)
         yield Archive(
             folder=folder,

@@ -32,6 +32,7 @@ def ingest_limits(settings: Settings) -> IngestLimits:
         instances_in_flight=ingest.instances_in_flight,
         bytes_in_flight=ingest.bytes_in_flight,
         inline_bytes=ingest.inline_bytes,
+        header=header_limits(settings),
         threads=ingest.threads,
         memo_bytes=settings.dicom.memo_bytes,
         unsettled_objects=ingest.unsettled_objects,

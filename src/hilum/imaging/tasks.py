@@ -19,6 +19,7 @@ from hilum.domain.presentation import (
     Rendering,
     Viewport,
 )
+from hilum.imaging.judging import judge
 from hilum.imaging.placing import PictureLimits
 from hilum.imaging.presenting import draw, draw_moving
 from hilum.imaging.syntaxes import EXPLICIT_LITTLE_ENDIAN, SYNTAXES
@@ -41,6 +42,10 @@ def _transcode(frame: EncodedFrame, target: TransferSyntaxUID, maximum_bytes: in
     return Result(asdict(transcoded.pixels), transcoded.data)
 
 
+def _judge(frame: EncodedFrame, maximum_bytes: int) -> Result:
+    return Result(asdict(judge(frame, maximum_bytes)), b"")
+
+
 def _draw(
     frame: EncodedFrame, display: Display, rendering: Rendering, limits: PictureLimits
 ) -> Result:
@@ -54,9 +59,9 @@ def _draw_moving(
 
 
 TASKS: Final[Mapping[str, Task]] = MappingProxyType(
-    {"transcode": _transcode, "draw": _draw, "draw-moving": _draw_moving}
+    {"transcode": _transcode, "judge": _judge, "draw": _draw, "draw-moving": _draw_moving}
 )
-"""`transcode`: the facts are those of `ImagePixels`. Pictures have no facts."""
+"""`transcode`, `judge`: the facts are those of `ImagePixels`. Pictures have no facts."""
 
 
 def warm_up() -> None:

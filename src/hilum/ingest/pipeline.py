@@ -6,17 +6,14 @@ it. Whatever fails on the way, the object goes unless the index refers to it.
 """
 
 import asyncio
-import contextvars
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, Self
 
 import structlog
 
 from hilum.dicom.limits import HeaderLimits
-from hilum.dicom.memo import Memo
 from hilum.domain.errors import (
     ArchiveFault,
     HilumError,
@@ -34,13 +31,13 @@ from hilum.domain.instances import (
     InMemory,
     Kept,
     Outcome,
-    StorePolicy,
 )
 from hilum.domain.records import Committed
 from hilum.ingest.admission import Admission
 from hilum.ingest.committer import Committer
-from hilum.ingest.examine import Examined, examine
+from hilum.ingest.examine import Examined
 from hilum.ingest.healing import damaged_object
+from hilum.ingest.judging import Criteria, Judging
 from hilum.ingest.leftovers import Leftovers
 from hilum.ingest.recovery import settle
 from hilum.ingest.versions import VersionBlocks
@@ -66,6 +63,7 @@ class IngestLimits:
     inline_bytes: int = 1 << 20
     """Instances up to this size are examined in the event loop: a thread would cost more than the
     work. Larger ones could hold it up for too long."""
+    header: HeaderLimits = field(default_factory=HeaderLimits)
     threads: int = 4
     """Threads that examine the others."""
     memo_bytes: int = 32 << 20
@@ -96,23 +94,31 @@ class Ingest:
         intents: WriteIntents,
         committer: Committer,
         limits: IngestLimits | None = None,
-        header_limits: HeaderLimits | None = None,
         meter: IngestMeter | None = None,
         refusals: Refusals | None = None,
+        criteria: Criteria | None = None,
     ) -> None:
         self._index = index
         self._objects = objects
         self._intents = intents
         self._committer = committer
         self._limits = limits or IngestLimits()
-        self._header_limits = header_limits or HeaderLimits()
         self._meter = meter or NoIngestMeter()
         self._refusals = refusals
         self._admission = Admission(self._limits.instances_in_flight, self._limits.bytes_in_flight)
-        self._memo = Memo(self._limits.memo_bytes)
+        criteria = criteria or Criteria()
+        self._rules = criteria.rules
+        self.judge: Final = Judging(
+            meter=self._meter,
+            header_limits=self._limits.header,
+            inline_bytes=self._limits.inline_bytes,
+            threads=self._limits.threads,
+            memo_bytes=self._limits.memo_bytes,
+            criteria=criteria,
+        )
+        """Says what there is to say of an instance without keeping it."""
         self._versions = VersionBlocks(index)
         self._leftovers = Leftovers(intents, index, objects, self._limits.unsettled_objects)
-        self._threads = ThreadPoolExecutor(self._limits.threads, "hilum-examine")
         self._running: set[asyncio.Task[Outcome]] = set()
         self._closing = asyncio.Event()
 
@@ -124,7 +130,7 @@ class Ingest:
         self.refuse_new()
         await self.drain()
         await self._leftovers.close()
-        self._threads.shutdown()
+        self.judge.close()
 
     def refuse_new(self) -> None:
         """From now on every new arrival hears `ShuttingDown`."""
@@ -147,6 +153,9 @@ class Ingest:
         cancelled while waiting for admission leaves nothing; later, the instance is kept or
         dropped as a whole without the caller.
         """
+        policy = self._rules(arrival.policy, arrival.origin)
+        if policy is not arrival.policy:
+            arrival = replace(arrival, policy=policy)
         size_bytes = _memory_bytes(arrival.content)
         arrived = time.perf_counter()
         if not self._closing.is_set():
@@ -178,7 +187,7 @@ class Ingest:
 
     async def _outcome(self, arrival: Arrival) -> Outcome:
         try:
-            examined = await self._examine(arrival.content, arrival.policy)
+            examined = await self.judge(arrival.content, arrival.policy)
         except (UnreadableInstance, LimitExceeded) as error:
             return Outcome(Disposition.UNREADABLE, error=error)
         except HilumError as error:
@@ -196,16 +205,6 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 - as above
             return _outcome(Disposition.FAILED, examined, error=self._internal(error, arrival))
         return _outcome(committed.disposition, examined, committed=committed)
-
-    async def _examine(self, content: Content, policy: StorePolicy) -> Examined:
-        if isinstance(content, InMemory) and content.size_bytes <= self._limits.inline_bytes:
-            return self._examine_now(content, policy)
-        loop = asyncio.get_running_loop()
-        within = contextvars.copy_context().run
-        return await loop.run_in_executor(self._threads, within, self._examine_now, content, policy)
-
-    def _examine_now(self, content: Content, policy: StorePolicy) -> Examined:
-        return examine(content, policy, self._header_limits, self._meter, self._memo)
 
     async def _keep(
         self, arrival: Arrival, examined: Examined, description: Description

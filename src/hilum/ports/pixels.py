@@ -6,6 +6,7 @@ from typing import Protocol
 from hilum.domain.identifiers import TransferSyntaxUID
 from hilum.domain.images import EncodedFrame, TranscodedFrame
 from hilum.domain.presentation import Display, Rendering
+from hilum.validation.decoding import FrameJudge
 
 
 class PixelEngine(Protocol):
@@ -39,5 +40,5 @@ class PictureEngine(Protocol):
         ...
 
 
-class ImageEngine(PixelEngine, PictureEngine, Protocol):
-    """Does both."""
+class ImageEngine(PixelEngine, PictureEngine, FrameJudge, Protocol):
+    """Does all of it."""

@@ -30,6 +30,7 @@ from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.types import Section
 from hilum.settings.upload import UploadSettings
+from hilum.settings.validation import ValidationSettings
 from hilum.settings.viewer import ViewerSettings
 
 
@@ -47,6 +48,7 @@ class Settings(Section):
     dimse: DimseSettings = DimseSettings()
     importing: ImportSettings = ImportSettings()
     orthanc: OrthancSettings = OrthancSettings()
+    validation: ValidationSettings = ValidationSettings()
     dicom: DicomSettings = DicomSettings()
     ingest: IngestSettings = IngestSettings()
     storage: StorageSettings = StorageSettings()

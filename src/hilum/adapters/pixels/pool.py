@@ -86,11 +86,17 @@ class PixelPool:
             message = f"{syntax.name} is lossy, which the setting pixels.lossy does not allow."
             raise NotTranscodable(message)
         answer = await self.do("transcode", (frame, target, most))
-        try:
-            return TranscodedFrame(ImagePixels(**answer.facts), answer.data)
-        except TypeError as error:
-            message = "a pixel worker told nonsense"
-            raise RuntimeError(message) from error
+        return TranscodedFrame(_told(answer), answer.data)
+
+    def can_judge(self, transfer_syntax_uid: TransferSyntaxUID) -> bool:
+        """See `FrameJudge`."""
+        syntax = SYNTAXES.get(transfer_syntax_uid)
+        return syntax is not None and syntax.decodes
+
+    async def judge(self, frame: EncodedFrame) -> ImagePixels:
+        """See `FrameJudge`."""
+        most = self._options.maximum_frame_bytes
+        return _told(await self.do("judge", (frame, most), most_bytes=0))
 
     async def draw(self, frame: EncodedFrame, display: Display, rendering: Rendering) -> bytes:
         """See `PictureEngine`."""
@@ -255,6 +261,14 @@ def _not_started(error: Exception) -> PixelEngineBusy:
     _log.error("pixel_worker_not_started", error=type(error).__name__)
     message = "No process to work on the image can be started now."
     return PixelEngineBusy(message)
+
+
+def _told(answer: Answer) -> ImagePixels:
+    try:
+        return ImagePixels(**answer.facts)
+    except TypeError as error:
+        message = "a pixel worker told nonsense"
+        raise RuntimeError(message) from error
 
 
 def _picture_bytes(limits: PictureLimits) -> int:
