@@ -1,0 +1,1 @@
+"""Forms with files, answered before they are read: their state tells the rest."""
