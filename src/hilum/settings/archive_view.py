@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import PlainSerializer, field_validator
@@ -10,7 +9,7 @@ from pydantic import PlainSerializer, field_validator
 from hilum.settings.types import JSON_TEXT, Section
 from hilum.submissions.view_fields import chosen_fields
 
-_NO_FIELDS: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_FIELDS: Final[Mapping[str, str]] = {}
 FieldNames = Annotated[Mapping[str, str], JSON_TEXT, PlainSerializer(dict)]
 
 
