@@ -1,7 +1,6 @@
 """The groups of `metadata.json`: which attribute stands under which name."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from hilum.dicom.dictionary import TAGS
@@ -78,7 +77,7 @@ def chosen_fields(mappings: Mapping[str, str]) -> Fields:
             fields.get(group, {}).pop(name, None)
         else:
             fields.setdefault(group, {})[name] = _tag(attribute, key)
-    return MappingProxyType({group: MappingProxyType(names) for group, names in fields.items()})
+    return fields
 
 
 def described(dataset: JsonDataset, fields: Fields) -> dict[str, dict[str, object]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
@@ -52,7 +52,7 @@ class ViewOptions:
     """The URL of an object."""
     has_files: bool = True
     """False: `metadata.json` only, which says where the objects are."""
-    fields: Fields = STANDARD
+    fields: Fields = field(default_factory=lambda: STANDARD)
 
 
 @dataclass(frozen=True, slots=True)
