@@ -196,7 +196,10 @@ class MemorySubmissions:
         return timedelta(seconds=self.patience_seconds)
 
     def _tell(self, record: SubmissionRecord) -> None:
-        payload = {"study_id": record.study_id, "round": record.round, "data": dict(record.data)}
+        payload = {
+            "study_id": record.study_id, "round": record.round,
+            "source": record.origin.door.value, "data": dict(record.data),
+        }  # fmt: skip
         self.entries.append(
             FeedEntry(
                 len(self.entries) + 1, record.changed, record.policy.partition,

@@ -36,6 +36,7 @@ from hilum.domain.identifiers import (
     Version,
 )
 from hilum.domain.records import FeedEntry, FeedKind, InstanceRecord
+from hilum.domain.submissions import EVENT_OF_STATE, FEED_KIND_OF_STATE, SubmissionState
 from hilum.wire.event_bodies import (
     DeliveryFailureBody,
     EventHeaders,
@@ -44,12 +45,19 @@ from hilum.wire.event_bodies import (
     MetadataBody,
     StudyStableBody,
 )
+from hilum.wire.submission_event_bodies import (
+    ArchivedBody,
+    ProcessingFailedBody,
+    UploadedBody,
+    ValidatedBody,
+)
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "events" / "asyncapi.json"
 PAGE = ROOT / "docs" / "events.md"
 BEGIN, END = "<!-- events: begin -->", "<!-- events: end -->"
 STUDY = "1.2.826.0.1.3680043.8.498.1"
+SUBMISSION = "5f0c6c7e-3c1b-4f0e-9d4a-2b8f4f0c7a11"
 AT = datetime(2026, 11, 22, 9, 30, 0, 250_000, tzinfo=UTC)
 
 
@@ -93,10 +101,71 @@ async def _events() -> list[Told]:
             await renderer.fact(failed, "dicom.metadata.dlq"),
             "ingestionFailure",
         ),
+        *[await _of_submission(renderer, *each) for each in _submissions()],
         _copy(metadata, "metadataNotTold"),
         _copy(told[0].example, "eventNotTold"),
     ]
     return told
+
+
+async def _of_submission(
+    renderer: Renderer, state: SubmissionState, body: type[BaseModel], data: dict[str, Any]
+) -> Told:
+    kind, name = FEED_KIND_OF_STATE[state], EVENT_OF_STATE[state]
+    payload = {"study_id": SUBMISSION, "round": 1, "source": "upload", "data": data}
+    example = await renderer.fact(_entry(kind, 20 + state.rank, payload, study=""), name)
+    return Told(name, body, example, _camel(name))
+
+
+def _submissions() -> Iterator[tuple[SubmissionState, type[BaseModel], dict[str, Any]]]:
+    path = f"/var/lib/hilum/holding/{SUBMISSION}/0"
+    judged = {
+        "is_valid": True,
+        "errors": [],
+        "missing_tags": [],
+        "file_size": 527_112,
+        "modality": "CT",
+        "study_date": "20261122",
+    }
+    refused = {
+        **judged,
+        "is_valid": False,
+        "errors": ["File 0: attribute-missing (0008,0018): SOPInstanceUID is missing."],
+        "missing_tags": ["SOPInstanceUID"],
+        "modality": "",
+        "study_date": "",
+    }
+    yield (
+        SubmissionState.UPLOADED,
+        UploadedBody,
+        {
+            "file_path": path,
+            "original_filename": "IM0001.dcm",
+            "file_size": 527_112,
+            "files": 1,
+            "bytes": 527_112,
+        },
+    )
+    for state, details, counts in (
+        (SubmissionState.VALIDATED, judged, (1, 0, 0)),
+        (SubmissionState.VALIDATION_FAILED, refused, (0, 1, 0)),
+    ):
+        files = dict(zip(("valid", "quarantined", "ignored"), counts, strict=True))
+        data = {"file_path": path, "validation_details": details, "files": files}
+        yield state, ValidatedBody, data
+    folder = f"/var/lib/hilum/archive/{SUBMISSION}"
+    yield (
+        SubmissionState.ARCHIVED,
+        ArchivedBody,
+        {
+            "archive_path": folder,
+            "metadata_file": f"{folder}/metadata.json",
+            "studies": [STUDY],
+            "files": {"archived": 1, "already_held": 0, "quarantined": 0, "failed": 0},
+        },
+    )
+    failed = {"error": "archive-full", "stage": "descriptor"}
+    yield SubmissionState.FAILED, ProcessingFailedBody, failed
 
 
 def _copy(event: Event, name: str) -> Told:
@@ -135,9 +204,11 @@ FAILED = {
 }
 
 
-def _entry(kind: FeedKind, sequence: int, payload: dict[str, Any] | None = None) -> FeedEntry:
+def _entry(
+    kind: FeedKind, sequence: int, payload: dict[str, Any] | None = None, study: str = STUDY
+) -> FeedEntry:
     uids = InstanceUIDs(
-        StudyInstanceUID(STUDY),
+        StudyInstanceUID(study),
         SeriesInstanceUID(f"{STUDY}.1" if payload is None else ""),
         SOPInstanceUID(f"{STUDY}.1.1" if payload is None else ""),
     )
@@ -248,7 +319,10 @@ def _message(told: Told) -> dict[str, Any]:
         "payload": {"$ref": f"#/components/schemas/{told.body.__name__}"},
         "bindings": {
             "kafka": {
-                "key": {"type": "string", "description": "Study Instance UID, or empty."},
+                "key": {
+                    "type": "string",
+                    "description": "Study Instance UID, UUID of a submission, or empty.",
+                },
                 "bindingVersion": "0.5.0",
             }
         },

@@ -6,7 +6,13 @@ from typing import Any, Final
 
 import orjson
 
-from hilum.delivery.rendering import DEAD_LETTER, METADATA, METADATA_DLQ, event_of_entry
+from hilum.delivery.rendering import (
+    DEAD_LETTER,
+    METADATA,
+    METADATA_DLQ,
+    SUBMISSION_TYPES,
+    event_of_entry,
+)
 from hilum.domain.delivery import DeadLetter, LetterOrigin
 from hilum.domain.events import Event, Rejected
 from hilum.domain.records import FeedEntry
@@ -65,6 +71,7 @@ def copy_of(letter: DeadLetter, limit_bytes: int) -> Event:
     event_type = METADATA_DLQ if letter.event_type == METADATA else DEAD_LETTER
     event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{letter.subject}:{letter.event_id}"))
     original = _original(letter, limit_bytes)
+    of_submission = letter.event_type in SUBMISSION_TYPES.values()
     body = {
         "original_payload": original,
         "error_reason": PUBLISH_FAILURE,
@@ -75,7 +82,7 @@ def copy_of(letter: DeadLetter, limit_bytes: int) -> Event:
         "attempt": letter.attempts,
         "first_seen": letter.first_failed.isoformat(timespec="milliseconds"),
         "failed_at": letter.last_failed.isoformat(timespec="milliseconds"),
-        "study_instance_uid": letter.event_key or None,
+        "study_instance_uid": None if of_submission else letter.event_key or None,
         "subscription": letter.subject,
         "original_event_id": letter.event_id,
         "original_event_type": letter.event_type,

@@ -22,8 +22,10 @@ _SHOWN: Final = {
     "failed_instances": "failedInstances",
     "stage": "stage",
     "reason": "reason",
+    "study_id": "studyId",
+    "round": "round",
 }
-"""What is shown of the payload of study facts: nothing that tells of a patient."""
+"""What is shown of the payload of facts: nothing that tells of a patient."""
 
 
 def feed_router(feed: FeedReader) -> APIRouter:
@@ -43,7 +45,9 @@ def feed_router(feed: FeedReader) -> APIRouter:
             "sees another id should begin at 0 and compare. Entries of `kind` `created`, `updated` "
             "and `deleted` are about instances. Those of `study-stable` are about a study, and "
             "those of `ingestion-failed` about something a source offered and that could not be "
-            "kept: their series, instance and perhaps study are empty."
+            "kept: their series, instance and perhaps study are empty. Those of `study-uploaded`, "
+            "`study-validated`, `study-refused`, `study-archived` and `study-failed` are about an "
+            "upload: `studyId` names it."
         ),
     )
     async def read_feed(request: Request) -> Response:

@@ -66,6 +66,18 @@ def test_a_copy_of_whatever_could_not_be_told_is_what_the_schema_says(
     assert problems(MESSAGES[name], orjson.loads(copy.body)) == []
 
 
+def test_a_copy_of_what_tells_of_a_submission_names_no_study() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    event = Event(str(uuid4()), "study.uploaded", str(uuid4()), 7, moment, "c-1", b"{}")
+    why = Rejected(event.event_id, "message-too-large", "It is too large.")
+
+    copy = copy_of(letter_of("all", event, why, moment), limit_bytes=1000)
+
+    body = orjson.loads(copy.body)
+    assert problems(MESSAGES["eventNotTold"], body) == []
+    assert (copy.key, body["study_instance_uid"]) == (event.key, None)
+
+
 @pytest.mark.parametrize("fetching", [True, False])
 @pytest.mark.parametrize(
     "error",

@@ -67,7 +67,7 @@ _FORWARD: Final = (
 )
 _LATER: Final = "rank < ?"
 _OVER: Final = "rank = ?"
-_ADVANCED: Final = " RETURNING key, round, partition_key, correlation_id"
+_ADVANCED: Final = " RETURNING key, round, partition_key, door, correlation_id"
 _STATE: Final = "SELECT state FROM submission WHERE study_id = ?"
 _TOUCH: Final = "UPDATE submission SET changed = ? WHERE study_id = ? RETURNING key, files, counts"
 _FORMER: Final = (
@@ -202,7 +202,8 @@ def _receive(connection: Connection, new: NewSubmission, now: int, patience: int
         ],
     )  # fmt: skip
     connection.execute(_STEP, (key, now, 1, state.value, ""))
-    _tell(connection, now, new.study_id, state, (1, new.policy.partition, correlation_id), data)
+    about = (1, new.policy.partition, door, correlation_id)
+    _tell(connection, now, new.study_id, state, about, data)
 
 
 def _advance(
@@ -220,12 +221,12 @@ def _advance(
     if row is None:
         found = connection.execute(_STATE, (study_id,)).fetchone()
         return False, None if found is None else SubmissionState(found[0])
-    key, number, partition, correlation_id = row
+    key, number, *_ = row
     text = clean(change.text)[:_TEXT_CHARACTERS]
     connection.execute(_STEP, (key, now, number, to.value, text))
     connection.execute(_FORGET_STEPS, (key, key))
     if data is not None:
-        _tell(connection, now, study_id, to, (number, partition, correlation_id), data)
+        _tell(connection, now, study_id, to, row[1:], data)
     return True, to
 
 
@@ -234,12 +235,17 @@ def _tell(
     now: int,
     study_id: StudyId,
     state: SubmissionState,
-    about: tuple[int, int, str],
+    about: tuple[int, int, str, str],
     data: str,
 ) -> None:
-    """Add the entry of the feed; `about` is round, partition and correlation id."""
-    number, partition, correlation_id = about
-    payload = {"study_id": study_id, "round": number, "data": orjson.Fragment(data)}
+    """Add the entry of the feed; `about` is round, partition, door and correlation id."""
+    number, partition, door, correlation_id = about
+    payload = {
+        "study_id": study_id,
+        "round": number,
+        "source": door,
+        "data": orjson.Fragment(data),
+    }
     kind = FEED_KIND_OF_STATE[state]
     tell(connection, now, kind, (partition, ""), 0, correlation_id, payload)
 
