@@ -7,29 +7,19 @@ long is cut, and resumes by `Last-Event-ID` where it was.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from hilum.delivery.rendering import Locate, Renderer
-from hilum.domain.errors import InvalidQuery, LimitExceeded, TooManyReaders
+from hilum.domain.errors import InvalidQuery, TooManyReaders
 from hilum.foundation.bell import Bell
 from hilum.outbound.events.tail import FeedTail
 from hilum.outbound.events.writing import Wish, position, written
 from hilum.ports.index import FeedReader, InstanceReader
-
-_RETRY: Final = b"retry: 2000\n\n"
-Waiting = asyncio.Task[None]
-"""Done when the listener has gone."""
-_BEAT: Final = b": \n\n"
-_HEADERS: Final = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-store",
-    "x-accel-buffering": "no",  # nginx would keep events back to fill its buffer
-}
+from hilum.wire.event_stream import BEAT, RETRY, EventStream, Gone, rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +92,18 @@ class EventStreams:
         self._tail.begin(last)
         listed = self._options.listed_instances
         renderer = Renderer(feed_id, self._instances, self._locate, listed)
-        return _EventStream(self, _Listener(wish, feed_id, after, renderer))
+        listener = _Listener(wish, feed_id, after, renderer)
+        return EventStream(
+            partial(self._told, listener), self._listening, self._options.slow_seconds
+        )
 
-    async def chunks(self, listener: "_Listener", gone: Waiting) -> AsyncGenerator[bytes, None]:
+    async def _told(self, listener: "_Listener", gone: Gone) -> AsyncGenerator[bytes, None]:
         """What is written, until the listener is gone, its time is over, or we shut down."""
         options = self._options
         ends = time.monotonic() + options.lifetime_seconds
         beat = time.monotonic() + options.heartbeat_seconds
         told = after = listener.after
-        yield _RETRY
+        yield RETRY
         while not (gone.done() or self._closing.is_set() or time.monotonic() >= ends):
             rung = self._fed.rung
             page = await self._tail.after(after)
@@ -126,72 +119,16 @@ class EventStreams:
             now = time.monotonic()
             if now >= beat:
                 # An id alone is no event, but moves the position past what was not wanted.
-                yield position(listener.feed_id, after) if after > told else _BEAT
+                yield position(listener.feed_id, after) if after > told else BEAT
                 told, beat = after, now + options.heartbeat_seconds
             pause = min(options.poll_seconds, beat - now, ends - now)
-            await self._rest(rung, max(pause, 0.0), gone)
-
-    async def _rest(self, rung: int, seconds: float, gone: Waiting) -> None:
-        """Wait for news, for the listener to go, or for our end."""
-        news = asyncio.create_task(self._fed.wait(rung, seconds))
-        closing = asyncio.create_task(self._closing.wait())
-        try:
-            await asyncio.wait({news, closing, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-            closing.cancel()
+            await rest(self._fed.wait(rung, max(pause, 0.0)), self._closing, gone)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def _listening(self) -> Iterator[None]:
         """Count one listener."""
         self.open += 1
         try:
             yield
         finally:
             self.open -= 1
-
-    @property
-    def slow_seconds(self) -> float:
-        return self._options.slow_seconds
-
-
-class _EventStream(Response):
-    """The answer to one listener."""
-
-    def __init__(self, streams: EventStreams, listener: _Listener) -> None:
-        super().__init__(headers=_HEADERS)
-        del self.headers["content-length"]
-        self._streams = streams
-        self._listener = listener
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if scope["method"] == "HEAD":
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        gone = asyncio.create_task(_disconnected(receive))
-        try:
-            with self._streams.listening():
-                await self._stream(send, gone)
-        finally:
-            gone.cancel()
-            if gone.done() and not gone.cancelled():
-                gone.exception()  # a request body that stalled: the connection ends anyway
-
-    async def _stream(self, send: Send, gone: Waiting) -> None:
-        slow = self._streams.slow_seconds
-        async with aclosing(self._streams.chunks(self._listener, gone)) as chunks:
-            async for chunk in chunks:
-                try:
-                    async with asyncio.timeout(slow):
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                except TimeoutError:
-                    what = "The listener took no byte for too long"
-                    raise LimitExceeded("events.slow_seconds", int(slow), what) from None
-        if not gone.done():
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
