@@ -36,6 +36,11 @@ def bus_checks(bus: OpenBus) -> list[Check]:
     return [] if isinstance(bus, MemoryBus) else [bus]
 
 
+def is_in_process(settings: Settings) -> bool:
+    """Whether only this process can hear what is published."""
+    return urlsplit(settings.bus.url.get_secret_value()).scheme == "memory"
+
+
 def bus_options(settings: Settings) -> BusOptions:
     bus = settings.bus
     return BusOptions(

@@ -2,23 +2,26 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hilum.adapters.storage.layout import place
 from hilum.bootstrap.archive import Archive
+from hilum.bootstrap.bus import is_in_process
 from hilum.bootstrap.index_place import on_server
 from hilum.bootstrap.sinks import make_sink
 from hilum.delivery.operating import Operating
 from hilum.delivery.options import Declared, RelayOptions, StableOptions
+from hilum.delivery.publishing import BUS_SUBSCRIPTION, BusSink, published
 from hilum.delivery.rendering import DEAD_LETTER, FEED_TYPES
 from hilum.delivery.service import Delivery, DeliveryOptions, Engines
 from hilum.delivery.traced import TracedSink
 from hilum.domain.delivery import EventFilter
 from hilum.domain.identifiers import ObjectKey, PartitionKey
 from hilum.foundation.clock import Clock
+from hilum.ports.bus import Bus
 from hilum.ports.delivery import Quiet
 from hilum.ports.delivery_telemetry import DeliveryMeter
 from hilum.ports.readiness import NotReady
@@ -30,6 +33,8 @@ from hilum.settings.delivery import SubscriptionSettings
 _TYPES: Final = (*FEED_TYPES, DEAD_LETTER)
 _SHOWN_SECONDS: Final = 60.0
 """Length of leases that only show what is followed; renewing one is a transaction."""
+_NO_BELL_SECONDS: Final = 0.05
+"""How often followers look where processes share a file that tells nobody of a change."""
 
 
 def make_delivery(
@@ -38,18 +43,32 @@ def make_delivery(
     clock: Clock,
     meter: DeliveryMeter,
     tracing: Tracing | None = None,
+    *,
+    bus: Bus | None = None,
+    divided: bool = False,
+    more: Sequence[tuple[Declared, EventSink]] = (),
 ) -> Delivery:
     """What follows the feed of `archive`; open it with `async with`.
 
-    Raises `SettingsRejected` when a subscription names a sink that cannot be made.
+    `bus` is where submissions are published; None: nowhere. `more`: followers of our own.
+    `divided`: other processes serve other roles from the same data folder. Raises
+    `SettingsRejected` when a subscription names a sink that cannot be made.
     """
     index = archive.index
     engines = Engines(index, index, index.delivery, index.fed, locator(settings))
     holder = f"{socket.gethostname()}:{os.getpid()}"
+    followers = [*declared(settings, tracing), *more]
+    if bus is not None:
+        wanted = published(beyond_the_process=not is_in_process(settings))
+        followers.append((Declared(BUS_SUBSCRIPTION, BUS_SUBSCRIPTION, wanted), BusSink(bus)))
+    poll_seconds = settings.delivery.poll_seconds
+    if divided and not on_server(settings):
+        poll_seconds = min(poll_seconds, _NO_BELL_SECONDS)
+    shared = divided or on_server(settings)
     return Delivery(
         engines,
-        declared(settings, tracing),
-        delivery_options(settings, shared=on_server(settings)),
+        followers,
+        delivery_options(settings, shared=shared, poll_seconds=poll_seconds),
         holder=holder,
         clock=clock,
         meter=meter,
@@ -110,7 +129,7 @@ def quiet(settings: Settings) -> Quiet:
     )
 
 
-def delivery_options(settings: Settings, *, shared: bool) -> DeliveryOptions:
+def delivery_options(settings: Settings, *, shared: bool, poll_seconds: float) -> DeliveryOptions:
     """`shared`: other processes may have the same database open."""
     chosen = settings.delivery
     stable = None
@@ -118,7 +137,7 @@ def delivery_options(settings: Settings, *, shared: bool) -> DeliveryOptions:
         stable = StableOptions(
             quiet=quiet(settings),
             page_entries=chosen.page_entries,
-            poll_seconds=chosen.poll_seconds,
+            poll_seconds=poll_seconds,
             note_seconds=chosen.stable.note_seconds,
             announced_at_once=chosen.stable.at_once,
         )
@@ -127,7 +146,7 @@ def delivery_options(settings: Settings, *, shared: bool) -> DeliveryOptions:
             page_entries=chosen.page_entries,
             batch_events=chosen.batch_events,
             batch_bytes=chosen.batch_bytes,
-            poll_seconds=chosen.poll_seconds,
+            poll_seconds=poll_seconds,
             cursor_seconds=chosen.cursor_seconds,
             first_pause_seconds=chosen.first_pause_seconds,
             longest_pause_seconds=chosen.longest_pause_seconds,

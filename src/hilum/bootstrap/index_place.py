@@ -14,6 +14,7 @@ from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.settings import Settings
 
+_SERVING: Final = (Hold.SERVER, Hold.ROLE)
 _OBJECTS_ID: Final = "objects.id"
 
 
@@ -39,7 +40,7 @@ def on_server(settings: Settings) -> bool:
 
 def folder_hold(settings: Settings, hold: Hold) -> Hold:
     """How the data folder is held: by one server only when the index is in it."""
-    return Hold.SHARED if hold is Hold.SERVER and on_server(settings) else hold
+    return Hold.SHARED if hold in _SERVING and on_server(settings) else hold
 
 
 def index_exists(settings: Settings) -> bool:

@@ -24,10 +24,14 @@ class Served:
     front: Front = whole_desk
     service: str = SERVICE
     """How it calls itself in `/health`."""
+    is_whole: bool = True
+    """Alone on its data folder, unless a database server keeps the index."""
+    publishes: bool = True
+    """Whether its followers of the feed publish what submissions come to."""
 
 
 _ARCHIVE: Final = (dicomweb_part, dimse_part, orthanc_part, events_part, viewer_part)
 SERVED: Final[Mapping[Role, Served]] = {
     Role.ALL: Served(_ARCHIVE),
-    Role.MIDDLEWARE: Served(_ARCHIVE),
+    Role.MIDDLEWARE: Served(_ARCHIVE, publishes=False),
 }

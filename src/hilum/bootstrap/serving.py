@@ -10,6 +10,7 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
+from hilum.bootstrap.archive_view import open_view, view_followers
 from hilum.bootstrap.bus import bus_checks, open_bus
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
 from hilum.bootstrap.gauges import observe_disk
@@ -69,7 +70,7 @@ async def serve(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Serv
     """
     served = SERVED[role]
     async with AsyncExitStack() as stack:
-        around = await _surroundings(settings, stack)
+        around = await _surroundings(settings, served, stack)
         parts = [await stack.enter_async_context(open_part(around)) for open_part in served.parts]
         http = await stack.enter_async_context(_http(around, served, parts))
         for part in parts:
@@ -77,14 +78,14 @@ async def serve(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Serv
         yield Serving(around, parts, http)
 
 
-async def _surroundings(settings: Settings, stack: AsyncExitStack) -> Surroundings:
+async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStack) -> Surroundings:
     clock = SystemClock()
     metrics = Metrics(__version__, storage_kind(settings))
     tracing = await stack.enter_async_context(open_tracing(settings))
     archive = await stack.enter_async_context(
         open_archive(
             settings,
-            hold=Hold.SERVER,
+            hold=Hold.SERVER if served.is_whole else Hold.ROLE,
             meter=metrics.ingest,
             pixel_meter=metrics.pixels,
             derived_meter=metrics.derived,
@@ -93,13 +94,24 @@ async def _surroundings(settings: Settings, stack: AsyncExitStack) -> Surroundin
     )
     observe_disk(metrics, archive, settings)
     bus = await stack.enter_async_context(open_bus(settings))
+    view = await stack.enter_async_context(open_view(settings, archive.index, archive.objects))
     delivery = await stack.enter_async_context(
-        make_delivery(settings, archive, clock, metrics.delivery, tracing)
+        make_delivery(
+            settings,
+            archive,
+            clock,
+            metrics.delivery,
+            tracing,
+            bus=bus if served.publishes else None,
+            divided=not served.is_whole,
+            more=view_followers(view),
+        )
     )
     return Surroundings(
         settings=settings,
         archive=archive,
         bus=bus,
+        view=view if settings.archive_view.enabled else None,
         delivery=delivery,
         clock=clock,
         metrics=metrics,

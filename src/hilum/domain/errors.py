@@ -307,3 +307,7 @@ class SinkUnavailable(EngineUnavailable):
 
 class BusUnavailable(EngineUnavailable):
     """The bus between roles cannot be reached; nothing was published."""
+
+
+class BusBacklogFull(BusUnavailable):
+    """A topic takes no more until its groups have caught up, or somebody is a group of it."""

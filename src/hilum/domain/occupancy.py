@@ -7,7 +7,9 @@ class Hold(Enum):
     """How a process uses a data folder."""
 
     SERVER = "server"
-    """One server at a time, beside any number of `SHARED` holders."""
+    """One whole server, beside any number of `SHARED` holders."""
+    ROLE = "role"
+    """One of the roles that a server was divided into: several at once, but no whole server."""
     SHARED = "shared"
     """Import, export, demo, check: several at once, also while a server runs."""
     EXCLUSIVE = "exclusive"

@@ -17,7 +17,7 @@ from hilum.settings.types import (
     Texts,
 )
 
-_RESERVED: Final = "stable-studies"
+_RESERVED: Final = ("stable-studies", "bus", "archive-view")
 _Modality = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_ ]{1,16}$")]
 _NO_TABLE: Final[Mapping[str, float]] = {}
 
@@ -51,8 +51,8 @@ class SubscriptionSettings(Section):
     @field_validator("name")
     @classmethod
     def _is_free(cls, value: str) -> str:
-        if value == _RESERVED:
-            message = f"{_RESERVED} is the name of a follower that is always there"
+        if value in _RESERVED:
+            message = f"{value} is the name of a follower of our own"
             raise ValueError(message)
         return value
 

@@ -51,6 +51,8 @@ async def test_subscriptions_are_listed_paused_and_replayed(start: Start, tmp_pa
     listed = (await client.get("/api/v1/subscriptions")).json()
     assert [(each["name"], each["sink"]) for each in listed] == [
         ("all", "lines"),
+        ("archive-view", "archive-view"),
+        ("bus", "bus"),
         ("stable-studies", None),
     ]
     assert (await client.post("/api/v1/subscriptions/all/pause")).json()["state"] == "paused"

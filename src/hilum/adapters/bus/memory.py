@@ -15,7 +15,7 @@ from hilum.adapters.bus.envelopes import accepted
 from hilum.adapters.bus.lanes import Work
 from hilum.adapters.bus.options import BusOptions, demand_word
 from hilum.adapters.bus.subscribing import Subscribing
-from hilum.domain.errors import BusUnavailable
+from hilum.domain.errors import BusBacklogFull, BusUnavailable
 from hilum.ports.bus import Message
 
 
@@ -118,7 +118,7 @@ class MemoryBus(Subscribing):
         else:
             return
         text = f"Topic {topic} takes no more until a group has caught up (setting {bound})."
-        raise BusUnavailable(text)
+        raise BusBacklogFull(text)
 
     def _member(self, work: Work) -> AbstractAsyncContextManager[None]:
         topic = self._topics.setdefault(work.topic, _Topic())

@@ -13,7 +13,7 @@ from yarl import URL
 
 from hilum.adapters.bus.options import BusOptions, demand_servers, unavailable
 from hilum.clients.rabbitmq import connection_errors
-from hilum.domain.errors import BusUnavailable
+from hilum.domain.errors import BusBacklogFull, BusUnavailable
 
 _CLOSE_SECONDS: Final = 2.0
 Arguments = Mapping[str, str | int | bool]
@@ -100,6 +100,6 @@ class RabbitLink:
             raise unavailable(self.url, error) from None
 
 
-def backlog_full(topic: str) -> BusUnavailable:
+def backlog_full(topic: str) -> BusBacklogFull:
     text = f"Topic {topic} takes no more until its groups have caught up"
-    return BusUnavailable(f"{text} (setting bus.backlog_messages).")
+    return BusBacklogFull(f"{text} (setting bus.backlog_messages).")

@@ -17,7 +17,7 @@ from hilum.adapters.bus.redis_group import RedisGroup, fields_of, partitions_of
 from hilum.adapters.bus.redis_scripts import Keys
 from hilum.adapters.bus.sharing import Membership, taking_part
 from hilum.adapters.bus.subscribing import Subscribing
-from hilum.domain.errors import BusUnavailable
+from hilum.domain.errors import BusBacklogFull, BusUnavailable
 from hilum.ports.bus import Message
 
 
@@ -61,7 +61,7 @@ class RedisBus(Subscribing):
         if trimmed and await self._appended(stream, message):
             return
         text = f"Topic {topic} takes no more until its groups have caught up"
-        raise BusUnavailable(f"{text} (setting bus.backlog_messages).")
+        raise BusBacklogFull(f"{text} (setting bus.backlog_messages).")
 
     async def _appended(self, stream: str, message: Message) -> bool:
         options = self._options

@@ -1,7 +1,8 @@
-"""Locks on a data folder: one server, and nobody beside a rebuild.
+"""Locks on a data folder: one server, whole or in roles, and nobody beside a rebuild.
 
 Two files are locked with `flock`, which the kernel lets go of when a process dies, however it
-dies. `server.lock` is held by a server, `archive.lock` by everybody: shared, or exclusively.
+dies. `server.lock` is held by a server, exclusively, or by each of the roles it was divided into,
+shared; `archive.lock` by everybody: shared, or exclusively.
 Needs a file system on which `flock` works between all processes that use the folder: on NFS, only
 between those that the NFS server knows of.
 """
@@ -20,6 +21,7 @@ from hilum.domain.occupancy import DataFolderInUse, Hold
 
 _SERVER: Final = "server.lock"
 _ARCHIVE: Final = "archive.lock"
+_AS_SERVER: Final = {Hold.SERVER: fcntl.LOCK_EX, Hold.ROLE: fcntl.LOCK_SH}
 _MOMENTS: Final = (0.005, 0.02, 0.05)
 """Seconds."""
 
@@ -38,13 +40,14 @@ def hold_data_folder(folder: Path, hold: Hold, *, system: System | None = None) 
             archive = stack.enter_context(_opened(folder / _ARCHIVE))
         except OSError as error:
             raise archive_fault(error, "opening the data folder") from error
-        if hold is Hold.SERVER and not _lock(server, fcntl.LOCK_EX):
+        if hold in _AS_SERVER and not _lock(server, _AS_SERVER[hold]):
             raise DataFolderInUse(_held_by_server(folder, server))
         kind = fcntl.LOCK_EX if hold is Hold.EXCLUSIVE else fcntl.LOCK_SH
         if not _lock(archive, kind):
             raise DataFolderInUse(_in_the_way(folder, server, hold))
-        if hold is Hold.SERVER:
+        if hold in _AS_SERVER:
             os.ftruncate(server, 0)
+        if hold is Hold.SERVER:
             os.pwrite(server, f"{os.getpid()}\n".encode(), 0)
         yield
 
@@ -91,5 +94,5 @@ def _in_the_way(folder: Path, server: int, hold: Hold) -> str:
 
 def _held_by_server(folder: Path, server: int) -> str:
     process = os.pread(server, 20, 0).decode("ascii", "replace").strip()
-    who = f"process {process}" if process.isdigit() else "another process"
+    who = f"process {process}" if process.isdigit() else "processes with a --role each"
     return f"{folder} is served by {who}. Stop that server first, or choose another --data."

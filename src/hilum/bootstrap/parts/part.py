@@ -11,6 +11,7 @@ from hilum.bootstrap.bus import OpenBus
 from hilum.delivery.service import Delivery
 from hilum.desk.status import Desk, DoorAddress
 from hilum.foundation.clock import SystemClock
+from hilum.ports.archive_view import ArchiveView
 from hilum.ports.readiness import Check
 from hilum.ports.tracing import Tracing
 from hilum.servers.http import Mount
@@ -25,6 +26,8 @@ class Surroundings:
     settings: Settings
     archive: Archive
     bus: OpenBus
+    view: ArchiveView | None
+    """Written for each submission; None when the settings want no view."""
     delivery: Delivery
     clock: SystemClock
     metrics: Metrics
