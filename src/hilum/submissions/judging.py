@@ -1,0 +1,119 @@
+"""One file of a submission: kept, refused, or not meant to be kept."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hilum.dicom.errors import MalformedElement, NotDicom, TruncatedInstance
+from hilum.domain.errors import (
+    ArchiveUnavailable,
+    LimitExceeded,
+    ObjectMissing,
+    UnreadableInstance,
+)
+from hilum.domain.findings import Finding, Severity
+from hilum.domain.identifiers import TransferSyntaxUID
+from hilum.domain.instances import Content, Spooled, StorePolicy
+from hilum.domain.submissions import FileNote, FileState
+from hilum.ingest.examine import Examined
+from hilum.ingest.sniffing import looks_like_zip
+from hilum.ports.holding import Holding
+from hilum.submissions.codes import EMPTY_FILE, INDEX_FILE, SYSTEM_FILE, file_finding
+from hilum.submissions.kinds import HEAD_BYTES, is_directory, is_of_system
+from hilum.validation.facts import Facts
+
+Examine = Callable[[Content, StorePolicy], Awaitable[Examined]]
+"""What every door's instances go through (`hilum.ingest.pipeline.Ingest.judge`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A file after it was looked at."""
+
+    note: FileNote
+    """VALID, IGNORED, QUARANTINED (yet to be put there), or RECEIVED: a zip file to unpack."""
+    facts: Facts | None = None
+    """What its study is judged by."""
+    digest: tuple[bytes, TransferSyntaxUID] | None = None
+    """Equal for the same instance (law 3)."""
+    modality: str = ""
+    study_date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Looks at files in the holding."""
+
+    holding: Holding
+    examine: Examine
+
+    async def __call__(self, note: FileNote, policy: StorePolicy) -> Judged:
+        """Judge one file.
+
+        Raises `ObjectMissing` when it is not there any more, `ArchiveUnavailable` when it cannot
+        be read now.
+        """
+        path = self.holding.path(note.place)
+        head = await asyncio.to_thread(_head, path)
+        if note.parent is None and looks_like_zip(head):
+            return Judged(note)
+        if is_directory(note.name, head):
+            return Judged(_ignored(note, INDEX_FILE))
+        if is_of_system(note.name, head):
+            return Judged(_ignored(note, SYSTEM_FILE))
+        if not head:
+            return Judged(_refused(note, file_finding(EMPTY_FILE)))
+        try:
+            examined = await self.examine(Spooled(path, note.size_bytes), policy)
+        except (UnreadableInstance, LimitExceeded) as error:
+            return Judged(_refused(note, unreadable(error)))
+        return _judged(note, examined)
+
+
+def unreadable(error: Exception) -> Finding:
+    """What there is to say of a file that cannot be read, or was refused for another error."""
+    tag = error.tag if isinstance(error, (TruncatedInstance, MalformedElement)) else None
+    section = "PS3.10 7.1" if isinstance(error, NotDicom) else ""
+    code = getattr(error, "code", type(error).__name__)
+    return Finding(code, Severity.ERROR, tag, str(error), section=section)
+
+
+def _judged(note: FileNote, examined: Examined) -> Judged:
+    verdict, description = examined.verdict, examined.description
+    note = replace(
+        note,
+        uids=verdict.uids,
+        sop_class_uid=verdict.sop_class_uid,
+        findings=tuple(verdict.findings),
+    )
+    if description is None:
+        return Judged(replace(note, state=FileState.QUARANTINED), verdict.facts)
+    return Judged(
+        replace(note, state=FileState.VALID),
+        verdict.facts,
+        (examined.dataset_sha256, description.transfer_syntax_uid),
+        str(description.series.keys.get("Modality") or ""),
+        str(description.study.keys.get("StudyDate") or ""),
+    )
+
+
+def _ignored(note: FileNote, code: str) -> FileNote:
+    return replace(note, state=FileState.IGNORED, code=code, findings=(file_finding(code),))
+
+
+def _refused(note: FileNote, finding: Finding) -> FileNote:
+    return replace(note, state=FileState.QUARANTINED, findings=(finding,))
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return file.read(HEAD_BYTES)
+    except FileNotFoundError as error:
+        message = "A file that was received is no longer held."
+        raise ObjectMissing(message) from error
+    except OSError as error:
+        message = f"A file that was received cannot be read: {os.strerror(error.errno or 0)}."
+        raise ArchiveUnavailable(message) from error

@@ -1,0 +1,41 @@
+"""The memory of submissions as stages see it, and how they read it."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Protocol
+
+from hilum.domain.submissions import FileNote, FileState, StudyId
+from hilum.ports.holding import Holding
+from hilum.ports.submissions import SubmissionList, SubmissionNotes
+from hilum.submissions.receiving import place_of
+
+PAGE: Final = 64
+"""Files that are read, judged and noted together."""
+
+
+HELD: Final = frozenset({FileState.ARCHIVED, FileState.ALREADY_HELD})
+_NEEDS_NO_BYTES: Final = frozenset({*HELD, FileState.UNPACKED, FileState.IGNORED})
+
+
+class Submissions(SubmissionNotes, SubmissionList, Protocol):
+    """What stages write and read."""
+
+
+async def pages(
+    submissions: SubmissionList, study_id: StudyId, after: int = -1
+) -> AsyncIterator[Sequence[FileNote]]:
+    """Yield the files above `after` in pages; those added meanwhile come, too."""
+    while page := await submissions.files(study_id, after, PAGE):
+        yield page
+        after = page[-1].number
+
+
+async def freed(submissions: SubmissionList, holding: Holding, study_id: StudyId) -> None:
+    """Give back the space of files that nobody needs any more, as noted.
+
+    Called before a submission settles: nobody looks at it afterwards, and bytes that stayed would
+    outlive a deletion.
+    """
+    async for page in pages(submissions, study_id):
+        for note in page:
+            if note.state in _NEEDS_NO_BYTES:
+                await holding.discard(place_of(study_id, note.number))
