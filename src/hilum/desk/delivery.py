@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.delivery.operating import DeadLetterNotFound, Operating, Standing
-from hilum.desk.parameters import whole_number
+from hilum.desk.parameters import json_object, whole_number
 from hilum.domain.delivery import DeadLetter, LetterOrigin, LetterState
-from hilum.domain.errors import InvalidQuery, LimitExceeded, MalformedBody
+from hilum.domain.errors import InvalidQuery, MalformedBody
 from hilum.ports.delivery import LetterQuery
 
 _DEFAULT_LIMIT: Final = 100
@@ -87,7 +87,7 @@ def delivery_commands_router(operating: Operating, command_bytes: int = 65_536) 
         "the same event ids.",
     )
     async def replay(name: str, request: Request) -> Response:
-        after = (await _object(request, command_bytes)).get("after")
+        after = (await json_object(request, command_bytes)).get("after")
         if not isinstance(after, int) or isinstance(after, bool) or not 0 <= after <= _LARGEST:
             raise MalformedBody('The body should be {"after": N}, with a sequence of the feed.')
         await operating.replay(name, after)
@@ -104,7 +104,7 @@ def delivery_commands_router(operating: Operating, command_bytes: int = 65_536) 
         ),
     )
     async def decide(action: str, request: Request) -> Response:
-        body = await _object(request, command_bytes)
+        body = await json_object(request, command_bytes)
         query, reason = _query(body, "body"), _text(body, "reason")
         if query == LetterQuery():
             raise MalformedBody("The body should say which: keys, cause, subject or origin.")
@@ -147,21 +147,6 @@ def _text(said: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > 1000:
         raise MalformedBody(f"{name} should be a text of at most 1000 characters.")
     return value
-
-
-async def _object(request: Request, most_bytes: int) -> dict[str, Any]:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise LimitExceeded("http.command_bytes", most_bytes, "The body is too large")
-    try:
-        told = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        raise MalformedBody("The body should be a JSON object.") from None
-    if not isinstance(told, dict):
-        raise MalformedBody("The body should be a JSON object.")
-    return told
 
 
 def standing_fields(standing: Standing) -> dict[str, Any]:

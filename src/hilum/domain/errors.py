@@ -6,8 +6,10 @@ HilumError
 ├── UnsupportedMediaType      a body we do not take
 ├── LimitExceeded             a bound that is a setting was reached (BodyTooLarge: as announced;
 │                             TooManyReaders, PixelLimitExceeded)
-├── NotHeld                   study, series or instance unknown here, or without pixel data or
-│                             such bulk data
+├── NotHeld                   study, series, instance or submission unknown here, or without pixel
+│                             data or such bulk data
+├── StateConflict             what is asked contradicts how far something has come
+├── UnknownState              a word that is no state
 ├── RangeNotSatisfiable       a range of bytes outside what there is
 ├── PixelsNotDecodable        stored pixel data that is not what the data set says
 ├── PixelEngineBusy           later it may work
@@ -170,6 +172,27 @@ class NoBulkData(NotHeld):
 
     code = "no-bulk-data"
     title = "No such bulk data"
+
+
+class SubmissionNotFound(NotHeld):
+    """No upload has this `study_id`, or what is known of it was forgotten after its time."""
+
+    code = "submission-not-found"
+    title = "No such upload here"
+
+
+class StateConflict(HilumError):
+    """What is asked contradicts how far something has come; looking at it first tells."""
+
+    code = "state-conflict"
+    title = "Not possible in this state"
+
+
+class UnknownState(HilumError):
+    """A word that is no state; the answer lists those there are."""
+
+    code = "unknown-state"
+    title = "No such state"
 
 
 class RangeNotSatisfiable(HilumError):

@@ -17,6 +17,8 @@ HTTP_STATUS: Final[Mapping[type[errors.HilumError], int]] = MappingProxyType(
         errors.PixelsNotDecodable: 422,
         errors.PixelEngineBusy: 503,
         errors.NotHeld: 404,
+        errors.StateConflict: 409,
+        errors.UnknownState: 422,
         NoSuchFrame: 404,
         errors.UnreadableInstance: 422,
         FramesUnknown: 422,
