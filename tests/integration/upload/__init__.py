@@ -1,0 +1,1 @@
+"""Uploads that are answered later, over real engines."""
