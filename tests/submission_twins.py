@@ -259,6 +259,11 @@ class MemoryQuarantine:
         kept = self._kept.get(key)
         return None if kept is None else kept.row
 
+    async def at(self, place: str) -> Quarantined | None:
+        self._raise_fault()
+        rows = [kept.row for kept in self._kept.values() if kept.row.what.place == place]
+        return _brief(rows[0]) if rows else None
+
     async def list(
         self, query: QuarantineQuery, before: int | None, limit: int
     ) -> Sequence[Quarantined]:

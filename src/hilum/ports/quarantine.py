@@ -34,6 +34,10 @@ class QuarantineList(Protocol):
         """One with its history."""
         ...
 
+    async def at(self, place: str) -> Quarantined | None:
+        """What was added with this place, whatever became of it; without its history."""
+        ...
+
     async def list(
         self, query: QuarantineQuery, before: int | None, limit: int
     ) -> Sequence[Quarantined]:

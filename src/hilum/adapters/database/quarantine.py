@@ -42,6 +42,7 @@ _HEAD: Final = (
 )
 _SHOWN: Final = f"SELECT {quoted(_HEAD)} FROM quarantined"
 _GET: Final = f"SELECT {quoted((*_HEAD, 'findings'))} FROM quarantined WHERE key = ?"
+_AT: Final = f"{_SHOWN} WHERE place = ?"
 _STEPS: Final = (
     "SELECT time, state, decided_by, text FROM quarantined_step WHERE quarantined_key = ? "
     "ORDER BY key"
@@ -67,6 +68,9 @@ class SqlQuarantine:
 
     async def get(self, key: int) -> Quarantined | None:
         return await self._read(lambda connection: _get(connection, key))
+
+    async def at(self, place: str) -> Quarantined | None:
+        return await self._read(lambda connection: _at(connection, place))
 
     async def list(
         self, query: QuarantineQuery, before: int | None, limit: int
@@ -131,6 +135,11 @@ def _add(connection: Connection, new: NewQuarantined, now: int) -> int:
         return int(connection.execute(_THERE, (new.place,)).fetchone()[0])
     connection.execute(_STEP, (row[0], now, state, "", ""))
     return int(row[0])
+
+
+def _at(connection: Connection, place: str) -> Quarantined | None:
+    row = connection.execute(_AT, (place,)).fetchone()
+    return None if row is None else _row(row)
 
 
 def _get(connection: Connection, key: int) -> Quarantined | None:

@@ -16,8 +16,9 @@ _META: Final = Form(is_implicit=False, is_little_endian=True)
 _PREFIX: Final = b"DICM"
 _GROUP_LENGTH: Final = 0x00020000
 _LONGEST_SHORT: Final = 0xFFFE
-_NUL_PADDED: Final = frozenset({"UI", "OB", "UN"})
-_BINARY_PADDED: Final = frozenset({"OW", "OF", "OD", "OL", "OV"})
+_SPACE_PADDED: Final = frozenset(
+    "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT".split()
+)
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -152,7 +153,7 @@ def _head(element: Element, form: Form, size: int) -> bytes:
 
 
 def _padding(vr: str) -> bytes:
-    return b"\0" if vr in _NUL_PADDED or vr in _BINARY_PADDED else b" "
+    return b" " if vr in _SPACE_PADDED else b"\0"
 
 
 def _size(piece: Value) -> int:
