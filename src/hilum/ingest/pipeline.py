@@ -39,6 +39,7 @@ from hilum.ingest.examine import Examined
 from hilum.ingest.healing import damaged_object
 from hilum.ingest.judging import Criteria, Judging
 from hilum.ingest.leftovers import Leftovers
+from hilum.ingest.policies import JUDGED_BEFORE
 from hilum.ingest.recovery import settle
 from hilum.ingest.versions import VersionBlocks
 from hilum.ports.index import InstanceReader, InstanceWriter
@@ -153,9 +154,10 @@ class Ingest:
         cancelled while waiting for admission leaves nothing; later, the instance is kept or
         dropped as a whole without the caller.
         """
-        policy = self._rules(arrival.policy, arrival.origin)
-        if policy is not arrival.policy:
-            arrival = replace(arrival, policy=policy)
+        if arrival.origin.door not in JUDGED_BEFORE:
+            policy = self._rules(arrival.policy, arrival.origin)
+            if policy is not arrival.policy:
+                arrival = replace(arrival, policy=policy)
         size_bytes = _memory_bytes(arrival.content)
         arrived = time.perf_counter()
         if not self._closing.is_set():

@@ -14,6 +14,9 @@ from hilum.domain.origins import Door, Origin
 RULED_DOORS: Final = (Door.STOW, Door.C_STORE, Door.IMPORT, Door.ORTHANC, Door.UPLOAD)
 """Doors that others send through. What operators do (demo, rebuild, quarantine) has no rules."""
 
+JUDGED_BEFORE: Final = frozenset({Door.UPLOAD})
+"""Doors whose stages apply the rules by themselves, long before they hand in what they judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:

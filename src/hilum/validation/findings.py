@@ -12,6 +12,7 @@ from hilum.domain.findings import Severity
 __all__ = [
     "CODES",
     "MOST_PLACES",
+    "NOT_UNDERSTOOD",
     "Code",
     "Finding",
     "Findings",
@@ -144,6 +145,15 @@ CODES: Final[Mapping[str, Code]] = {
     ),
 }  # fmt: skip
 
+
+NOT_UNDERSTOOD: Final = frozenset(
+    {"not-dicom", "truncated-instance", "malformed-element", "damaged-deflate", "limit-exceeded",
+     "file-unreadable", "meta-missing", "transfer-syntax-mismatch", "value-size", "charset",
+     "encoding", "duplicate", "pixel-length", "pixel-description", "encapsulation",
+     "frames-number", "frame-undecodable", "frame-size-differs"}
+)  # fmt: skip
+"""Codes that say that elements cannot be read, rather than that they break the rules of the SOP
+class (PS3.4 table B.2-1: Cxxx against A9xx)."""
 
 MOST_PLACES: Final = 100
 """Places in one instance that are told of one code and attribute: a thousand items that all lack

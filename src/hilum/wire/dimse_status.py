@@ -12,6 +12,7 @@ from hilum.dicom.errors import MalformedElement, TruncatedInstance
 from hilum.domain import errors
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.instances import Disposition, Outcome
+from hilum.validation.findings import NOT_UNDERSTOOD
 
 SUCCESS: Final = 0x0000
 PROCESSING_FAILURE: Final = 0x0110
@@ -93,8 +94,9 @@ def comment_of(text: str) -> str:
 
 def _refused(outcome: Outcome) -> DimseStatus:
     reasons = [each for each in outcome.findings if each.severity is Severity.ERROR]
+    is_readable = any(each.code not in NOT_UNDERSTOOD for each in reasons) or not reasons
     return DimseStatus(
-        DATASET_DOES_NOT_MATCH,
+        DATASET_DOES_NOT_MATCH if is_readable else CANNOT_UNDERSTAND,
         comment_of(_comment(reasons[0]) if reasons else "The data set was refused"),
         _offending_elements(reasons),
     )

@@ -11,8 +11,10 @@ from hilum.domain.findings import Finding, Severity
 from hilum.domain.identifiers import StudyInstanceUID
 from hilum.domain.instances import Disposition, OnConflict, Outcome
 from hilum.ingest.validate import IMPLICIT_VR, MULTIPLE_VALUES, STUDY_MISMATCH
+from hilum.validation.findings import NOT_UNDERSTOOD
 from hilum.wire.base_url import instance_url
 from hilum.wire.dataset_forms import AS_JSON, DataSetForm, xml_body
+from hilum.wire.finding_documents import mend
 from hilum.wire.store_rules import DOES_NOT_MATCH, DUPLICATE, PROCESSING_FAILURE
 from hilum.wire.surfaces import Surface
 
@@ -30,6 +32,8 @@ _FAILED_ATTRIBUTES_SEQUENCE: Final = "00741048"
 _MULTIPLE_VALUES_TEXT: Final = (
     "One or more indexed Dicom tag(s) have multiple values, only first value is indexed."
 )
+_DEEP_TOLD: Final = 50
+"""Deep findings that are told of one instance."""
 _DUPLICATE_TEXT: Final = "Another instance with the same UIDs is held here; it stays as it is."
 
 Element = dict[str, Any]
@@ -150,7 +154,10 @@ class _DataSet:
                 return rules.unreadable_reason
             case Disposition.REFUSED:
                 codes = {finding.code for finding in _errors(outcome)}
-                return rules.wrong_study_reason if codes == {STUDY_MISMATCH} else DOES_NOT_MATCH
+                if codes == {STUDY_MISMATCH}:
+                    return rules.wrong_study_reason
+                is_readable = not codes or codes - NOT_UNDERSTOOD
+                return DOES_NOT_MATCH if is_readable else rules.not_understood_reason
             case Disposition.FAILED:
                 known = isinstance(outcome.error, ArchiveFault)
                 return rules.fault_reason if known else PROCESSING_FAILURE
@@ -164,21 +171,21 @@ class _DataSet:
         if reason is not None:
             self._has_warnings = True
             item[_WARNING_REASON] = _value("US", reason)
-        told = outcome.findings if self._surface.store.finding_reason is not None else ()
+        told = _told(outcome) if self._surface.store.finding_reason is not None else []
         if told or self._surface.lists_failed_attributes:
-            item[_FAILED_ATTRIBUTES_SEQUENCE] = _sequence([_comment(f) for f in told])
+            item[_FAILED_ATTRIBUTES_SEQUENCE] = _sequence(_comments(told))
         return item
 
     def _warning_reason(self, outcome: Outcome) -> int | None:
         rules = self._surface.store
         if IMPLICIT_VR in outcome.warnings and rules.implicit_vr_reason is not None:
             return rules.implicit_vr_reason
-        return rules.finding_reason if outcome.findings else None
+        return rules.finding_reason if _told(outcome) else None
 
     def _failed_item(self, outcome: Outcome, reason: int) -> Item:
         item = _referenced(outcome)
         item[_FAILURE_REASON] = _value("US", reason)
-        comments = [_comment(finding) for finding in _errors(outcome)]
+        comments = _comments(_errors(outcome))
         if not comments and self._surface.store.explains_failures:
             is_duplicate = reason == DUPLICATE
             comments = [_text(_DUPLICATE_TEXT if is_duplicate else _explanation(outcome))]
@@ -200,6 +207,25 @@ def _errors(outcome: Outcome) -> list[Finding]:
     return [finding for finding in outcome.findings if finding.severity is Severity.ERROR]
 
 
+def _told(outcome: Outcome) -> list[Finding]:
+    """The findings of an instance that was kept; remarks are in its report only."""
+    return [finding for finding in outcome.findings if finding.severity is not Severity.INFO]
+
+
+def _is_deep(finding: Finding) -> bool:
+    return bool(finding.path or finding.section)
+
+
+def _comments(findings: Sequence[Finding]) -> list[Item]:
+    """One comment for each finding; of deep ones, of which there can be hundreds, the first."""
+    deep = [finding for finding in findings if _is_deep(finding)]
+    surplus = {id(finding) for finding in deep[_DEEP_TOLD:]}
+    items = [_comment(finding) for finding in findings if id(finding) not in surplus]
+    if surplus:
+        items.append(_text(f"DICOM100: {len(surplus)} more findings."))
+    return items
+
+
 def _explanation(outcome: Outcome) -> str:
     if isinstance(outcome.error, HilumError):
         return str(outcome.error)
@@ -209,7 +235,8 @@ def _explanation(outcome: Outcome) -> str:
 def _comment(finding: Finding) -> Item:
     """Azure's words: `DICOM100: (gggg,eeee) - reason`."""
     where = f"{finding.tag_text} - " if finding.tag is not None else ""
-    return _text(f"DICOM100: {where}{finding.text}")
+    advice = f" {mend(finding)}" if _is_deep(finding) else ""
+    return _text(f"DICOM100: {where}{finding.text}{advice}")
 
 
 def _text(comment: str) -> Item:

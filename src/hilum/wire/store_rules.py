@@ -24,6 +24,8 @@ class StoreRules:
     """PUT stores as POST does, and replaces an instance that is held with other bytes."""
 
     unreadable_reason: int
+    not_understood_reason: int
+    """Refused, because elements of a data set that could be read cannot be made sense of."""
     fault_reason: int
     """The archive could not keep it now."""
     wrong_study_reason: int
@@ -44,6 +46,7 @@ AZURE_V1_STORE: Final = StoreRules(
     bare_content_type=True,
     upsert_by_put=True,
     unreadable_reason=PROCESSING_FAILURE,
+    not_understood_reason=DOES_NOT_MATCH,
     fault_reason=PROCESSING_FAILURE,
     # The documents say A901, the service answers A900.
     wrong_study_reason=DOES_NOT_MATCH,
@@ -57,6 +60,7 @@ AZURE_V2_STORE: Final = StoreRules(
     bare_content_type=True,
     upsert_by_put=True,
     unreadable_reason=PROCESSING_FAILURE,
+    not_understood_reason=DOES_NOT_MATCH,
     fault_reason=PROCESSING_FAILURE,
     wrong_study_reason=DOES_NOT_MATCH,
     implicit_vr_reason=WARNING_DOES_NOT_MATCH,
@@ -69,6 +73,7 @@ STANDARD_STORE: Final = StoreRules(
     bare_content_type=False,
     upsert_by_put=False,
     unreadable_reason=CANNOT_UNDERSTAND,
+    not_understood_reason=CANNOT_UNDERSTAND,
     fault_reason=OUT_OF_RESOURCES,
     wrong_study_reason=WRONG_STUDY,
     implicit_vr_reason=None,

@@ -9,6 +9,8 @@ from hilum.domain.instances import Disposition, Outcome
 from hilum.inbound.folder.candidates import Refused, Skip, Skipped
 
 _EXAMPLES: Final = 5
+_FINDINGS: Final = 5
+"""Errors of one file that its reason names."""
 _GROUPS: Final = 1_000
 _OTHER: Final = "other reasons (there are too many to list)"
 
@@ -122,5 +124,11 @@ def why_not_held(outcome: Outcome) -> str:
         )
     errors = [finding for finding in outcome.findings if finding.severity is Severity.ERROR]
     if errors:
-        return "; ".join(sorted({f"{e.text} {e.tag_text}".strip() for e in errors}))
+        return _few(sorted({f"{e.text} {e.tag_text}".strip() for e in errors}))
     return str(outcome.error) if outcome.error else outcome.disposition.value
+
+
+def _few(texts: Sequence[str]) -> str:
+    more = len(texts) - _FINDINGS
+    named = "; ".join(texts[:_FINDINGS])
+    return f"{named}; and {more} more errors" if more > 0 else named

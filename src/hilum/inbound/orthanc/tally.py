@@ -18,6 +18,8 @@ SCHEMA: Final = "Schema validation failure"
 is filed as `METADATA`, as that contract has it; the stage tells it apart."""
 
 _FAILURES_REMEMBERED: Final = 100
+_FINDINGS_REMEMBERED: Final = 20
+"""Of one instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ def failure_of_outcome(source_id: str, outcome: Outcome) -> Failure:
             for each in outcome.findings
             if each.severity is Severity.ERROR
         ]
+        more = len(findings) - _FINDINGS_REMEMBERED
+        if more > 0:
+            findings = [*findings[:_FINDINGS_REMEMBERED], f"and {more} more errors"]
         message = "Validation refused the instance."
         return Failure(source_id, SCHEMA, "validate", "refused", message, False, False, findings)
     if outcome.disposition is Disposition.CONFLICT:
