@@ -228,6 +228,7 @@ def _index(settings: Settings, meter: IngestMeter, hold: Hold) -> SqlIndex:
         busy_seconds=database.busy_seconds,
         patience=Patience(database.waiting_calls, database.statement_seconds, meter.limit_hit),
         remembered_bytes=database.remembered_bytes,
+        submission_seconds=settings.submissions.patience_seconds,
         hold=hold,
     )
 

@@ -28,6 +28,7 @@ from hilum.settings.orthanc import OrthancSettings
 from hilum.settings.pixels import PixelSettings
 from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
+from hilum.settings.submissions import SubmissionSettings
 from hilum.settings.types import Section
 from hilum.settings.upload import UploadSettings
 from hilum.settings.validation import ValidationSettings
@@ -45,6 +46,7 @@ class Settings(Section):
     viewer: ViewerSettings = ViewerSettings()
     stow: StowSettings = StowSettings()
     upload: UploadSettings = UploadSettings()
+    submissions: SubmissionSettings = SubmissionSettings()
     dimse: DimseSettings = DimseSettings()
     importing: ImportSettings = ImportSettings()
     orthanc: OrthancSettings = OrthancSettings()

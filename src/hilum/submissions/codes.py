@@ -97,4 +97,4 @@ here of files and there of instances."""
 def file_finding(code: str, *, tag: int | None = None, found: str = "") -> Finding:
     """A finding of this kind. `found` is in words or numbers, never a name or value."""
     known = FILE_CODES[code]
-    return Finding(code, known.severity, tag, f"{known.meaning} {known.mend}", found=found)
+    return Finding(code, known.severity, tag, known.meaning, found=found)

@@ -18,10 +18,8 @@ class StageOptions:
     """How often a stage tries a submission before it is left alone or given up."""
     patience: timedelta = timedelta(seconds=60)
     """A submission that nobody was heard of for so long is taken up again."""
-    memory_file_bytes: int = 1 << 20
+    memory_member_bytes: int = 1 << 20
     """Members of zip files up to this size are expanded in memory, larger ones in the spool."""
-    memory_bytes: int = 64 << 20
-    """Memory that members take together while they are expanded."""
     zip_limits: ZipLimits = field(default_factory=ZipLimits)
     quarantine: timedelta = timedelta(days=30)
     """How long what is refused is kept."""

@@ -172,7 +172,7 @@ class _Unpacked:
     async def _content(self, member: ZipMember) -> AsyncIterator[tuple[Content, bytes]]:
         """A member expanded, in memory or in the spool, and its first bytes."""
         tools = self._tools
-        body = InstanceBody(tools.spool, tools.options.memory_file_bytes, tools.budget)
+        body = InstanceBody(tools.spool, tools.options.memory_member_bytes, tools.budget)
         stream = await _in_thread(member.open)
         head = b""
         try:
