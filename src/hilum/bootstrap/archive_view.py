@@ -22,24 +22,23 @@ def view_folder(settings: Settings) -> Path:
     return settings.archive_view.folder or settings.data_dir / "archive"
 
 
+def has_view(settings: Settings) -> bool:
+    """Whether a view is to be kept: also one that is not written any more."""
+    return settings.archive_view.enabled or view_folder(settings).is_dir()
+
+
 @asynccontextmanager
 async def open_view(
     settings: Settings, index: SqlIndex, objects: ObjectStore
-) -> AsyncIterator[Viewing | None]:
-    """The view, also one that is not written any more; None when there never was one.
-
-    Raises `ArchiveUnavailable`, `ArchiveFull`.
-    """
-    chosen, folder = settings.archive_view, view_folder(settings)
-    if not chosen.enabled and not folder.is_dir():
-        yield None
-        return
+) -> AsyncIterator[Viewing]:
+    """The view, made when there is none. Raises `ArchiveUnavailable`, `ArchiveFull`."""
+    chosen = settings.archive_view
     has_files = chosen.files == "copy" or (
         chosen.files == "link" and isinstance(objects, LocalObjects)
     )
     options = ViewOptions(locator(settings), has_files, chosen_fields(chosen.fields))
     async with DiskViewFolders(
-        folder,
+        view_folder(settings),
         objects,
         files="copy" if chosen.files == "copy" else "link",
         reserve_bytes=settings.storage.reserve_bytes,

@@ -10,7 +10,7 @@ from hilum.adapters.telemetry.checks import DiskCheck, StateCheck
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
-from hilum.bootstrap.archive_view import open_view, view_followers
+from hilum.bootstrap.archive_view import has_view, open_view, view_followers
 from hilum.bootstrap.bus import bus_checks, open_bus
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
 from hilum.bootstrap.gauges import observe_disk
@@ -94,7 +94,9 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
     )
     observe_disk(metrics, archive, settings)
     bus = await stack.enter_async_context(open_bus(settings))
-    view = await stack.enter_async_context(open_view(settings, archive.index, archive.objects))
+    view = None
+    if has_view(settings):
+        view = await stack.enter_async_context(open_view(settings, archive.index, archive.objects))
     delivery = await stack.enter_async_context(
         make_delivery(
             settings,
@@ -156,7 +158,7 @@ def _desk(around: Surroundings, served: Served, parts: Sequence[Part]) -> Desk:
         doors=lambda: [door for part in parts for door in part.doors()],
         viewer=lambda: options.viewer_path(settings),
         health_status=settings.telemetry.health_status,
-        service=served.service,
+        service=settings.telemetry.service_name or served.service,
         command_bytes=settings.http.command_bytes,
     )
 

@@ -3,6 +3,7 @@
 import typer
 
 from hilum.cli import (
+    archive_view,
     cache,
     check_server,
     configuration,
@@ -67,6 +68,7 @@ app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")
+app.add_typer(archive_view.app, name="archive-view")
 app.add_typer(orthanc.app, name="orthanc")
 feed.app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(feed.app, name="feed")

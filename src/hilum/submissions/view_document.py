@@ -28,7 +28,7 @@ from hilum.domain.submissions import FileNote
 
 ORIGINAL: Final = "original.dcm"
 METADATA: Final = "metadata.json"
-_MISSING: Final = frozenset({"attribute-missing", "value-missing"})
+_MISSING: Final = frozenset({"attribute-missing", "value-missing", "required-attribute"})
 _FINDINGS_OF_FILE: Final = 50
 
 

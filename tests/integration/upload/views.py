@@ -95,5 +95,4 @@ async def a_view(data_dir: Path, **settings: Any) -> AsyncIterator[Viewed]:
         open_archive(chosen) as archive,
         open_view(chosen, archive.index, archive.objects) as viewing,
     ):
-        assert viewing is not None
         yield Viewed(archive, viewing, Path(settings.get("folder", data_dir / "archive")))
