@@ -33,9 +33,10 @@ async def freed(submissions: SubmissionList, holding: Holding, study_id: StudyId
     """Give back the space of files that nobody needs any more, as noted.
 
     Called before a submission settles: nobody looks at it afterwards, and bytes that stayed would
-    outlive a deletion.
+    outlive a deletion. A file that is held and has a place all the same was repaired: its original
+    belongs to the quarantine.
     """
     async for page in pages(submissions, study_id):
         for note in page:
-            if note.state in _NEEDS_NO_BYTES:
+            if note.state in _NEEDS_NO_BYTES and not (note.state in HELD and note.place):
                 await holding.discard(place_of(study_id, note.number))
