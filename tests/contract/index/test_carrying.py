@@ -15,11 +15,20 @@ from hilum.domain.arrivals import ArrivalState, Seen, SourceCursor, Told
 from hilum.domain.delivery import DeadLetter, EventFilter, LetterOrigin, SubscriptionState
 from hilum.domain.identifiers import DEFAULT_PARTITION, Scope
 from hilum.domain.origins import Door, Origin
+from hilum.domain.quarantine import QuarantineState
 from hilum.domain.records import FeedKind
+from hilum.domain.submissions import Advance, FileState, SubmissionState
 from hilum.ports.announcing import IngestionFailure, StableBecause, StableStudy
 from hilum.ports.delivery import LetterQuery, Progress
 from tests.contract.index.engines import ENGINES, engine_of
 from tests.contract.index.kept import ORIGIN, a_kept, uids
+from tests.contract.submissions.stores import (
+    a_finding,
+    a_note,
+    a_quarantined,
+    a_submission,
+    study_id,
+)
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -215,3 +224,52 @@ async def test_instances_say_again_where_they_came_from(
     found, unknown = await fresh.maintenance.versions(0, 10)
     assert (found.origin, found.created) == (stow, before.created)
     assert unknown.origin == rebuilt
+
+
+async def test_submissions_and_quarantine_are_taken_over_and_worked_on_at_once(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    one, two = study_id(1), study_id(2)
+    for number in (1, 2):
+        await former.submissions.receive(a_submission(number))
+    note = a_note(0, FileState.ARCHIVED, uids=uids(), findings=(a_finding(),))
+    await former.submissions.note_files(one, [note])
+    await former.submissions.advance(one, Advance(SubmissionState.ARCHIVED))
+    key = await former.quarantine.add(a_quarantined(study_id=one))
+    await former.quarantine.decide(key, QuarantineState.REPAIRED, "anna", "mended", NOW)
+
+    carried = await carry(former, fresh)
+
+    assert (carried["submissions"], carried["quarantine"]) == (2, 1)
+    for study in (one, two):
+        before = await former.submissions.submission(study)
+        assert await fresh.submissions.submission(study) == before
+        files = await former.submissions.files(study, -1, 10)
+        assert await fresh.submissions.files(study, -1, 10) == files
+    assert await fresh.quarantine.get(key) == await former.quarantine.get(key)
+    (unfinished,) = await fresh.submissions.unfinished(NOW, 10)
+    assert unfinished.study_id == two
+    await fresh.submissions.receive(a_submission(3))
+    keys = {each.study_id: each.key for each in await fresh.submissions.submissions()}
+    assert keys[study_id(3)] > max(keys[one], keys[two])
+    assert await fresh.quarantine.add(a_quarantined("q-2/0")) > key
+    assert await fresh.submissions.advance(two, Advance(SubmissionState.VALIDATING))
+
+
+async def test_steps_of_submissions_that_were_not_told_yet_are_in_the_new_feed(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    declared = await former.delivery.subscriptions.declare(
+        "ward", "hook", EventFilter(), from_now=False
+    )
+    for number in (1, 2):
+        await former.submissions.receive(a_submission(number))
+    await former.delivery.subscriptions.save(Progress("ward", declared.epoch, 1, 1))
+
+    await carry(former, fresh)
+
+    (entry,) = await fresh.feed(0, 10)
+    assert (entry.sequence, entry.kind) == (2, FeedKind.STUDY_UPLOADED)
+    assert orjson.loads(entry.payload or "")["study_id"] == study_id(2)

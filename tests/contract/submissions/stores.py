@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,7 +77,6 @@ class Stores:
     second: Store
     feed: Callable[[], Awaitable[Sequence[FeedEntry]]]
     fed: Bell
-    is_twin: bool = field(default=False)
 
     async def told(self) -> list[tuple[str, str, int, dict[str, Any]]]:
         """Kind, study id, round and data of what joined the feed."""
@@ -99,7 +98,7 @@ async def open_stores(kind: str, folder: Path) -> AsyncIterator[Stores]:
         async def entries() -> Sequence[FeedEntry]:
             return twin.entries
 
-        yield Stores(clock, twin, quarantine, twin, entries, twin.fed, is_twin=True)
+        yield Stores(clock, twin, quarantine, twin, entries, twin.fed)
         return
 
     def options() -> dict[str, Any]:

@@ -290,18 +290,6 @@ async def test_of_many_findings_the_worst_are_kept_in_their_order(stores: Stores
     assert note.findings == (*warnings[:-1], late)
 
 
-async def test_a_name_that_no_text_can_hold_is_kept_as_far_as_it_can_be(stores: Stores) -> None:
-    if stores.is_twin:
-        pytest.skip("a dictionary holds any text")
-    await stores.submissions.receive(a_submission())
-
-    await stores.submissions.note_files(ONE, [a_note(name="a\0b\udcff\N{SNOWMAN}")])
-    await stores.submissions.advance(ONE, to(VALIDATED, data={"names": ["a\0b\udcff"]}))
-
-    assert (await stores.submissions.files(ONE, -1, 1))[0].name == "a\ufffdb?\N{SNOWMAN}"
-    assert (await the_one(stores)).data == {"names": ["a\ufffdb?"]}
-
-
 async def test_submissions_are_listed_newest_first(stores: Stores) -> None:
     for number in (1, 2, 3, 4):
         await stores.submissions.receive(a_submission(number))
