@@ -4,15 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hilum.bootstrap.bus import is_in_process
 from hilum.bootstrap.parts.dicomweb import dicomweb_part
 from hilum.bootstrap.parts.dimse import dimse_part
 from hilum.bootstrap.parts.events import events_part
-from hilum.bootstrap.parts.fronts import whole_desk
+from hilum.bootstrap.parts.fronts import few_words, whole_desk
 from hilum.bootstrap.parts.orthanc import orthanc_part
 from hilum.bootstrap.parts.part import Front, OpenPart
+from hilum.bootstrap.parts.stages import descriptor_part, submissions_part, validator_part
+from hilum.bootstrap.parts.upload_page import upload_page_part
 from hilum.bootstrap.parts.viewer import viewer_part
 from hilum.desk.health import SERVICE
 from hilum.domain.roles import Role
+from hilum.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,20 @@ class Served:
 
 _ARCHIVE: Final = (dicomweb_part, dimse_part, orthanc_part, events_part, viewer_part)
 SERVED: Final[Mapping[Role, Served]] = {
-    Role.ALL: Served(_ARCHIVE),
+    Role.ALL: Served((*_ARCHIVE, submissions_part, upload_page_part)),
     Role.MIDDLEWARE: Served(_ARCHIVE, publishes=False),
+    Role.GATEWAY: Served((upload_page_part,), few_words, "api-gateway", is_whole=False),
+    Role.VALIDATOR: Served((validator_part,), few_words, "validator", is_whole=False),
+    Role.DESCRIPTOR: Served((descriptor_part,), few_words, "descriptor", is_whole=False),
+    Role.STATUS: Served((), few_words, "status-service", is_whole=False),
 }
+
+
+def lonely_role(role: Role, settings: Settings) -> str | None:
+    """What is wrong when a role could not hear of the others; None when it can."""
+    if SERVED[role].is_whole or not is_in_process(settings):
+        return None
+    return (
+        f"--role {role} needs a bus that the processes share: set bus.url to redis://, amqp:// or "
+        "kafka://, or serve all roles in one process (`hilum serve`)."
+    )

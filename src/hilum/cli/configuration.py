@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import Ending, complain, end, print_json, print_table, say
+from hilum.cli.console import Ending, complain, end, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from hilum.settings import Loaded
@@ -22,6 +22,7 @@ _MASK = "********"
 def show(
     data: options.Data = None,
     config: options.Config = None,
+    role: options.RoleName = None,
     changed: Annotated[
         bool, typer.Option("--changed", help="Only settings that are not at their default.")
     ] = False,
@@ -35,7 +36,7 @@ def show(
 
         HILUM_HTTP__PORT=9000 hilum config show --json
     """
-    found = options.loaded(data, config)
+    found = options.loaded(data, config, role=role)
     rows = [row for row in _rows(found) if not changed or row[2] != "default"]
     if as_json:
         print_json({name: {"value": value, "source": source} for name, value, source in rows})
@@ -48,6 +49,7 @@ def show(
 def check(
     data: options.Data = None,
     config: options.Config = None,
+    role: options.RoleName = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Check settings without starting anything; ends with 1 when a server would not start.
@@ -55,18 +57,24 @@ def check(
     Examples:
 
         hilum config check --config /etc/hilum.toml
+
+        hilum config check --role gateway --config config.json
     """
     from hilum.settings import SettingsRejected, exposure_problems
 
+    notes: list[str] = []
     try:
-        found = options.loaded(data, config)
+        found = options.loaded(data, config, role=role)
         problems = list(exposure_problems(found.settings))
+        notes += found.notes
         file = found.file
     except SettingsRejected as error:
         problems, file = list(error.problems), config
     if as_json:
-        print_json({"valid": not problems, "file": file, "problems": problems})
+        print_json({"valid": not problems, "file": file, "problems": problems, "notes": notes})
     else:
+        for line in notes:
+            note(f"Warning: {line}")
         for problem in problems:
             complain(problem)
         if not problems:

@@ -36,7 +36,8 @@ Config = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="TOML file with settings  [default: $HILUM_CONFIG, then ./hilum.toml]",
+        help="TOML file with settings; with the roles of uploads also their config.json  "
+        "[default: $HILUM_CONFIG, then ./hilum.toml]",
         show_default=False,
     ),
 ]
@@ -48,7 +49,9 @@ RoleName = Annotated[
         "--role",
         help="`middleware`: fetch from Orthanc, without DIMSE; ORTHANC_URL, "
         "KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, STORAGE_PATH and the like are taken from the "
-        "environment (docs/operations/orthanc.md)  [default: $HILUM_ROLE, then all]",
+        "environment (docs/operations/orthanc.md). `gateway`, `validator`, `descriptor`, `status`: "
+        "uploads in four processes, on ports 8000 to 8003 (docs/operations/roles.md)  "
+        "[default: $HILUM_ROLE, then all]",
         show_default=False,
     ),
 ]

@@ -88,6 +88,7 @@ def serve(
     """
     from hilum.bootstrap.logs import begin_logging
     from hilum.bootstrap.open_files import raise_open_files
+    from hilum.bootstrap.roles import lonely_role
     from hilum.settings import exposure_problems, exposure_warnings
 
     found = options.loaded(
@@ -103,9 +104,11 @@ def serve(
     settings = found.settings
     begin_logging(settings)
     raise_open_files()
+    if problem := lonely_role(found.role, settings):
+        raise CannotStart(problem)
     if problems := exposure_problems(settings):
         raise CannotStart("\n".join(problems))
-    for warning in exposure_warnings(settings):
+    for warning in (*found.notes, *exposure_warnings(settings)):
         note(f"Warning: {warning}")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, found.role))

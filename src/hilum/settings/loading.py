@@ -9,11 +9,11 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from pydantic import ValidationError
 
-from hilum.domain.roles import Role
+from hilum.domain.roles import DIVIDED, Role
 from hilum.settings.middleware import middleware_aliases
 from hilum.settings.middleware_names import from_middleware
 from hilum.settings.model import Settings
@@ -25,6 +25,11 @@ from hilum.settings.names import (
     nearest,
     setting_names,
     variables,
+)
+from hilum.settings.validator_names import (
+    from_services_environment,
+    read_services_file,
+    role_defaults,
 )
 
 DEFAULT_FILE: Final = Path("hilum.toml")
@@ -49,6 +54,8 @@ class Loaded:
     """By dotted name: `command line`, an environment variable, or the path of the file."""
     file: Path | None
     role: Role = Role.ALL
+    notes: Sequence[str] = ()
+    """What was given and has no effect, each a line that says why."""
 
     def source(self, dotted: str) -> str:
         """Where the setting came from; `default` when nobody set it."""
@@ -86,9 +93,10 @@ def load(
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     problems: list[str] = []
+    notes: list[str] = []
     role = _chosen_role(environment, problems) if role is None else role
     layers = (
-        _from_role(role, environment, problems),
+        _from_role(role, file, environment, problems, notes),
         from_middleware(environment, problems),
         _from_file(file, problems),
         _from_environment(environment, problems),
@@ -101,7 +109,7 @@ def load(
     settings = _validated(values, sources, problems)
     if problems or settings is None:
         raise SettingsRejected(problems)
-    return Loaded(settings, sources, file, role)
+    return Loaded(settings, sources, file, role, tuple(notes))
 
 
 def _chosen_file(config_file: Path | None, environment: Mapping[str, str]) -> Path | None:
@@ -126,13 +134,36 @@ def _chosen_role(environment: Mapping[str, str], problems: list[str]) -> Role:
         return Role.ALL
 
 
-def _from_role(role: Role, environment: Mapping[str, str], problems: list[str]) -> _Layer:
+def _from_role(
+    role: Role,
+    file: Path | None,
+    environment: Mapping[str, str],
+    problems: list[str],
+    notes: list[str],
+) -> _Layer:
     if role is Role.MIDDLEWARE:
         yield from middleware_aliases(environment, problems)
+    if role in DIVIDED:
+        yield from role_defaults(role)
+        if _is_json(file) and (found := read_services_file(file, problems)) is not None:
+            yield from found.aliases(problems, notes)
+        yield from from_services_environment(environment, notes)
+    elif _is_json(file):
+        problems.append(
+            f"{file}: is JSON, which the roles {', '.join(DIVIDED)} take: name one with --role, or "
+            "write a TOML file."
+        )
+
+
+def _is_json(file: Path | None) -> TypeGuard[Path]:
+    return file is not None and file.suffix.lower() == ".json"
 
 
 def _from_file(file: Path | None, problems: list[str]) -> _Layer:
     if file is None:
+        return
+    if _is_json(file):
+        yield from _own(file, problems)
         return
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -142,6 +173,17 @@ def _from_file(file: Path | None, problems: list[str]) -> _Layer:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{file}: is not TOML: {error}.")
         return
+    yield from _of_table(table, file, problems)
+
+
+def _own(file: Path, problems: list[str]) -> _Layer:
+    """Settings of ours in the `config.json` of a service; its other keys were read before."""
+    found = read_services_file(file, [])
+    if found is not None:
+        yield from _of_table(found.own, file, problems)
+
+
+def _of_table(table: Mapping[str, Any], file: Path, problems: list[str]) -> _Layer:
     for dotted, value in _flat(table, ""):
         if dotted in setting_names():
             yield dotted, value, str(file)

@@ -121,6 +121,9 @@ class TelemetrySettings(Section):
     health_status: Literal["healthy", "ok"] = "healthy"
     """What `/health` says: `healthy`, with the name of the service, or `ok` and nothing else, which
     is the word of the Orthanc middleware and the default with `--role middleware`."""
+    service_name: str = ""
+    """The name in `/health` and, with the roles that uploads pass through, in `/`. Empty: that of
+    the role, such as `api-gateway`."""
     open_metrics: bool = False
     """Serve `/metrics` without credentials although authentication is required."""
     readiness_cache_seconds: Seconds = 1.0
