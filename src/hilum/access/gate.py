@@ -64,11 +64,11 @@ class Access:
         self._meter.admitted(principal.credential)
         return principal
 
-    def demand(self, principal: Principal, scope: AccessScope) -> None:
-        """Raise `NotAllowed` unless `scope` was granted."""
-        if not principal.may(scope):
+    def demand(self, principal: Principal, *scopes: AccessScope) -> None:
+        """Raise `NotAllowed` unless one of `scopes` was granted."""
+        if not any(principal.may(scope) for scope in scopes):
             self._meter.refused(Refusal.NOT_ALLOWED)
-            raise NotAllowed(scope.value)
+            raise NotAllowed(*(scope.value for scope in scopes))
 
     async def _checked(self, authorization: str | None, api_key_header: str | None) -> Principal:
         if api_key_header is not None:

@@ -3,16 +3,19 @@
 from ipaddress import ip_network
 
 from hilum.bootstrap.open_files import http_room
+from hilum.desk.submissions.streams import StatusStreamOptions
 from hilum.desk.viewer.files import ViewerFolder
 from hilum.desk.viewer.routes import ViewerOptions
-from hilum.domain.instances import OnConflict
+from hilum.domain.instances import OnConflict, StorePolicy
 from hilum.inbound.dicomweb.intake import StowLimits
+from hilum.inbound.upload.form import FormLimits
 from hilum.servers.dimse_options import DimseOptions
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_protocol import ConnectionLimits
 from hilum.servers.http_server import HttpServerOptions, TlsFiles
 from hilum.settings import Settings, is_loopback
+from hilum.submissions.receiving import ReceivingLimits
 from hilum.wire.multipart_related import MultipartLimits
 from hilum.wire.search_rules import SearchLimits
 
@@ -41,6 +44,44 @@ def stow_limits(settings: Settings) -> StowLimits:
         memory_part_bytes=stow.memory_part_bytes,
         memory_bytes=stow.memory_bytes,
         concurrent_instances=stow.concurrent_instances,
+    )
+
+
+def form_limits(settings: Settings) -> FormLimits:
+    upload = settings.upload
+    return FormLimits(
+        file_bytes=upload.file_bytes,
+        request_bytes=upload.request_bytes,
+        files=upload.files,
+        part_header_bytes=upload.part_header_bytes,
+        allowed_extensions=upload.allowed_extensions,
+    )
+
+
+def receiving_limits(settings: Settings) -> ReceivingLimits:
+    upload = settings.upload
+    return ReceivingLimits(
+        file_bytes=upload.file_bytes,
+        files=upload.files,
+        memory_file_bytes=upload.memory_file_bytes,
+        memory_bytes=upload.memory_bytes,
+        kept_at_once=upload.concurrent_files,
+    )
+
+
+def upload_policy(settings: Settings) -> StorePolicy:
+    upload = settings.upload
+    return StorePolicy(upload.profile, OnConflict(upload.on_conflict), depth=upload.depth)
+
+
+def status_stream_options(settings: Settings) -> StatusStreamOptions:
+    events = settings.events
+    return StatusStreamOptions(
+        clients=events.clients,
+        heartbeat_seconds=events.heartbeat_seconds,
+        slow_seconds=events.slow_seconds,
+        lifetime_seconds=events.lifetime_seconds,
+        poll_seconds=settings.delivery.poll_seconds,
     )
 
 

@@ -257,9 +257,10 @@ class NotAllowed(AccessDenied):
     code = "not-allowed"
     title = "This action is not granted"
 
-    def __init__(self, scope: str) -> None:
-        self.scope = scope
-        super().__init__(f"The scope {scope!r} is needed and not granted to these credentials.")
+    def __init__(self, *scopes: str) -> None:
+        """Any of `scopes` would do."""
+        needed = " or ".join(map(repr, scopes))
+        super().__init__(f"The scope {needed} is needed and not granted to these credentials.")
 
 
 class ArchiveFault(HilumError):

@@ -18,7 +18,7 @@ from hilum.servers.http_cors import Cors
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_hosts import HostRule
-from hilum.servers.http_routes import RouteTable
+from hilum.servers.http_routes import Needed, RouteTable
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES
 
 _AZURE: Final = (AZURE_V1, AZURE_V2)
@@ -38,8 +38,7 @@ class Mount(NamedTuple):
 
     router: APIRouter
     prefix: str
-    scope: AccessScope | None = None
-    """What its callers must have been granted; None: nothing."""
+    scope: Needed = None
 
 
 @dataclass(frozen=True, slots=True)

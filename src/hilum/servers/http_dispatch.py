@@ -103,12 +103,12 @@ class Dispatch:
 
     async def _admit(self, scope: Scope, target: Target) -> None:
         principal = NOBODY if self._access.required else EVERYBODY
-        if target.scope is not None and self._access.required:
+        if target.scopes and self._access.required:
             headers = dict(scope["headers"])
             principal = await self._access.authenticate(
                 _text(headers.get(b"authorization")), _text(headers.get(b"x-api-key"))
             )
-            self._access.demand(principal, target.scope)
+            self._access.demand(principal, *target.scopes)
         scope.setdefault("state", {})["principal"] = principal
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:

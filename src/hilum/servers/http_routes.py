@@ -18,6 +18,8 @@ from starlette.responses import Response
 from hilum.access import AccessScope
 
 Endpoint = Callable[..., Awaitable[Response]]
+Needed = AccessScope | tuple[AccessScope, ...] | None
+"""What the caller must have been granted, of several any; None: nothing."""
 _PARAMETER: Final = "{}"
 _REST: Final = "{...}"
 _VARIABLE: Final = frozenset({_PARAMETER, _REST})
@@ -33,8 +35,8 @@ class Target:
     """Name of the endpoint's parameter that takes the request."""
     parameters: tuple[str, ...]
     """Names for the variable segments of the path, in order."""
-    scope: AccessScope | None
-    """What the caller must have been granted; None: nothing."""
+    scopes: tuple[AccessScope, ...]
+    """Any of them must have been granted to the caller; none: nobody is asked."""
     template: str
     """The path with its parameters unfilled, for logs and metrics."""
 
@@ -73,7 +75,7 @@ class RouteTable:
     def __init__(self) -> None:
         self._root = _Node()
 
-    def include(self, router: APIRouter, prefix: str, scope: AccessScope | None) -> None:
+    def include(self, router: APIRouter, prefix: str, scope: Needed) -> None:
         """Add the routes of `router` below `prefix`.
 
         Raises `TypeError` for a route that needs more of FastAPI than this table offers.
@@ -91,7 +93,7 @@ class RouteTable:
             segments.pop()
         return _descend(self._root, segments, 0, ())
 
-    def _add(self, route: APIRoute, prefix: str, scope: AccessScope | None) -> None:
+    def _add(self, route: APIRoute, prefix: str, scope: Needed) -> None:
         template = prefix + route.path
         target = _target(route, template, scope)
         node = self._root
@@ -131,7 +133,7 @@ def _is_rest(segment: str) -> bool:
     return segment.endswith(_REST_CONVERTOR + "}")
 
 
-def _target(route: APIRoute, template: str, scope: AccessScope | None) -> Target:
+def _target(route: APIRoute, template: str, scope: Needed) -> Target:
     dependant = route.dependant
     unsupported = [
         *dependant.query_params,
@@ -148,8 +150,18 @@ def _target(route: APIRoute, template: str, scope: AccessScope | None) -> Target
         message = f"{template}: path parameters and arguments differ"
         raise TypeError(message)
     return Target(
-        route.endpoint, dependant.request_param_name, parameters, scope, route_template(template)
+        route.endpoint,
+        dependant.request_param_name,
+        parameters,
+        _scopes(scope),
+        route_template(template),
     )
+
+
+def _scopes(needed: Needed) -> tuple[AccessScope, ...]:
+    if needed is None:
+        return ()
+    return needed if isinstance(needed, tuple) else (needed,)
 
 
 def _parameters(template: str) -> Iterator[str]:

@@ -86,7 +86,7 @@ def test_a_target_knows_its_scope_and_its_template() -> None:
 
     assert found is not None
     target = found.targets["GET"]
-    assert (target.scope, target.template) == (AccessScope.READ, "/v2/studies/{study}/metadata")
+    assert (target.scopes, target.template) == ((AccessScope.READ,), "/v2/studies/{study}/metadata")
     assert set(found.targets) == {"GET"}
 
 
@@ -102,7 +102,21 @@ def test_methods_of_several_routers_on_one_path_come_together() -> None:
     found = table.find("/v2/studies")
     assert found is not None
     assert set(found.targets) == {"GET", "POST", "DELETE"}
-    assert found.targets["DELETE"].scope is AccessScope.DELETE
+    assert found.targets["DELETE"].scopes == (AccessScope.DELETE,)
+
+
+def test_any_of_several_scopes_may_do() -> None:
+    table, more = _table(), APIRouter()
+
+    @more.get("/status")
+    async def status() -> Response:
+        return Response()
+
+    table.include(more, "/v2", (AccessScope.READ, AccessScope.WRITE))
+
+    found = table.find("/v2/status")
+    assert found is not None
+    assert found.targets["GET"].scopes == (AccessScope.READ, AccessScope.WRITE)
 
 
 def test_a_route_defined_twice_is_a_mistake() -> None:

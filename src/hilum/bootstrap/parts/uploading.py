@@ -1,0 +1,69 @@
+"""Uploads: the door they come through, and the states that are told of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from hilum.access import AccessScope
+from hilum.bootstrap import door_options as options
+from hilum.bootstrap.parts.part import Part, Surroundings
+from hilum.desk.status import DoorAddress
+from hilum.desk.submissions.files import SubmissionFiles
+from hilum.desk.submissions.routes import status_commands_router, status_router, uploads_router
+from hilum.desk.submissions.streams import StatusStreams
+from hilum.inbound.upload.route import upload_router
+from hilum.servers.http import Mount
+from hilum.submissions.orphans import Orphans, OrphanSweeper
+from hilum.submissions.receiving import Receiving
+
+_SENDERS_TOO: Final = (AccessScope.READ, AccessScope.WRITE)
+
+
+@asynccontextmanager
+async def upload_part(around: Surroundings) -> AsyncIterator[Part]:
+    """`POST /upload`; removes what uploads of dead processes left."""
+    settings, archive = around.settings, around.archive
+    index = archive.index
+    receiving = Receiving(
+        index.submissions,
+        archive.holding,
+        archive.spool,
+        options.upload_policy(settings),
+        options.receiving_limits(settings),
+    )
+    router = upload_router(receiving, options.form_limits(settings), base_url=around.base_url)
+    orphans = Orphans(archive.holding, index.submissions, index.quarantine)
+    async with OrphanSweeper(orphans, around.clock, orphan_seconds=settings.upload.orphan_seconds):
+        yield Part(
+            mounts=[Mount(router, "", AccessScope.WRITE)],
+            doors=lambda: (
+                DoorAddress("Upload", "/upload", "Files and zip files, validated and archived"),
+            ),
+        )
+
+
+@asynccontextmanager
+async def status_part(around: Surroundings) -> AsyncIterator[Part]:
+    """`/status/{study_id}` for those who ask, and `/api/v1/uploads`."""
+    index = around.archive.index
+    submissions = index.submissions
+    streams = StatusStreams(
+        submissions, submissions.moved, options.status_stream_options(around.settings)
+    )
+    files = SubmissionFiles(submissions, index.quarantine)
+    yield Part(
+        mounts=[
+            Mount(status_router(submissions, files, streams), "", _SENDERS_TOO),
+            Mount(uploads_router(submissions), "/api/v1", AccessScope.READ),
+        ],
+        hang_up=streams.close,
+        opened=streams,
+    )
+
+
+@asynccontextmanager
+async def status_commands_part(around: Surroundings) -> AsyncIterator[Part]:
+    """`POST /status/{study_id}`, for other programs."""
+    submissions = around.archive.index.submissions
+    router = status_commands_router(submissions, submissions, around.settings.http.command_bytes)
+    yield Part(mounts=[Mount(router, "", AccessScope.EVERYTHING)])

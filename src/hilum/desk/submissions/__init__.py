@@ -1,0 +1,1 @@
+"""What became of uploads: asked once, listened to, and written by other programs."""
