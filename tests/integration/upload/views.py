@@ -10,7 +10,7 @@ from typing import Any
 
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.archive_view import open_view
-from hilum.domain.identifiers import Scope
+from hilum.domain.identifiers import Scope, SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from hilum.domain.instances import Arrival, InMemory, OnConflict, Outcome, StorePolicy
 from hilum.domain.origins import Door, Origin
 from hilum.domain.submissions import (
@@ -67,8 +67,7 @@ class Viewed:
         await self.archive.index.submissions.note_files(study_id, [note])
 
     async def delete(self, study: str, series: str = "", sop_instance: str = "") -> None:
-        scope = Scope(study, series or None, sop_instance or None)  # type: ignore[arg-type]
-        await self.archive.delete(scope, ORIGIN)
+        await delete(self.archive, study, series, sop_instance)
 
     def tree(self, study_id: str = "") -> dict[str, bytes]:
         """Every file below the view, or below one view, by its relative path."""
@@ -96,3 +95,13 @@ async def a_view(data_dir: Path, **settings: Any) -> AsyncIterator[Viewed]:
         open_view(chosen, archive.index, archive.objects) as viewing,
     ):
         yield Viewed(archive, viewing, Path(settings.get("folder", data_dir / "archive")))
+
+
+async def delete(archive: Archive, study: str, series: str = "", sop_instance: str = "") -> None:
+    """As a door does."""
+    scope = Scope(
+        StudyInstanceUID(study),
+        SeriesInstanceUID(series) if series else None,
+        SOPInstanceUID(sop_instance) if sop_instance else None,
+    )
+    await archive.delete(scope, ORIGIN)
