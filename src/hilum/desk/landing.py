@@ -13,15 +13,18 @@ from hilum.desk.readiness import Report
 from hilum.desk.status import Desk, DoorAddress, Holdings
 from hilum.domain.errors import AccessDenied, ArchiveFault
 
+_UPLOAD = "/upload"
 _LINKS = (
     '<a href="/docs">API</a><a href="/health">Health</a><a href="/ready">Ready</a>'
     '<a href="/metrics">Metrics</a><a href="/problems">Problems</a>'
 )
 
 
-def _links(viewer: str | None) -> str:
+def _links(viewer: str | None, doors: Sequence[DoorAddress]) -> str:
     images = "" if viewer is None else f'<a href="{text(viewer)}">Viewer</a>'
-    return f"<nav>{images}{_LINKS}</nav>"
+    takes = any(door.address == _UPLOAD for door in doors)
+    upload = f'<a href="{_UPLOAD}">Upload</a>' if takes else ""
+    return f"<nav>{images}{upload}{_LINKS}</nav>"
 
 
 def landing_router(desk: Desk, access: Access) -> APIRouter:
@@ -39,7 +42,7 @@ def landing_router(desk: Desk, access: Access) -> APIRouter:
             (
                 f"<h1>Hilum</h1><p>DICOM imaging gateway, version {text(desk.version)}. ",
                 f"{_state(report)} Running since {_time(desk.started)}.</p>",
-                _links(viewer),
+                _links(viewer, desk.doors()),
                 content,
                 _doors(desk.doors()),
                 _components(report),

@@ -10,7 +10,7 @@ from hilum.settings.types import Section
 
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _TAKEN: Final = frozenset(
-    "api dicom-web docs health metrics openapi.json problems ready v1 v2 wado".split()
+    "api dicom-web docs health metrics openapi.json problems ready status upload v1 v2 wado".split()
 )
 
 
