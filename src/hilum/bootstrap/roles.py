@@ -9,6 +9,7 @@ from hilum.bootstrap.parts.dicomweb import dicomweb_part
 from hilum.bootstrap.parts.dimse import dimse_part
 from hilum.bootstrap.parts.events import events_part
 from hilum.bootstrap.parts.fronts import few_words, whole_desk
+from hilum.bootstrap.parts.notices import notices_part
 from hilum.bootstrap.parts.orthanc import orthanc_part
 from hilum.bootstrap.parts.part import Front, OpenPart
 from hilum.bootstrap.parts.stages import descriptor_part, submissions_part, validator_part
@@ -38,7 +39,7 @@ class Served:
 _ARCHIVE: Final = (dicomweb_part, dimse_part, orthanc_part, events_part, viewer_part)
 _UPLOADS: Final = (upload_part, upload_page_part, status_part, status_commands_part)
 SERVED: Final[Mapping[Role, Served]] = {
-    Role.ALL: Served((*_ARCHIVE, *_UPLOADS, submissions_part)),
+    Role.ALL: Served((*_ARCHIVE, *_UPLOADS, submissions_part, notices_part)),
     Role.MIDDLEWARE: Served(_ARCHIVE, publishes=False),
     Role.GATEWAY: Served(
         (upload_part, upload_page_part, status_part), few_words, "api-gateway", is_whole=False
@@ -46,7 +47,10 @@ SERVED: Final[Mapping[Role, Served]] = {
     Role.VALIDATOR: Served((validator_part,), few_words, "validator", is_whole=False),
     Role.DESCRIPTOR: Served((descriptor_part,), few_words, "descriptor", is_whole=False),
     Role.STATUS: Served(
-        (status_part, status_commands_part), few_words, "status-service", is_whole=False
+        (status_part, status_commands_part, notices_part),
+        few_words,
+        "status-service",
+        is_whole=False,
     ),
 }
 
