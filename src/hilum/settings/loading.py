@@ -258,7 +258,8 @@ def _problem(dotted: str, message: str, sources: Mapping[str, str]) -> str:
     source = sources.get(setting, "")
     where = f" (from {source})" if source and source != setting else ""
     text = message.removeprefix("Value error, ")
-    return f"{dotted}{where}: {text[:1].lower()}{text[1:].rstrip('.')}."
+    place = f"{dotted}{where}: " if dotted else ""  # of several settings: the text names them
+    return f"{place}{text[:1].lower()}{text[1:].rstrip('.')}."
 
 
 def _covers(setting: str, dotted: str) -> bool:

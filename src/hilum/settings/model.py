@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import model_validator
+
 from hilum.settings.archive import (
     DatabaseSettings,
     DeletionSettings,
@@ -71,3 +73,8 @@ class Settings(Section):
     sinks: Sinks = NOTHING_NAMED
     """Destinations of events by name, each a table: `[sinks.NAME]` in the file, JSON in the
     environment (`{"NAME": {"url": "kafka://..."}}`). See docs/events.md."""
+
+    @model_validator(mode="after")
+    def _depths_are_known(self) -> "Settings":
+        self.validation.demand_depth(self.upload.depth, "upload.depth")
+        return self

@@ -1,5 +1,6 @@
 """Settings of validation: who is checked how deeply, and profiles of one's own."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -8,6 +9,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from hilum.settings.types import JSON_TEXT, Section, Texts
 
 ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+_BUILT_IN: Final = ("standard", "practice", "strict")
+"""As `hilum.validation.profiles`, whose tables need not be read for a look at settings."""
 NO_PROFILES: Final[Mapping[str, Any]] = {}
 
 
@@ -76,9 +79,17 @@ class ValidationSettings(Section):
     @model_validator(mode="after")
     def _rules_name_profiles(self) -> "ValidationSettings":
         for place, rule in enumerate(self.rules):
-            if rule.depth:
-                demand_depth(rule.depth, self, f"rules.{place}.depth")
+            self.demand_depth(rule.depth or "", f"rules.{place}.depth")
         return self
+
+    def demand_depth(self, depth: str, where: str) -> None:
+        """Raise `ValueError` for a depth that no profile has; empty is none."""
+        if depth and depth not in self.profiles and depth not in _BUILT_IN:
+            known = [*_BUILT_IN, *self.profiles]
+            near = difflib.get_close_matches(depth, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            message = f"{where}: there is no deep profile {depth!r}; {hint}"
+            raise ValueError(message)
 
 
 def recipes(profiles: Mapping[str, ValidationProfileSettings]) -> "Mapping[str, Any]":
@@ -91,13 +102,3 @@ def recipes(profiles: Mapping[str, ValidationProfileSettings]) -> "Mapping[str, 
         )
         for name, each in profiles.items()
     }
-
-
-def demand_depth(depth: str, settings: ValidationSettings, where: str) -> None:
-    """Raise `ValueError` for a depth that no profile has."""
-    from hilum.validation.profiles import DEEP_PROFILES  # noqa: PLC0415 - as above
-
-    known = [*DEEP_PROFILES, *settings.profiles]
-    if depth not in known:
-        message = f"{where}: there is no deep profile {depth!r}; there are {', '.join(known)}"
-        raise ValueError(message)

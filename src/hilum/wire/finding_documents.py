@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from hilum.domain.findings import Finding, Severity
 from hilum.ingest.validate import MENDS
+from hilum.submissions.codes import FILE_CODES
 from hilum.validation.findings import mend_of
 
 _ORDER: Final = {severity: place for place, severity in enumerate(Severity)}
@@ -27,6 +28,9 @@ def finding_document(finding: Finding) -> Mapping[str, Any]:
 
 def mend(finding: Finding) -> str:
     """What to do about it, in a sentence; empty when nothing general can be said."""
+    of_file = FILE_CODES.get(finding.code)
+    if of_file is not None and not finding.path:
+        return of_file.mend
     return mend_of(finding.code) or MENDS.get(finding.code, "")
 
 

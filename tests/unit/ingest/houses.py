@@ -15,6 +15,7 @@ from hilum.domain.instances import (
 )
 from hilum.domain.origins import Door, Origin
 from hilum.ingest.committer import Committer
+from hilum.ingest.judging import Criteria
 from hilum.ingest.pipeline import Ingest, IngestLimits
 from hilum.ports.telemetry import NoIngestMeter, Stage
 from tests.twins import MemoryIndex, MemoryIntents, MemoryObjects
@@ -66,7 +67,11 @@ class House:
 
 @asynccontextmanager
 async def a_house(
-    limits: IngestLimits | None = None, *, batch_instances: int = 256, queue_instances: int = 1024
+    limits: IngestLimits | None = None,
+    *,
+    batch_instances: int = 256,
+    queue_instances: int = 1024,
+    criteria: Criteria | None = None,
 ) -> AsyncIterator[House]:
     index, objects, intents, meter = (
         MemoryIndex(),
@@ -85,6 +90,7 @@ async def a_house(
             committer=committer,
             limits=limits,
             meter=meter,
+            criteria=criteria,
         ) as ingest,
     ):
         yield House(ingest, committer, index, objects, intents, meter)
