@@ -94,7 +94,7 @@ def _judged(note: FileNote, examined: Examined) -> Judged:
         replace(note, state=FileState.VALID),
         verdict.facts,
         (examined.dataset_sha256, description.transfer_syntax_uid),
-        str(description.series.keys.get("Modality") or ""),
+        str(description.series.keys.get("Modality") or "").upper(),  # keys are folded
         str(description.study.keys.get("StudyDate") or ""),
     )
 
