@@ -58,9 +58,11 @@ from hilum.ports.keeping import Keeper
 from hilum.ports.objects import ObjectStore
 from hilum.ports.pixel_telemetry import PixelMeter
 from hilum.ports.pixels import ImageEngine, PixelEngine
+from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter
 from hilum.ports.tracing import Tracing
 from hilum.settings import Settings
+from hilum.submissions.refusals import KeepRefused
 
 _AZURE_MAXIMUM_RESULTS: Final = 200
 
@@ -112,6 +114,7 @@ async def open_archive(
     meter: IngestMeter | None = None,
     pixel_meter: PixelMeter | None = None,
     derived_meter: DerivedMeter | None = None,
+    quarantine_meter: QuarantineMeter | None = None,
     tracing: Tracing | None = None,
     pixels: ImageEngine | None = None,
 ) -> AsyncIterator[Archive]:
@@ -165,6 +168,13 @@ async def open_archive(
                 limits=options.ingest_limits(settings),
                 meter=meter,
                 criteria=criteria(settings, pixels),
+                refusals=KeepRefused(
+                    index.quarantine,
+                    holding,
+                    SystemClock(),
+                    options.quarantine_options(settings),
+                    quarantine_meter or NoQuarantineMeter(),
+                ),
             )
         )
         frames = Frames(index, objects, pixels, options.frame_limits(settings), derived)

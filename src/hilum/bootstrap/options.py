@@ -9,8 +9,10 @@ from hilum.catalogue.retrieve import RetrieveLimits
 from hilum.catalogue.study_findings import FindingsLimits
 from hilum.catalogue.transcoding import TranscodingLimits
 from hilum.dicom.limits import HeaderLimits
+from hilum.domain.origins import Door
 from hilum.ingest.pipeline import IngestLimits
 from hilum.settings import Settings
+from hilum.submissions.refusals import QuarantineOptions
 
 
 def header_limits(settings: Settings) -> HeaderLimits:
@@ -98,4 +100,14 @@ def freeing_options(settings: Settings) -> FreeingOptions:
         batch_objects=deletion.batch_objects,
         retry=timedelta(seconds=deletion.retry_seconds),
         maximum_retry=timedelta(seconds=deletion.maximum_retry_seconds),
+    )
+
+
+def quarantine_options(settings: Settings) -> QuarantineOptions:
+    chosen = settings.quarantine
+    return QuarantineOptions(
+        doors=frozenset(Door(door) for door in chosen.doors),
+        retention=timedelta(days=chosen.retention_days),
+        maximum_bytes=chosen.maximum_bytes,
+        maximum_files=chosen.maximum_files,
     )

@@ -12,6 +12,7 @@ from hilum.bootstrap.parts.fronts import few_words, whole_desk
 from hilum.bootstrap.parts.notices import notices_part
 from hilum.bootstrap.parts.orthanc import orthanc_part
 from hilum.bootstrap.parts.part import Front, OpenPart
+from hilum.bootstrap.parts.quarantine import quarantine_part
 from hilum.bootstrap.parts.stages import descriptor_part, submissions_part, validator_part
 from hilum.bootstrap.parts.upload_page import upload_page_part
 from hilum.bootstrap.parts.uploading import status_commands_part, status_part, upload_part
@@ -39,10 +40,13 @@ class Served:
 _ARCHIVE: Final = (dicomweb_part, dimse_part, orthanc_part, events_part, viewer_part)
 _UPLOADS: Final = (upload_part, upload_page_part, status_part, status_commands_part)
 SERVED: Final[Mapping[Role, Served]] = {
-    Role.ALL: Served((*_ARCHIVE, *_UPLOADS, submissions_part, notices_part)),
-    Role.MIDDLEWARE: Served(_ARCHIVE, publishes=False),
+    Role.ALL: Served((*_ARCHIVE, *_UPLOADS, submissions_part, quarantine_part, notices_part)),
+    Role.MIDDLEWARE: Served((*_ARCHIVE, quarantine_part), publishes=False),
     Role.GATEWAY: Served(
-        (upload_part, upload_page_part, status_part), few_words, "api-gateway", is_whole=False
+        (upload_part, upload_page_part, status_part, quarantine_part),
+        few_words,
+        "api-gateway",
+        is_whole=False,
     ),
     Role.VALIDATOR: Served((validator_part,), few_words, "validator", is_whole=False),
     Role.DESCRIPTOR: Served((descriptor_part,), few_words, "descriptor", is_whole=False),

@@ -89,6 +89,7 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
             meter=metrics.ingest,
             pixel_meter=metrics.pixels,
             derived_meter=metrics.derived,
+            quarantine_meter=metrics.quarantine,
             tracing=tracing,
         )
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from hilum.domain.errors import HilumError, NotHeld
+from hilum.domain.errors import NotHeld, StateConflict
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.instances import Outcome
 from hilum.domain.quarantine import Quarantined
@@ -21,7 +21,7 @@ class QuarantinedNotFound(NotHeld):
         super().__init__(f"Nothing in quarantine has the number {key}: see the list.")
 
 
-class QuarantineDecided(HilumError):
+class QuarantineDecided(StateConflict):
     """Somebody has decided about it already, or its time is over."""
 
     code: ClassVar[str] = "quarantine-decided"
@@ -34,7 +34,7 @@ class QuarantineDecided(HilumError):
         )
 
 
-class StillRefused(HilumError):
+class StillRefused(StateConflict):
     """The archive does not take it in this way either; it stays in quarantine."""
 
     code: ClassVar[str] = "still-refused"
@@ -45,7 +45,7 @@ class StillRefused(HilumError):
         super().__init__(f"{_reasons(outcome)} It stays in quarantine. {mend}")
 
 
-class NothingToRepair(HilumError):
+class NothingToRepair(StateConflict):
     """No coercion that was asked for finds anything to mend."""
 
     code: ClassVar[str] = "nothing-to-repair"

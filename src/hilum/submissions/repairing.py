@@ -54,7 +54,7 @@ class Prospect:
     remaining: Sequence[Finding]
     """What would still be wrong after all that need not be asked for by name."""
     cause: str = ""
-    """Why nothing can be done, when the file cannot be read even loosely."""
+    """Why nothing can be done, when the file cannot be read even forgivingly."""
 
     @property
     def would_pass(self) -> bool:

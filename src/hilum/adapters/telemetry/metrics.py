@@ -23,6 +23,7 @@ from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpM
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
 from hilum.adapters.telemetry.middleware import PrometheusIngestionMeter, UploadMeter
 from hilum.adapters.telemetry.pixels import PrometheusPixelMeter
+from hilum.adapters.telemetry.quarantine import PrometheusQuarantineMeter
 from hilum.adapters.telemetry.submissions import PrometheusSubmissionMeter
 from hilum.domain.records import ArchiveCounts
 
@@ -76,6 +77,7 @@ class Metrics:
         self.delivery = PrometheusDeliveryMeter(self.registry)
         self.pixels = PrometheusPixelMeter(self.registry)
         self.derived = PrometheusDerivedMeter(self.registry)
+        self.quarantine = PrometheusQuarantineMeter(self.registry)
         self.submissions = PrometheusSubmissionMeter(self.registry)
         self._held = {
             name: Gauge(f"hilum_{name}", text, registry=self.registry)

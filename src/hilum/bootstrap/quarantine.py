@@ -1,0 +1,63 @@
+"""What people do with what is in quarantine, over the archive's engines."""
+
+from dataclasses import dataclass
+
+from hilum.bootstrap import options
+from hilum.bootstrap.archive import Archive
+from hilum.bootstrap.submissions import SubmissionWork
+from hilum.bootstrap.validation import deep_profiles
+from hilum.foundation.clock import Clock
+from hilum.ports.quarantine import QuarantineList
+from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
+from hilum.settings import Settings
+from hilum.submissions.expiring import Expiring
+from hilum.submissions.mending.mend import Mending
+from hilum.submissions.quarantine import Quarantine
+from hilum.submissions.refusals import QuarantineOptions
+from hilum.submissions.repairing import Repairing
+
+
+def quarantine_of(
+    settings: Settings,
+    archive: Archive,
+    work: SubmissionWork,
+    clock: Clock,
+    meter: QuarantineMeter | None = None,
+) -> Quarantine:
+    """The use case; `work` has submissions settle again when files of theirs come back."""
+    mending = Mending(options.header_limits(settings), settings.quarantine.repair_bytes)
+    repairing = Repairing(archive.holding, archive.spool, clock, mending, deep_profiles(settings))
+    return Quarantine(
+        archive.index.quarantine,
+        archive.holding,
+        archive.receive,
+        repairing,
+        clock,
+        archive.index.submissions,
+        work.returning,
+        meter or NoQuarantineMeter(),
+    )
+
+
+def expiring(archive: Archive, clock: Clock, meter: QuarantineMeter) -> Expiring:
+    """What ends what has been held long enough."""
+    return Expiring(
+        archive.index.quarantine, archive.holding, clock, archive.index.submissions, meter
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineCheck:
+    """Tells how full the quarantine is; a full one hinders nothing but keeping what is refused."""
+
+    quarantine: QuarantineList
+    options: QuarantineOptions
+    name: str = "quarantine"
+
+    async def __call__(self) -> str:
+        files, size_bytes = await self.quarantine.totals()
+        most_files, most_bytes = self.options.maximum_files, self.options.maximum_bytes
+        text = f"{files:,} held, {size_bytes >> 20:,} of {most_bytes >> 20:,} MiB."
+        if files >= most_files or size_bytes >= most_bytes:
+            return f"Full, so that what is refused is not kept any more: {text}"
+        return text
