@@ -25,6 +25,7 @@ from hilum.ports.submissions import SubmissionList
 from hilum.wire.event_stream import BEAT, RETRY, EventStream, Gone, rest
 
 _NUMBER: Final = re.compile("[0-9]{1,18}", re.ASCII)
+_MANY: Final = 10
 _STEPS: Final = 100
 """More than a round can have: each state comes once, and there are fewer."""
 
@@ -40,7 +41,8 @@ class StatusStreamOptions:
     poll_seconds: float = 1.0
     """How often to look for what other processes did."""
     pause_seconds: float = 0.05
-    """Shortest time between two looks of one listener: files are noted faster than read of."""
+    """Shortest time between two looks of one listener: files are noted faster than read of. Few
+    listeners (below `_MANY`) look more often, and hear of a state the sooner."""
 
 
 class StatusStreams:
@@ -111,7 +113,7 @@ class StatusStreams:
             if time.monotonic() >= beat:
                 yield BEAT
                 beat = time.monotonic() + options.heartbeat_seconds
-            await asyncio.sleep(options.pause_seconds)
+            await asyncio.sleep(options.pause_seconds * min(self.open / _MANY, 1))
             left = min(options.poll_seconds, beat - time.monotonic(), ends - time.monotonic())
             await rest(self._moved.wait(rung, max(left, 0.0)), self._closing, gone)
 
