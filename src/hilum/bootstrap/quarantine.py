@@ -1,12 +1,15 @@
 """What people do with what is in quarantine, over the archive's engines."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from hilum.bootstrap import options
-from hilum.bootstrap.archive import Archive
-from hilum.bootstrap.submissions import SubmissionWork
+from hilum.bootstrap.archive import Archive, open_archive
+from hilum.bootstrap.archive_view import open_view
+from hilum.bootstrap.submissions import SubmissionWork, submission_work
 from hilum.bootstrap.validation import deep_profiles
-from hilum.foundation.clock import Clock
+from hilum.foundation.clock import Clock, SystemClock
 from hilum.ports.quarantine import QuarantineList
 from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
 from hilum.settings import Settings
@@ -61,3 +64,19 @@ class QuarantineCheck:
         if files >= most_files or size_bytes >= most_bytes:
             return f"Full, so that what is refused is not kept any more: {text}"
         return text
+
+
+@asynccontextmanager
+async def open_quarantine(settings: Settings) -> AsyncIterator[Quarantine]:
+    """The use case for a command, beside any server.
+
+    Raises `DataFolderInUse`, `ArchiveFault`.
+    """
+    clock = SystemClock()
+    async with (
+        open_archive(settings) as archive,
+        open_view(settings, archive.index, archive.objects) as view,
+    ):
+        written = view if settings.archive_view.enabled else None
+        work = submission_work(settings, archive, written, clock)
+        yield quarantine_of(settings, archive, work, clock)

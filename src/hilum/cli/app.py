@@ -17,6 +17,7 @@ from hilum.cli import (
     keys,
     migrate,
     orthanc,
+    quarantine,
     rebuild,
     reconcile,
     serve,
@@ -68,6 +69,7 @@ app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(archive_view.app, name="archive-view")
 app.add_typer(orthanc.app, name="orthanc")
 feed.app.add_typer(dead_letters.app, name="dead-letters")
