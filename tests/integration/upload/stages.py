@@ -117,3 +117,8 @@ def zipped(*members: NamedFile, method: int = ZIP_DEFLATED) -> bytes:
             name, data = member if isinstance(member, tuple) else (f"{number}.dcm", member)
             archive.writestr(name, data)
     return file.getvalue()
+
+
+def read(path: object) -> bytes:
+    """What lies at a path that was told."""
+    return Path(str(path)).read_bytes()

@@ -12,9 +12,9 @@ from hilum.domain.findings import Severity
 from hilum.domain.instances import StorePolicy
 from hilum.domain.submissions import FileState, StudyId, SubmissionState
 from tests.instances import a_dataset, an_instance, part10
-from tests.integration.upload.stages import Uploads, uploads, zipped
+from tests.integration.upload.stages import Uploads, read, uploads, zipped
 
-CT = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
+CT = read(get_testdata_file("CT_small.dcm"))
 NO_DEPTH = StorePolicy("standard")
 
 
@@ -53,7 +53,7 @@ async def test_the_archived_event_names_the_view_whose_original_is_the_file(
     folder = Path(str(data["archive_path"]))
     assert folder == opened.data_dir / "archive" / study_id
     assert (folder / "original.dcm").read_bytes() == CT
-    assert json.loads(Path(str(data["metadata_file"])).read_text())["study_id"] == study_id
+    assert json.loads(read(data["metadata_file"]))["study_id"] == study_id
     assert data["studies"] == [pydicom.dcmread(get_testdata_file("CT_small.dcm")).StudyInstanceUID]
     assert data["files"] == {"archived": 1, "already_held": 0, "quarantined": 0, "failed": 0}
 
@@ -70,7 +70,7 @@ async def test_the_validated_event_tells_modality_date_and_size(opened: Uploads)
         "modality": "CT",
         "study_date": "20040119",
     }
-    assert Path(str(record.data["file_path"])).read_bytes() == CT
+    assert read(record.data["file_path"]) == CT
     assert record.data["files"] == {"valid": 1, "quarantined": 0, "ignored": 0}
 
 
@@ -146,7 +146,7 @@ async def test_missing_tags_are_named_in_the_event(opened: Uploads) -> None:
 
 
 async def test_a_dicomdir_and_what_systems_leave_are_ignored(opened: Uploads) -> None:
-    directory = Path(str(get_testdata_file("DICOMDIR"))).read_bytes()
+    directory = read(get_testdata_file("DICOMDIR"))
     archive = zipped(
         ("cd/DICOMDIR", b"whatever it holds"),
         ("cd/index.dcm", directory),
