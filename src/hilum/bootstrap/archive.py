@@ -40,6 +40,7 @@ from hilum.catalogue.conversion import Conversion
 from hilum.catalogue.delete import Delete
 from hilum.catalogue.frames import Frames
 from hilum.catalogue.freeing import Freeing
+from hilum.catalogue.judged_frames import JudgedFrames
 from hilum.catalogue.retrieve import Retrieve
 from hilum.catalogue.search import Search
 from hilum.catalogue.study_findings import StudyFindings
@@ -206,7 +207,7 @@ async def open_archive(
             ),
             pictures=make_pictures(settings, index, objects, frames, pixels, derived),
             delete=Delete(index, freeing.due),
-            findings=make_findings(settings, index, objects),
+            findings=make_findings(settings, index, objects, JudgedFrames(frames, pixels)),
             pixels=pixels,
             derived=derived,
         )

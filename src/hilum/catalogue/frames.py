@@ -36,6 +36,7 @@ from hilum.ports.derived import DerivedStore
 from hilum.ports.index import FrameReader
 from hilum.ports.objects import ObjectStore
 from hilum.ports.pixels import PixelEngine
+from hilum.validation.decoding import StoredImage
 
 _ELEMENT_HEAD: Final = struct.Struct(">HH2sHI")
 """Tag, VR and length of pixel data in Explicit VR Big Endian (PS3.5 7.1.2)."""
@@ -139,6 +140,19 @@ class Frames:
             what = "The instance has more frames than are put into another transfer syntax at once"
             raise LimitExceeded("retrieve.frames_per_instance", most, what)
         return FoundFrames(scope, held.instance, held.dataset_sha256, places, range(number))
+
+    async def image(self, scope: Scope) -> StoredImage:
+        """All frames of the one instance of `scope`, as somebody judges them.
+
+        Raises `InstanceNotFound`, `NoPixelData`, and `PixelsNotDecodable` where nothing says how
+        large the image is. Reading raises `ObjectMissing`, `ArchiveUnavailable`.
+        """
+        held = await self._held(scope)
+        places = await self._places(held)
+        every = range(places.table.number_of_frames)
+        found = FoundFrames(scope, held.instance, held.dataset_sha256, places, every)
+        pixels, stored = await self._pixels(found), self._stored(found, 1)
+        return StoredImage(places.table, pixels, stored.read, self._limits.decoded_frame_bytes)
 
     async def _held(self, scope: Scope) -> FramesRecord:
         held = await self._reader.frames(scope)

@@ -4,9 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from hilum.catalogue.blocking_source import open_source
+from hilum.catalogue.judged_frames import JudgedFrames
 from hilum.catalogue.not_held import not_held
 from hilum.dicom.limits import HeaderLimits
 from hilum.domain.errors import LimitExceeded, ObjectMissing
@@ -30,6 +32,19 @@ class FindingsLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """What is looked at beside what the standard says of headers."""
+
+    required: tuple[int, ...] = ()
+    """Tags that the profile wants with a value."""
+    decode: bool = False
+    """Decode every compressed frame."""
+
+
+HEADERS: Final = Depth()
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """One instance and what is wrong with it."""
 
@@ -38,7 +53,7 @@ class Examined:
 
 
 class StudyFindings:
-    """Examines stored instances; headers are read, pixel data is not."""
+    """Examines stored instances; headers are read, pixel data only where it is to be decoded."""
 
     def __init__(
         self,
@@ -46,11 +61,14 @@ class StudyFindings:
         objects: ObjectStore,
         header_limits: HeaderLimits,
         limits: FindingsLimits | None = None,
+        frames: JudgedFrames | None = None,
     ) -> None:
+        """Without `frames` nothing is decoded."""
         self._reader = reader
         self._objects = objects
         self._header_limits = header_limits
         self._limits = limits or FindingsLimits()
+        self._frames = frames
         self._room = asyncio.Semaphore(self._limits.threads)
 
     async def summary(self, scope: Scope) -> ScopeSummary:
@@ -67,16 +85,19 @@ class StudyFindings:
             raise LimitExceeded("retrieve.findings_instances", allowed, message)
         return summary
 
-    async def examined(self, scope: Scope) -> AsyncGenerator[Examined, None]:
+    async def examined(
+        self, scope: Scope, depth: Depth = HEADERS
+    ) -> AsyncGenerator[Examined, None]:
         """Yield every instance of `scope` in order of arrival, with what is wrong with it.
 
-        One that is damaged or lost has a finding that says so. Raises `ArchiveUnavailable`.
+        One that is damaged or lost has a finding that says so. Raises `ArchiveUnavailable`, and
+        `PixelEngineBusy` when frames are to be decoded and cannot be for minutes.
         """
         ahead: deque[asyncio.Task[Examined | None]] = deque()
         try:
             async with aclosing(self._records(scope)) as records:
                 async for record in records:
-                    ahead.append(asyncio.create_task(self._examined(scope, record)))
+                    ahead.append(asyncio.create_task(self._examined(scope, record, depth)))
                     if len(ahead) > self._limits.threads and (found := await ahead.popleft()):
                         yield found
             while ahead:
@@ -92,24 +113,30 @@ class StudyFindings:
                 yield record
             after = page[-1].key
 
-    async def _examined(self, scope: Scope, record: InstanceRecord) -> Examined | None:
+    async def _examined(
+        self, scope: Scope, record: InstanceRecord, depth: Depth
+    ) -> Examined | None:
+        uids = record.uids
+        one = Scope(uids.study, uids.series, uids.sop_instance, scope.partition)
         try:
-            return Examined(record, await self._in_thread(record))
+            examination = await self._in_thread(record, depth)
+            if depth.decode and self._frames is not None and examination.facts is not None:
+                found = await self._frames(one)
+                examination = replace(examination, findings=(*examination.findings, *found))
+            return Examined(record, examination)
         except ObjectMissing:
             # It may have been replaced or deleted since its page was read.
-            uids = record.uids
-            one = Scope(uids.study, uids.series, uids.sop_instance, scope.partition)
             now = next(iter(await self._reader.instances(one, 0, 1)), None)
             if now is None:
                 return None
             if now.object_key != record.object_key:
-                return await self._examined(scope, now)
+                return await self._examined(scope, now, depth)
             return Examined(record, lost_file("the stored object is lost, or part of it"))
 
-    async def _in_thread(self, record: InstanceRecord) -> Examination:
+    async def _in_thread(self, record: InstanceRecord, depth: Depth) -> Examination:
         await self._room.acquire()
         loop = asyncio.get_running_loop()
-        work = asyncio.ensure_future(asyncio.to_thread(self._examine, record, loop))
+        work = asyncio.ensure_future(asyncio.to_thread(self._examine, record, depth, loop))
         # A thread cannot be stopped: its place is free when it has ended, whoever waits for it.
         work.add_done_callback(self._done)
         return await asyncio.shield(work)
@@ -118,9 +145,11 @@ class StudyFindings:
         self._room.release()
         tasks.note_error(work)
 
-    def _examine(self, record: InstanceRecord, loop: asyncio.AbstractEventLoop) -> Examination:
+    def _examine(
+        self, record: InstanceRecord, depth: Depth, loop: asyncio.AbstractEventLoop
+    ) -> Examination:
         with open_source(self._objects, record, loop) as source:
             try:
-                return examine_source(source, limits=self._header_limits)
+                return examine_source(source, limits=self._header_limits, required=depth.required)
             except OSError as error:
                 return unreadable_file(error)

@@ -1,17 +1,18 @@
 """What is wrong with a study that is held, to the depth of the standard."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
+from zlib import crc32
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum import __version__
-from hilum.catalogue.study_findings import Examined, StudyFindings
+from hilum.catalogue.study_findings import Depth, Examined, StudyFindings
 from hilum.domain.errors import InvalidQuery, NotAcceptable
 from hilum.domain.identifiers import Scope
 from hilum.domain.records import ScopeSummary
@@ -32,16 +33,19 @@ _OFFERED: Final = (_JSON, _HTML)
 _DESCRIPTION: Final = (
     "The header of every instance is read again and judged: encoding, pixel data, modules, and the "
     "study as a whole. The answer is that of `hilum validate --json`, or a page when `text/html` "
-    "is asked for. `profile` (standard, practice, strict) decides what counts as an error."
+    "is asked for. `profile` (standard, practice, strict, or one of the settings) decides what "
+    "counts as an error; with `decode=true` every compressed frame is decoded, too."
 )
 
 
-def findings_router(findings: StudyFindings) -> APIRouter:
+def findings_router(
+    findings: StudyFindings, profiles: Mapping[str, DeepProfile] = DEEP_PROFILES
+) -> APIRouter:
     """`/studies/{study}/findings` and those of its parts, below `/api/v1`."""
     router = APIRouter(tags=["Validation"])
 
     async def answer(request: Request, *uids: str) -> Response:
-        return await _answer(findings, request, scope_of(*uids))
+        return await _answer(findings, profiles, request, scope_of(*uids))
 
     @router.get(
         "/studies/{study}/findings", summary="Validate a held study", description=_DESCRIPTION
@@ -70,28 +74,39 @@ def findings_router(findings: StudyFindings) -> APIRouter:
     return router
 
 
-async def _answer(findings: StudyFindings, request: Request, scope: Scope) -> Response:
-    profile = _profile(request.query_params.get("profile", "standard"))
+async def _answer(
+    findings: StudyFindings, profiles: Mapping[str, DeepProfile], request: Request, scope: Scope
+) -> Response:
+    profile = _profile(request.query_params.get("profile", "standard"), profiles)
+    depth = Depth(profile.required, _flag(request.query_params.get("decode", "false")))
     media_type = _media_type(request)
     summary = await findings.summary(scope)
     tag = _tag(summary, profile, media_type)
+    if depth.decode:
+        tag += "-decoded"
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if not none_match(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = f"{media_type}; charset=utf-8" if media_type == _HTML else media_type
     if media_type == _HTML:
         headers["Content-Security-Policy"] = PAGE_POLICY
-    report = _Report(findings, scope, profile)
+    report = _Report(findings, scope, profile, depth)
     chunks = report.as_page() if media_type == _HTML else report.as_json()
     # The first is made now: what hinders all of it is an error before the answer begins.
     return StreamedResponse(chunks, headers, first=await anext(chunks))
 
 
-def _profile(name: str) -> DeepProfile:
-    profile = DEEP_PROFILES.get(name)
+def _profile(name: str, profiles: Mapping[str, DeepProfile]) -> DeepProfile:
+    profile = profiles.get(name)
     if profile is None:
-        raise InvalidQuery("profile", f"give one of {', '.join(DEEP_PROFILES)}")
+        raise InvalidQuery("profile", f"give one of {', '.join(profiles)}")
     return profile
+
+
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise InvalidQuery("decode", "give true or false")
+    return text == "true"
 
 
 def _media_type(request: Request) -> str:
@@ -109,9 +124,11 @@ def _media_type(request: Request) -> str:
 def _tag(summary: ScopeSummary, profile: DeepProfile, media_type: str) -> str:
     """Other versions of the program know other rules."""
     form = media_type.partition("/")[2]
-    return (
-        f"{summary.newest_version}-{summary.instances}-{profile.name}-{form}-{__version__}".lower()
-    )
+    name = profile.name
+    if name not in DEEP_PROFILES:  # the settings may have another of this name after a restart
+        what = (sorted(profile.severities.items()), sorted(profile.silent), profile.required)
+        name += f"-{crc32(repr(what).encode()):x}"
+    return f"{summary.newest_version}-{summary.instances}-{name}-{form}-{__version__}".lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +136,12 @@ class _Report:
     findings: StudyFindings
     scope: Scope
     profile: DeepProfile
+    depth: Depth
 
     async def as_json(self) -> AsyncGenerator[bytes, None]:
         summary, document = Summary(), JsonReport()
         text = document.start()
-        async with aclosing(self.findings.examined(self.scope)) as instances:
+        async with aclosing(self.findings.examined(self.scope, self.depth)) as instances:
             async for each in instances:
                 told = self._add(summary, each)
                 text += document.file(None, each.examination, told, each.record.uids)
@@ -134,7 +152,7 @@ class _Report:
 
     async def as_page(self) -> AsyncGenerator[bytes, None]:
         summary = Summary()
-        async with aclosing(self.findings.examined(self.scope)) as instances:
+        async with aclosing(self.findings.examined(self.scope, self.depth)) as instances:
             async for each in instances:
                 self._add(summary, each)
         yield (await asyncio.to_thread(self._page, summary)).encode()

@@ -2,22 +2,19 @@
 
 import asyncio
 import contextvars
-import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
-from hilum.dicom.frame_places import FramePlaces
-from hilum.dicom.frames import FrameTable, Span
+from hilum.dicom.frames import FrameTable
 from hilum.dicom.image_facts import image_pixels
 from hilum.dicom.limits import HeaderLimits
 from hilum.dicom.memo import Memo
-from hilum.domain.errors import ArchiveUnavailable, PixelsNotDecodable
+from hilum.domain.errors import PixelsNotDecodable
 from hilum.domain.instances import Content, Description, InMemory, StorePolicy
 from hilum.ingest.deep import DeepProfiles, profile_of, with_findings
 from hilum.ingest.examine import Examined, examine
+from hilum.ingest.frame_reading import ContentFrames
 from hilum.ingest.policies import NO_RULES, PolicyRules
 from hilum.ports.telemetry import IngestMeter
 from hilum.validation.decoding import FrameJudge, StoredImage, check_frames
@@ -105,7 +102,7 @@ class Judging:
         except PixelsNotDecodable:
             return examined  # without rows and columns: the header's findings say so
         profile = profile_of(policy.depth or _USUAL_DEPTH, criteria.profiles)
-        image = StoredImage(table, pixels, _Frames(content, table), criteria.frame_bytes)
+        image = StoredImage(table, pixels, ContentFrames(content, table), criteria.frame_bytes)
         async with self._turns:
             found = await check_frames(image, criteria.frames, _AT_ONCE)
         verdict = with_findings(examined.verdict, told(profile.apply(found)))
@@ -114,29 +111,3 @@ class Judging:
             verdict=verdict,
             description=None if verdict.is_refused else description,
         )
-
-
-class _Frames:
-    """Frames of what just arrived."""
-
-    def __init__(self, content: Content, table: FrameTable) -> None:
-        self._content = content
-        self._places = FramePlaces(table)
-
-    async def __call__(self, frame: int) -> bytes:
-        """Raises `ArchiveUnavailable` when the spool cannot be read."""
-        spans = self._places.spans(frame)
-        if isinstance(self._content, InMemory):
-            data = self._content.data
-            return b"".join(data[span.offset : span.offset + span.length] for span in spans)
-        return await asyncio.to_thread(_read, self._content.path, spans)
-
-
-def _read(path: Path, spans: Sequence[Span]) -> bytes:
-    try:
-        with path.open("rb", buffering=0) as file:
-            return b"".join(os.pread(file.fileno(), span.length, span.offset) for span in spans)
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        message = f"The spooled instance cannot be read: {reason}."
-        raise ArchiveUnavailable(message) from error

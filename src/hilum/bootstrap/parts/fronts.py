@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 from hilum.access import Access, AccessScope
 from hilum.bootstrap.delivery import operating
 from hilum.bootstrap.parts.part import Surroundings
+from hilum.bootstrap.validation import deep_profiles
 from hilum.desk.api import api_router
 from hilum.desk.arrivals import arrivals_router
 from hilum.desk.delivery import delivery_commands_router, subscriptions_router
@@ -31,7 +32,11 @@ def whole_desk(
         Mount(subscriptions_router(subscriptions), "/api/v1", AccessScope.READ),
         Mount(commands, "/api/v1", AccessScope.EVERYTHING),
         Mount(arrivals_router(index.arrivals), "/api/v1", AccessScope.READ),
-        Mount(findings_router(around.archive.findings), "/api/v1", AccessScope.READ),
+        Mount(
+            findings_router(around.archive.findings, deep_profiles(around.settings)),
+            "/api/v1",
+            AccessScope.READ,
+        ),
         Mount(landing_router(desk, access), ""),
     ]
 
