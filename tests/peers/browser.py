@@ -1,7 +1,7 @@
 """Debian's Chromium with the OHIF viewer in it, driven by Playwright.
 
 Nothing is downloaded here: `scripts/services install chromium` and `make viewer` bring what is
-needed; a test is skipped without it, and fails in CI.
+needed; a test is skipped without it, and fails in CI. The upload page needs the browser only.
 """
 
 import base64
@@ -131,22 +131,28 @@ class Viewer:
             self.page.wait_for_timeout(50)
 
 
+def chromium() -> str:
+    """Path of the browser; skips the test without it (in CI it fails)."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium not found: run scripts/services install chromium")
+    return found
+
+
 def needed() -> tuple[str, Path]:
     """Chromium and the viewer's folder; skips the test without them (in CI it fails)."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium not found: run scripts/services install chromium")
+    browser = chromium()
     if not (VIEWER / "index.html").exists():
         pytest.skip(f"no viewer in {VIEWER}: run make viewer")
-    return chromium, VIEWER
+    return browser, VIEWER
 
 
 @contextmanager
 def a_browser(width: int = 1100, height: int = 700) -> Iterator[BrowserContext]:
     """A browser with nothing in its cache."""
-    chromium, _ = needed()
+    path = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         context = browser.new_context(viewport={"width": width, "height": height})
         context.add_init_script(_SEEN_BEFORE)
         try:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from hilum.bootstrap.parts.part import Part, Surroundings
-from hilum.desk.status import DoorAddress
 from hilum.desk.upload.routes import UploadPageOptions, upload_page_router
 from hilum.servers.http import Mount
 
@@ -16,5 +15,4 @@ async def upload_page_part(around: Surroundings) -> AsyncIterator[Part]:
     options = UploadPageOptions(
         files=upload.files, file_bytes=upload.file_bytes, request_bytes=upload.request_bytes
     )
-    door = DoorAddress("Upload", "/upload", "Drop files and watch what becomes of them")
-    yield Part(mounts=[Mount(upload_page_router(options), "")], doors=lambda: (door,))
+    yield Part(mounts=[Mount(upload_page_router(options), "")])

@@ -3,34 +3,25 @@
 import { element, refill } from "./building.js";
 
 /**
- * Ask; resolves to `{ reason, coercions? }`, the body of a decision, or to null when it is not to
- * be done. `choices` are `{ value, text, checked }`; without `action` there is nothing to do.
+ * Ask; resolves to `{ reason?, coercions? }`, the body of a decision, or to null when it is not to
+ * be done. `choices` are `{ value, text, checked, parameter, details }`; without `action` there is
+ * nothing to do.
  */
-export function ask({ title, text, choices = [], action }) {
+export function ask({ title, text, choices = [], action = "" }) {
   const dialog = document.getElementById("question");
+  const offered = choices.map(choiceOf);
   const reason = element("input", { name: "reason", autocomplete: "off", maxlength: "200" });
-  const boxes = choices.map(({ value, checked }) =>
-    element("input", { type: "checkbox", value, checked }),
-  );
   const form = element(
     "form",
     { method: "dialog" },
     element("h2", { id: "question-title" }, title),
     element("p", {}, text),
-    choices.length
+    offered.length
       ? element(
           "fieldset",
           {},
           element("legend", {}, "What is done"),
-          choices.map((choice, place) =>
-            element(
-              "label",
-              { class: "choice" },
-              boxes[place],
-              ` ${choice.text} `,
-              element("code", {}, choice.value),
-            ),
-          ),
+          offered.map((each) => each.shown),
         )
       : null,
     action ? element("label", {}, "Reason (may be left out) ", reason) : null,
@@ -38,7 +29,7 @@ export function ask({ title, text, choices = [], action }) {
       "p",
       {},
       action ? element("button", { value: "yes" }, action) : null,
-      element("button", { value: "no", formnovalidate: true }, action ? "Leave it" : "Close"),
+      element("button", { value: "no" }, action ? "Leave it" : "Close"),
     ),
   );
   refill(dialog, form);
@@ -50,11 +41,28 @@ export function ask({ title, text, choices = [], action }) {
       () => {
         if (dialog.returnValue !== "yes") return resolve(null);
         const answer = reason.value.trim() ? { reason: reason.value.trim() } : {};
-        if (choices.length)
-          answer.coercions = boxes.filter((box) => box.checked).map((box) => box.value);
+        if (offered.length) answer.coercions = offered.flatMap((each) => each.wanted());
         resolve(answer);
       },
       { once: true },
     );
   });
+}
+
+/** A box to tick, with a field for what may be given along with it. */
+function choiceOf({ value, text, checked, parameter, details }) {
+  const box = element("input", { type: "checkbox", value, checked });
+  const given = element("input", { autocomplete: "off", maxlength: "100" });
+  const shown = element(
+    "div",
+    { class: "choice" },
+    element("label", {}, box, ` ${text} `, element("code", {}, value)),
+    details ? element("small", {}, details) : null,
+    parameter ? element("label", { class: "given" }, `With (${parameter}) `, given) : null,
+  );
+  const wanted = () => {
+    if (!box.checked) return [];
+    return [parameter && given.value.trim() ? `${value}=${given.value.trim()}` : value];
+  };
+  return { shown, wanted };
 }

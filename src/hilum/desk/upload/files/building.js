@@ -9,7 +9,7 @@ export function element(name, properties = {}, ...children) {
     else if (key in made && typeof value !== "string") made[key] = value;
     else made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
@@ -21,7 +21,7 @@ export function refill(place, ...children) {
   const open = new Set(
     [...place.querySelectorAll("details[open]")].map((details) => details.dataset.name),
   );
-  place.replaceChildren(...children.flat().filter(Boolean));
+  place.replaceChildren(...children.flat(2).filter(Boolean));
   for (const details of place.querySelectorAll("details"))
     if (open.has(details.dataset.name)) details.open = true;
   if (focused !== undefined)

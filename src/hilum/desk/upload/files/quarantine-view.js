@@ -4,6 +4,14 @@ import { document as fetched, problemText } from "./api.js";
 import { ask } from "./asking.js";
 import { announce, element, refill } from "./building.js";
 
+const MOST_CHANGES = 5;
+const NOTHING_KNOWN = "Nothing that is known here would mend it. Have its sender mend it.";
+const WOULD_PASS = "The archive would take it when it is repaired as chosen here.";
+const WOULD_NOT_PASS = "The archive would refuse it even when it is repaired as chosen here.";
+const HOW =
+  "A mended copy is archived, which says what was changed in it; the file stays as it came until " +
+  "its time is over.";
+
 /** Buttons for what has the number `key` in quarantine. */
 export function quarantineEntry(key, file, { onChanged }) {
   const path = `api/v1/quarantine/${key}`;
@@ -31,7 +39,7 @@ export function quarantineEntry(key, file, { onChanged }) {
     const answer = await ask(question(record));
     if (answer === null) return;
     const decided = await fetched(`${path}/${action}`, { method: "POST", json: answer });
-    announce(`${file.name}: ${decided.state}.`);
+    announce(`${file.name} is ${decided.state}.`);
     await onChanged();
   }
 
@@ -89,20 +97,35 @@ function* detailsOf(record) {
 }
 
 function repairing(record) {
-  const choices = (record.repairs ?? []).map((each) => ({
-    value: each.name,
-    text: each.text,
-    checked: each.default !== false,
-  }));
+  const { repairs = [], remaining = [], would_pass, not_repairable } = record;
+  if (repairs.length === 0)
+    return { title: "There is no repair for this file", text: not_repairable ?? NOTHING_KNOWN };
+  const left = remaining.length
+    ? ` What would still be wrong: ${[...new Set(remaining.map(({ code }) => code))].join(", ")}.`
+    : "";
   return {
     title: "Repair this file?",
-    text: choices.length
-      ? "A mended copy is archived, which says what was changed in it. The file stays as it came " +
-        "until its time is over."
-      : "Nothing that is known here would mend this file.",
-    choices,
-    action: choices.length ? "Repair" : "",
+    text: `${would_pass ? WOULD_PASS : WOULD_NOT_PASS}${left} ${HOW}`,
+    choices: repairs.map((each) => ({
+      value: each.name,
+      text: each.text,
+      checked: each.default,
+      parameter: each.parameter,
+      details: detailsOfRepair(each),
+    })),
+    action: "Repair",
   };
+}
+
+/** What a repair would change, and which findings would be gone. */
+function detailsOfRepair({ changes = [], mends = [] }) {
+  const told = changes
+    .slice(0, MOST_CHANGES)
+    .map(({ path, text }) => (path ? `${path} ${text}` : text));
+  if (changes.length > MOST_CHANGES) told.push(`and ${changes.length - MOST_CHANGES} more`);
+  const gone = [...new Set(mends.map(({ code }) => code))];
+  if (gone.length) told.push(`mends ${gone.join(", ")}`);
+  return told.join("; ");
 }
 
 const releasing = () => ({

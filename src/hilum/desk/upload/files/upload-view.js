@@ -2,7 +2,7 @@
 
 import { document as fetched, problemText } from "./api.js";
 import { announce, element, refill } from "./building.js";
-import { fileEntry } from "./file-view.js";
+import { fileEntries } from "./file-view.js";
 import { isSettled, watch } from "./watching.js";
 import { countsText, sizeText, stateText, timeText } from "./words.js";
 
@@ -120,8 +120,7 @@ export class UploadView {
     const found = status.findings ?? [];
     refill(
       this.files,
-      found.length ? element("h4", {}, "Files with findings") : null,
-      found.map((file) => fileEntry(file, { onChanged: again })),
+      fileEntries(found, { onChanged: again }),
       status.findings_complete === false
         ? element("p", {}, "Not all files with findings are shown: those with errors come first.")
         : null,
