@@ -75,6 +75,8 @@ class DiskViewFolders:
         self._workers = ThreadPoolExecutor(workers, "hilum-archive-view")
         self._turns = [asyncio.Lock() for _ in range(_TURNS)]
         self._names = itertools.count()
+        self._durable: set[Path] = set()
+        """Folders of marks that exist for good."""
 
     async def __aenter__(self) -> Self:
         await self._run("opening the archive view", self._open)
@@ -212,7 +214,9 @@ class DiskViewFolders:
 
     def _mark(self, study: StudyOfView, study_id: str) -> None:
         folder, prefix = self._shard(study)
-        make_folder(folder, self._system)
+        if folder not in self._durable:
+            make_folder(folder, self._system)
+            self._durable.add(folder)
         mark = folder / (prefix + study_id)
         try:
             os.close(self._system.create(os.fspath(mark)))

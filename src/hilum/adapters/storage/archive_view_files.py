@@ -106,7 +106,8 @@ class ViewTree:
                     self._put(target / file.name, file, fetched)
             self._write(target / METADATA, folder.metadata)
             flush_folder(target, self._system)
-        flush_folder(root, self._system)
+        if any(folder.study is not None for folder in folders):
+            flush_folder(root, self._system)
 
     def _clear(self, folders: Sequence[ViewFolder]) -> None:
         """Take away what the view is not to hold: this first, for it may be deleted data."""
