@@ -346,3 +346,17 @@ async def test_a_kill_loses_nothing_that_was_kept_and_leaves_nothing_half(tmp_pa
             assert len(data) == size
         left = [path for path in (tmp_path / "holding" / "incoming").rglob("*") if path.is_file()]
         assert [path for path in left if path.stat().st_size] == []
+
+
+async def test_folders_may_be_named_relative_to_where_the_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with disk_holding(Path("data")) as (holding, spool):
+        arrived = spool.fresh_path()
+        arrived.write_bytes(b"bytes")
+        await holding.keep("a/0", Spooled(arrived, 5))
+
+        async with holding.take("a/0") as taken:
+            assert taken.path.read_bytes() == b"bytes"
+            assert taken.path.samefile(holding.path("a/0"))

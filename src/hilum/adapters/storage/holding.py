@@ -190,7 +190,7 @@ class DiskHolding:
         try:
             size = os.fstat(source).st_size
             try:
-                self._system.link(os.fspath(held), os.fspath(path), self._spool_fd)
+                self._system.link(os.fspath(held), path.name, self._spool_fd)
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
