@@ -1,0 +1,5 @@
+"""The whole gateway, with doors that refuse."""
+
+from tests.integration.http.conftest import start
+
+__all__ = ["start"]
