@@ -27,8 +27,8 @@ def a_faulty_ct(**absent_or_bad: bytes | None) -> Dataset:
         vr = dataset[tag].VR
         del dataset[tag]
         if value is not None:
-            value += (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
-            dataset[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
+            even = value + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
+            dataset[tag] = RawDataElement(tag, vr, len(even), even, 0, False, True)
     return dataset
 
 
