@@ -187,7 +187,7 @@ class Reception:
         received = Received(study_id, len(self._files), self._size_bytes)
         log.info(
             "upload_received",
-            study_id=study_id,
+            submission=study_id,
             files=received.files,
             bytes=received.size_bytes,
             seconds=round(time.monotonic() - self._began, 3),

@@ -149,7 +149,7 @@ class Stages:
                     self.meter.files(of_files, count)
         _log.info(
             f"submission_{state.value}",
-            study_id=study_id,
+            submission=study_id,
             seconds=round(seconds, 3),
             files={of_files.value: count for of_files, count in counts.items()},
         )
@@ -161,12 +161,12 @@ class Stages:
         if study_id is None:
             return
         if cause in _PASSING:
-            _log.warning("submission_waits", study_id=study_id, stage=stage.name, cause=cause)
+            _log.warning("submission_waits", submission=study_id, stage=stage.name, cause=cause)
             return
         state = await self.giving_up(study_id, stage.name, cause)
         if state is SubmissionState.FAILED:
             self.meter.settled(state, None)
-            _log.error("submission_failed", study_id=study_id, stage=stage.name, cause=cause)
+            _log.error("submission_failed", submission=study_id, stage=stage.name, cause=cause)
 
 
 def study_of(message: Message) -> StudyId | None:

@@ -128,7 +128,7 @@ class Viewing:
             try:
                 read = [read_document(text) for text in await self._folders.documents(study_id)]
             except ValueError:
-                _log.warning("archive_view_unreadable", study_id=study_id)
+                _log.warning("archive_view_unreadable", submission=study_id)
                 read = []
             if not read:
                 await self._folders.publish(study_id, ())
