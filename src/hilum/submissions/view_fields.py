@@ -62,13 +62,15 @@ def chosen_fields(mappings: Mapping[str, str]) -> Fields:
 
     A key is `group.name`, or a name alone: that of a standard field is found in its group, any
     other joins `additional_info`. A value is a keyword or a tag (`00100020`, `(0010,0020)`); an
-    empty one leaves the field out. Raises `ValueError`, which names the key and what is wrong.
+    empty one leaves the field out. Where the key is an attribute and the value is not, it is read
+    the other way round (`PatientID = "patient_id"`). Raises `ValueError`, which names the key and
+    what is wrong.
     """
     fields = {
         group: {name: _tag(keyword, name) for name, keyword in names.items()}
         for group, names in _GROUPS.items()
     }
-    for key, attribute in mappings.items():
+    for key, attribute in map(_name_first, mappings.items()):
         group, name = _place_of(key)
         if group in _TAKEN:
             message = f"{key}: {group!r} has another meaning in metadata.json"
@@ -92,6 +94,23 @@ def described(dataset: JsonDataset, fields: Fields) -> dict[str, dict[str, objec
     return groups
 
 
+def _name_first(mapping: tuple[str, str]) -> tuple[str, str]:
+    first, second = mapping
+    turned = _is_attribute(first) and second.strip() and not _is_attribute(second)
+    return (second, first) if turned else mapping
+
+
+def _is_attribute(text: str) -> bool:
+    return text.strip() in TAGS or _digits(text) is not None
+
+
+def _digits(text: str) -> str | None:
+    """The digits of a tag in any of its forms; None when it is none."""
+    digits = text.strip().strip("()").replace(",", "").upper()
+    is_tag = len(digits) == _TAG_DIGITS and not set(digits) - set("0123456789ABCDEF")
+    return digits if is_tag else None
+
+
 def _place_of(key: str) -> tuple[str, str]:
     group, dot, name = key.strip().rpartition(".")
     if not name or (dot and not group):
@@ -106,8 +125,7 @@ def _tag(attribute: str, key: str) -> str:
     text = attribute.strip()
     if text in TAGS:
         return f"{TAGS[text]:08X}"
-    digits = text.strip("()").replace(",", "").upper()
-    if len(digits) == _TAG_DIGITS and not set(digits) - set("0123456789ABCDEF"):
+    if (digits := _digits(text)) is not None:
         return digits
     message = f"{key}: {attribute!r} is no keyword of PS3.6 and no tag such as (0010,0020)"
     raise ValueError(message)
