@@ -251,6 +251,7 @@ def _document(result: "ImportReport") -> dict[str, Any]:
         "skippedAcceptedBefore": result.skipped_accepted_before,
         "notDicom": result.not_dicom,
         "refused": result.refused,
+        "quarantined": result.quarantined,
         "failed": result.failed,
         "newBytes": result.new_bytes,
         "alreadyHeldBytes": result.already_held_bytes,
@@ -281,6 +282,7 @@ def _tell(result: "ImportReport", folder: Path) -> None:
             else []
         ),
         f"{result.refused:,} refused",
+        *([f"{result.quarantined:,} of them in quarantine"] if result.quarantined else []),
         *([f"{result.failed:,} failed"] if result.failed else []),
         f"{result.not_dicom:,} not DICOM",
     ]

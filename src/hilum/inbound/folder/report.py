@@ -36,6 +36,8 @@ class ImportReport:
     not_dicom: int = 0
     index_files: int = 0
     refused: int = 0
+    quarantined: int = 0
+    """Those of the refused that are kept apart."""
     failed: int = 0
     new_bytes: int = 0
     """Size of what this run brought in."""
@@ -78,6 +80,7 @@ class ImportReport:
 
     def count(self, name: str, outcome: Outcome, size_bytes: int) -> None:
         """Add the pipeline's answer for one file."""
+        self.quarantined += outcome.quarantined is not None
         match outcome.disposition:
             case Disposition.CREATED:
                 self.created += 1
