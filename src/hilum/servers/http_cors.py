@@ -33,6 +33,10 @@ class Cors:
     def on(self) -> bool:
         return bool(self.allowed_origins)
 
+    def allows(self, origin: str | None) -> bool:
+        """Whether pages of `origin` may ask for everything."""
+        return self._allowed(origin) is not None
+
     def headers(self, origin: str | None) -> RawHeaders:
         """Headers of every answer, errors too: without them a browser shows "network error".
 

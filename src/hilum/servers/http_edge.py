@@ -1,7 +1,7 @@
 """The outermost layer of the HTTP application: what every request and every answer goes through.
 
 Correlation id in and out, one log line and one measurement per request, headers for browsers,
-CORS on whatever is answered, the time a body may stall, the names we answer to.
+CORS on whatever is answered, the time a body may stall, the names and sites we answer to.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from hilum.ports.http_telemetry import HttpMeter
 from hilum.servers.http_cors import Cors, RawHeaders
 from hilum.servers.http_exchange import EXCHANGE, Exchange
 from hilum.servers.http_hosts import HostRule, refuse_host
+from hilum.servers.http_sites import is_foreign, refuse_site
 
 log = structlog.get_logger()
 
@@ -75,7 +76,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        correlation_id, origin, preflight = _read(scope)
+        correlation_id, origin, site, preflight = _read(scope)
         exchange = Exchange(accepted_correlation_id(correlation_id))
         scope[EXCHANGE] = exchange
         scope.setdefault("state", {})["correlation_id"] = exchange.correlation_id
@@ -88,6 +89,9 @@ class Edge:
                 await refuse_host(sender)
             elif preflight and self._options.cors.on:
                 await self._answer_preflight(sender, exchange, origin)
+            elif is_foreign(scope, site, origin, self._options.cors):
+                exchange.template = "cross-site"
+                await refuse_site(sender)
             else:
                 receiver = _Receiver(receive, exchange, self._options)
                 await self._app(scope, receiver, sender)
@@ -140,19 +144,22 @@ class Edge:
         )
 
 
-def _read(scope: Scope) -> tuple[str | None, str | None, bool]:
-    """The headers this layer needs: correlation id, origin, and whether it is a preflight."""
+def _read(scope: Scope) -> tuple[str | None, str | None, str | None, bool]:
+    """The headers this layer needs: correlation id, origin, site, and whether it is a preflight."""
     correlation_id: str | None = None
     origin: str | None = None
+    site: str | None = None
     preflight = False
     for name, value in scope["headers"]:
         if name == b"x-correlation-id":
             correlation_id = value.decode("latin-1")
         elif name == b"origin":
             origin = value.decode("latin-1")
+        elif name == b"sec-fetch-site":
+            site = value.decode("latin-1")
         elif name == b"access-control-request-method":
             preflight = scope["method"] == "OPTIONS"
-    return correlation_id, origin, preflight and origin is not None
+    return correlation_id, origin, site, preflight and origin is not None
 
 
 class _Sender:

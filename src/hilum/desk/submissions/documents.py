@@ -11,7 +11,7 @@ from hilum.wire.finding_documents import finding_document
 def submission_document(
     record: SubmissionRecord, step: SubmissionStep | None = None
 ) -> dict[str, Any]:
-    """How it stands; at `step`, a line of its history, how it stood then without details."""
+    """How it stands; at `step`, a line of its history, what is still known of how it stood then."""
     last = step is None or step is record.history[-1]
     history = record.history
     if step is not None:
@@ -28,7 +28,7 @@ def submission_document(
         "files": {
             "total": record.files,
             "bytes": record.size_bytes,
-            **{state.value: number for state, number in record.counts.items()},
+            **({state.value: number for state, number in record.counts.items()} if last else {}),
         },
         "history": [
             {
