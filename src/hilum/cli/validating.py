@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,20 +15,13 @@ from hilum.cli import options
 from hilum.cli.console import CannotStart, Ending, WrongUsage, complain, count_progress, end, say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from hilum.domain.identifiers import InstanceUIDs, StudyInstanceUID
+    from hilum.ports.pixels import ImageEngine
     from hilum.settings import Settings
+    from hilum.validation.decoding import FrameJudge
+    from hilum.validation.findings import Finding
     from hilum.validation.instance import Examination
     from hilum.validation.profiles import DeepProfile
-
-
-class DeepProfileChoice(StrEnum):
-    """What counts as an error."""
-
-    STANDARD = "standard"
-    PRACTICE = "practice"
-    STRICT = "strict"
 
 
 def validate(
@@ -42,12 +36,17 @@ def validate(
     data: options.Data = None,
     config: options.Config = None,
     profile: Annotated[
-        DeepProfileChoice,
+        str,
         typer.Option(
+            metavar="NAME",
             help="standard: as severe as the standard has it; practice: errors only where an "
-            "image is lost, mistaken or unreadable; strict: warnings are errors."
+            "image is lost, mistaken or unreadable; strict: warnings are errors; or one of the "
+            "setting `validation.profiles`.",
         ),
-    ] = DeepProfileChoice.STANDARD,
+    ] = "standard",
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode every compressed frame, too.")
+    ] = False,
     as_json: options.AsJson = False,
     html: Annotated[
         Path | None,
@@ -66,29 +65,46 @@ def validate(
 
         hilum validate scan.dcm
 
-        hilum validate /media/cd --profile practice --html report.html
+        hilum validate /media/cd --profile practice --decode --html report.html
 
         hilum validate incoming --json
 
         hilum validate 1.2.840.113619.2.1 --data /srv/hilum
     """
-    from hilum.validation.profiles import deep_profile
+    from hilum.validation.profiles import DEEP_PROFILES
 
     paths, studies = _sorted_out(what)
-    settings = options.settings(data, config) if studies else None
-    report = Report(deep_profile(profile), as_json=as_json)
+    settings = None
+    if studies or decode or profile not in DEEP_PROFILES:
+        settings = options.settings(data, config)
+    report = Report(_profile(profile, settings), as_json=as_json)
     with count_progress(quiet=quiet or as_json) as progress:
         task = progress.add_task("Validating", total=None)
-        for path, examination in examined(paths):
-            report.add(str(path), examination)
-            progress.update(task, completed=report.summary.files)
-        if settings is not None:
-            asyncio.run(_examine_held(settings, studies, report, progress, task))
+        look = Look(report, lambda: progress.update(task, completed=report.summary.files))
+        if settings is None:
+            for path, examination in examined(paths, report.profile.required):
+                look.at(str(path), examination)
+        else:
+            asyncio.run(_examine(settings, paths, studies, look, decode=decode))
     report.finish(html)
     if report.summary.files == 0:
         complain("no DICOM file was found")
     has_errors = any(severity == "error" for severity in report.summary.counts)
     end(Ending.PROBLEMS if has_errors or report.summary.files == 0 else Ending.OK)
+
+
+def _profile(name: str, settings: "Settings | None") -> "DeepProfile":
+    from hilum.validation.profiles import DEEP_PROFILES, deep_profile
+
+    profiles = DEEP_PROFILES
+    if settings is not None:
+        from hilum.bootstrap.validation import deep_profiles
+
+        profiles = deep_profiles(settings)
+    try:
+        return deep_profile(name, profiles)
+    except KeyError as error:
+        raise WrongUsage(str(error.args[0])) from error
 
 
 def _sorted_out(what: Sequence[str]) -> "tuple[list[Path], list[StudyInstanceUID]]":
@@ -117,7 +133,7 @@ class Report:
         from hilum.wire.validation_json import JsonReport
 
         self.summary = Summary()
-        self._profile = profile
+        self.profile = profile
         self._document = JsonReport() if as_json else None
         self._skipped = 0
         if self._document is not None:
@@ -130,7 +146,7 @@ class Report:
         if examination is None:
             self._skipped += 1
             return
-        findings = self._profile.apply(examination.findings)
+        findings = self.profile.apply(examination.findings)
         self.summary.add(name, examination, findings)
         if self._document is not None:
             path = None if held else name
@@ -142,8 +158,8 @@ class Report:
         from hilum.wire.validation_page import page
         from hilum.wire.validation_words import total
 
-        summary, name = self.summary, self._profile.name
-        studies = list(summary.studies(self._profile))
+        summary, name = self.summary, self.profile.name
+        studies = list(summary.studies(self.profile))
         if self._document is not None:
             sys.stdout.write(self._document.close(studies, summary, name, self._skipped))
         else:
@@ -159,33 +175,104 @@ class Report:
                 raise CannotStart(message) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Adds files to a report, and says each time that it did."""
+
+    report: Report
+    moved: Callable[[], None]
+
+    def at(
+        self, name: str, examination: "Examination | None", held: "InstanceUIDs | None" = None
+    ) -> None:
+        """See `Report.add`."""
+        self.report.add(name, examination, held)
+        self.moved()
+
+
+async def _examine(
+    settings: "Settings",
+    paths: list[Path],
+    studies: "Sequence[StudyInstanceUID]",
+    look: Look,
+    *,
+    decode: bool,
+) -> None:
+    """Look at files and held studies, with pixel workers if frames are to be decoded."""
+    from hilum.bootstrap.pixels import make_pixels
+
+    async with AsyncExitStack() as stack:
+        judge = None
+        if decode:
+            judge = await stack.enter_async_context(make_pixels(settings, None))
+        for path, examination in examined(paths, look.report.profile.required):
+            found = examination
+            if judge is not None and found is not None and found.facts is not None:
+                frames = await _frame_findings(path, settings, judge)
+                found = replace(found, findings=(*found.findings, *frames))
+            look.at(str(path), found)
+        if studies:
+            await _examine_held(settings, studies, look, judge)
+
+
+async def _frame_findings(
+    path: Path, settings: "Settings", judge: "FrameJudge"
+) -> "tuple[Finding, ...]":
+    from hilum.bootstrap.options import header_limits
+    from hilum.domain.errors import ArchiveUnavailable
+    from hilum.ingest.frame_reading import image_of_file
+    from hilum.validation.decoding import check_frames
+    from hilum.validation.instance import lost_file, unreadable_file
+
+    limits, most_bytes = header_limits(settings), settings.pixels.maximum_frame_bytes
+    try:
+        image = image_of_file(path, limits, most_bytes)
+        if image is None:
+            return ()
+        return await check_frames(image, judge, settings.pixels.workers)
+    except OSError as error:
+        return unreadable_file(error).findings
+    except ArchiveUnavailable as error:
+        return lost_file(str(error)).findings
+
+
 async def _examine_held(
     settings: "Settings",
     studies: "Sequence[StudyInstanceUID]",
-    report: Report,
-    progress: "Progress",
-    task: "TaskID",
+    look: Look,
+    judge: "ImageEngine | None",
 ) -> None:
     from hilum.bootstrap.findings import make_findings
     from hilum.bootstrap.maintenance import open_engines
+    from hilum.bootstrap.options import frame_limits
+    from hilum.catalogue.frames import Frames
+    from hilum.catalogue.judged_frames import JudgedFrames
+    from hilum.catalogue.study_findings import Depth
     from hilum.domain.errors import LimitExceeded, NotHeld
     from hilum.domain.identifiers import Scope
 
     async with open_engines(settings) as engines:
-        findings = make_findings(settings, engines.index, engines.objects)
+        index, objects = engines.index, engines.objects
+        frames = None
+        if judge is not None:
+            held = Frames(index, objects, judge, frame_limits(settings))
+            frames = JudgedFrames(held, judge)
+        findings = make_findings(settings, index, objects, frames)
         for study in studies:
             try:
                 await findings.summary(Scope(study))
             except (NotHeld, LimitExceeded) as error:
                 raise CannotStart(str(error)) from error
+        depth = Depth(look.report.profile.required, decode=judge is not None)
         for study in studies:
-            async for each in findings.examined(Scope(study)):
+            async for each in findings.examined(Scope(study), depth):
                 uids = each.record.uids
-                report.add(uids.sop_instance, each.examination, uids)
-                progress.update(task, completed=report.summary.files)
+                look.at(uids.sop_instance, each.examination, uids)
 
 
-def examined(paths: list[Path]) -> Iterator[tuple[Path, "Examination | None"]]:
+def examined(
+    paths: list[Path], required: tuple[int, ...] = ()
+) -> Iterator[tuple[Path, "Examination | None"]]:
     """Yield every file with what is wrong; None for one in a folder that is no DICOM."""
     for path in paths:
         if path.is_dir():
@@ -194,18 +281,18 @@ def examined(paths: list[Path]) -> Iterator[tuple[Path, "Examination | None"]]:
                 for name in sorted(names):
                     inner = Path(folder, name)
                     if inner.is_file():
-                        yield inner, _examine(inner, is_named=False)
+                        yield inner, _examine_file(inner, required, is_named=False)
         else:
-            yield path, _examine(path, is_named=True)
+            yield path, _examine_file(path, required, is_named=True)
 
 
-def _examine(path: Path, *, is_named: bool) -> "Examination | None":
+def _examine_file(path: Path, required: tuple[int, ...], *, is_named: bool) -> "Examination | None":
     from hilum.dicom.sources import FileSource
     from hilum.validation.instance import examine_source, unreadable_file
 
     try:
         with FileSource(path) as source:
-            examination = examine_source(source)
+            examination = examine_source(source, required=required)
     except OSError as error:
         return unreadable_file(error)
     if not is_named and any(finding.code == "not-dicom" for finding in examination.findings):

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pydicom
+from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, generate_frames
 
 from tests.integration.cli.conftest import Hilum
 
@@ -48,3 +50,20 @@ def test_files_need_no_archive(hilum: Hilum, media: Path) -> None:
     hilum("validate", media / "pet")
 
     assert not hilum.data.exists()
+
+
+def test_frames_of_a_held_study_are_decoded_when_asked_for(filled: Hilum, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(str(get_testdata_file("JPEG2000.dcm")))
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame[:200]])
+    dataset.save_as(tmp_path / "cut.dcm")
+    filled("import", tmp_path / "cut.dcm")
+
+    study = dataset.StudyInstanceUID
+    plain = filled("validate", study, "--json", "--profile", "practice").json
+    decoded = filled("validate", study, "--json", "--profile", "practice", "--decode").json
+
+    assert plain["errors"] == 0
+    ((row,), errors) = decoded["files"], decoded["errors"]
+    assert errors == 1
+    assert "frame-undecodable" in {each["code"] for each in row["findings"]}

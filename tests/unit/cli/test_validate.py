@@ -4,7 +4,10 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pydicom
 import pytest
+from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, generate_frames
 
 from hilum.cli import main
 from tests.planted import CT, FAULTS, base
@@ -121,3 +124,40 @@ def test_a_file_named_that_is_no_dicom_is_an_error_and_one_not_there_wrong_usage
     assert "not-dicom" in capsys.readouterr().out
     assert main(["validate", str(tmp_path / "missing")]) == 2
     assert main(["validate", str(tmp_path / "empty")]) == 2
+
+
+def test_a_profile_of_the_settings_is_taken_and_one_there_is_not_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, config = tmp_path / "right.dcm", tmp_path / "hilum.toml"
+    file.write_bytes(base(CT))
+    config.write_text(
+        '[validation.profiles.ward]\nbase = "practice"\nrequire = ["AccessionNumber"]'
+    )
+
+    assert main(["validate", str(file), "--profile", "ward", "--config", str(config)]) == 1
+    assert "required-attribute: AccessionNumber (0008,0050)" in capsys.readouterr().out
+
+    assert main(["validate", str(file), "--profile", "wrad", "--config", str(config)]) == 2
+    assert "no profile 'wrad'; there are standard, practice, strict, ward" in (
+        capsys.readouterr().err
+    )
+
+
+def test_frames_are_decoded_when_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = pydicom.dcmread(str(get_testdata_file("JPEG2000.dcm")))
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame[:200]])
+    dataset.save_as(tmp_path / "cut.dcm")
+    command = ["validate", str(tmp_path), "--profile", "practice", "--json"]
+
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main([*command, "--decode", "--data", str(tmp_path)]) == 1
+
+    ((row,), *_) = [json.loads(capsys.readouterr().out)["files"]]
+    (finding,) = [each for each in row["findings"] if each["code"] == "frame-undecodable"]
+    assert finding["found"] == "frame 1: The stored frame cannot be decoded: it was cut off"
+    assert finding["where"] == "(7fe0,0010) PixelData"
