@@ -18,12 +18,19 @@ def a_prefix_proxy(port: int, prefix: str) -> Iterator[str]:
         timeout = 30
 
         def do_GET(self) -> None:
+            self._pass_on(None)
+
+        def do_POST(self) -> None:
+            self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _pass_on(self, body_in: bytes | None) -> None:
             if not self.path.startswith(f"{prefix}/"):
                 self.send_error(404)
                 return
             behind = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            path, headers = self.path.removeprefix(prefix), dict(self.headers)
             try:
-                behind.request("GET", self.path.removeprefix(prefix), headers=dict(self.headers))
+                behind.request(self.command, path, body_in, headers)
                 answer = behind.getresponse()
                 body = answer.read()
             finally:
