@@ -100,7 +100,8 @@ def _judged(note: FileNote, examined: Examined) -> Judged:
 
 
 def _ignored(note: FileNote, code: str) -> FileNote:
-    return replace(note, state=FileState.IGNORED, code=code, findings=(file_finding(code),))
+    findings = (file_finding(code),)
+    return replace(note, state=FileState.IGNORED, place="", code=code, findings=findings)
 
 
 def _refused(note: FileNote, finding: Finding) -> FileNote:

@@ -30,7 +30,7 @@ async def pages(
 
 
 async def freed(submissions: SubmissionList, holding: Holding, study_id: StudyId) -> None:
-    """Give back the space of files that nobody needs any more, as noted.
+    """Give back the space of files that nobody needs any more, as noted: without a place.
 
     Called before a submission settles: nobody looks at it afterwards, and bytes that stayed would
     outlive a deletion. A file that is held and has a place all the same was repaired: its original

@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.archive_view import open_view
+from hilum.bootstrap.quarantine import quarantine_of
 from hilum.bootstrap.submissions import SubmissionWork, submission_work
 from hilum.domain.instances import InMemory, StorePolicy
 from hilum.domain.origins import Door, Origin
@@ -26,6 +27,7 @@ from hilum.domain.submissions import (
 from hilum.foundation.clock import SystemClock
 from hilum.ports.quarantine import QuarantineQuery
 from hilum.settings import load_settings
+from hilum.submissions.quarantine import Quarantine
 from hilum.submissions.receiving import place_of
 
 ORIGIN = Origin(Door.UPLOAD, "stages")
@@ -40,6 +42,7 @@ class Uploads:
 
     archive: Archive
     work: SubmissionWork
+    quarantined: Quarantine
     data_dir: Path
 
     async def submit(self, *files: NamedFile, policy: StorePolicy = POLICY) -> StudyId:
@@ -106,7 +109,9 @@ async def uploads(data_dir: Path, **settings: Any) -> AsyncIterator[Uploads]:
         open_archive(chosen) as archive,
         open_view(chosen, archive.index, archive.objects) as view,
     ):
-        yield Uploads(archive, submission_work(chosen, archive, view, SystemClock()), data_dir)
+        clock = SystemClock()
+        work = submission_work(chosen, archive, view, clock)
+        yield Uploads(archive, work, quarantine_of(chosen, archive, work, clock), data_dir)
 
 
 def zipped(*members: NamedFile, method: int = ZIP_DEFLATED) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -269,3 +270,35 @@ async def test_archiving_waits_for_validation(opened: Uploads) -> None:
     assert await opened.work.archiving(study_id) is None
     assert (await opened.record(study_id)).state is SubmissionState.UPLOADED
     assert await opened.instances() == 0
+
+
+async def test_a_file_that_is_still_held_beside_the_archive_stays_when_its_submission_settles(
+    opened: Uploads,
+) -> None:
+    study_id = await opened.validated(("notes.txt", b"no DICOM" * 50))
+    (note,) = await opened.notes(study_id)
+    repaired = replace(note, state=FileState.ARCHIVED, code="")
+
+    await opened.work.returning(study_id, repaired)
+
+    record = await opened.record(study_id)
+    assert (record.state, record.round) == (SubmissionState.ARCHIVED, 2)
+    assert await opened.held_places() == [note.place]
+
+
+async def test_a_conflict_that_is_released_leads_to_another_round(opened: Uploads) -> None:
+    await opened.through(an_instance(SOPInstanceUID="1.2.3.4", PatientName="One"), policy=NO_DEPTH)
+    other = an_instance(SOPInstanceUID="1.2.3.4", PatientName="Two")
+    study_id = await opened.through(other, policy=NO_DEPTH)
+    (aside,) = await opened.quarantine(study_id)
+
+    decided = await opened.quarantined.release(aside.key, "somebody")
+
+    record = await opened.record(study_id)
+    assert decided.outcome is not None
+    assert decided.outcome.held
+    assert (record.state, record.round) == (SubmissionState.ARCHIVED, 2)
+    assert await opened.states(study_id) == [FileState.ARCHIVED]
+    assert await opened.held_places() == []
+    assert await opened.instances() == 1
+    assert read(opened.data_dir / "archive" / study_id / "original.dcm") == other
