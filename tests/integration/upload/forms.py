@@ -2,15 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from tests.instances import STUDY, a_dataset, part10
-from tests.integration.http.conftest import Gateway
 
 BOUNDARY = "boundary-of-a-test"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+class Client(Protocol):
+    """Whoever talks to a server."""
+
+    @property
+    def client(self) -> httpx.AsyncClient: ...
 
 
 def a_file(number: int = 1, **elements: object) -> bytes:
@@ -31,13 +37,13 @@ def form(*parts: bytes) -> bytes:
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-async def post(gateway: Gateway, body: Any, **headers: str) -> httpx.Response:
-    return await gateway.client.post(
+async def post(to: Client, body: Any, **headers: str) -> httpx.Response:
+    return await to.client.post(
         "/upload", content=body, headers={"Content-Type": MULTIPART, **headers}
     )
 
 
-async def settled(gateway: Gateway, study_id: str, **headers: str) -> dict[str, Any]:
+async def settled(gateway: Client, study_id: str, **headers: str) -> dict[str, Any]:
     """The status once nothing happens any more."""
     async with asyncio.timeout(60):
         async with gateway.client.stream(
@@ -50,7 +56,7 @@ async def settled(gateway: Gateway, study_id: str, **headers: str) -> dict[str, 
     return document
 
 
-async def names(gateway: Gateway, study_id: str) -> Sequence[str]:
+async def names(gateway: Client, study_id: str) -> Sequence[str]:
     answer = await gateway.client.get(f"/status/{study_id}/files?limit=1000")
     return [each["name"] for each in answer.json()["files"]]
 
