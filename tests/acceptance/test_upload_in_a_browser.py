@@ -189,6 +189,21 @@ def test_the_page_outlives_an_outage_and_says_before_it_sends_what_is_too_much(
         expect(browser.upload.get_by_role("alert").first).to_be_hidden()
 
 
+def test_without_scripts_the_form_sends_files_too(
+    context: BrowserContext, folder: Path, tmp_path: Path
+) -> None:
+    assert context.browser is not None
+    plain = context.browser.new_context(java_script_enabled=False)
+    with ServedDicomWeb(tmp_path) as server:
+        page = plain.new_page()
+        page.goto(f"{server.url}/upload")
+        page.get_by_label("Files", exact=True).set_input_files(folder / "series" / "IM0000")
+        page.get_by_role("button", name="Upload").click()
+
+        expect(page.locator("body")).to_contain_text('"status":"accepted"')
+    plain.close()
+
+
 def held(server: ServedDicomWeb) -> set[str]:
     """SOP Instance UIDs, as QIDO-RS tells them."""
     with server.client() as client:
