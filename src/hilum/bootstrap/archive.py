@@ -136,7 +136,7 @@ async def open_archive(
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(stack.enter_context, hold_with_schema(folder, hold, url))
         await asyncio.to_thread(demand_index_of_objects, settings)
-        await asyncio.to_thread(make_database, url)
+        await asyncio.to_thread(make_database, folder, url)
         index = await stack.enter_async_context(_index(settings, meter, hold))
         await demand_same_objects(settings, index)
         await stack.enter_async_context(_doorbell(settings, index))
@@ -248,9 +248,14 @@ def _spool(settings: Settings) -> DiskSpool:
     return DiskSpool(settings.data_dir / "spool", reserve_bytes=settings.storage.reserve_bytes)
 
 
+def holding_folder(settings: Settings) -> Path:
+    """Where files wait that are not archived yet."""
+    return settings.upload.folder or settings.data_dir / "holding"
+
+
 def _holding(settings: Settings, spool: DiskSpool) -> DiskHolding:
     return DiskHolding(
-        settings.upload.folder or settings.data_dir / "holding",
+        holding_folder(settings),
         spool.fresh_path,
         threads=settings.storage.writers,
         reserve_bytes=settings.storage.reserve_bytes,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hilum.adapters.database.schema import is_outdated, migrate
-from hilum.adapters.storage.lock import hold_data_folder
+from hilum.adapters.storage.lock import hold_data_folder, turn_at_schema
 from hilum.domain.occupancy import DataFolderInUse, Hold
 
 
@@ -13,13 +13,14 @@ from hilum.domain.occupancy import DataFolderInUse, Hold
 def hold_with_schema(folder: Path, hold: Hold, url: str) -> Iterator[None]:
     """Hold `folder` after its index, when it has an older schema, was migrated.
 
-    Raises `DataFolderInUse`, also when only the migration is in somebody's way, and
+    Waits while another process that starts does so. Raises `DataFolderInUse`, also when only the migration is in somebody's way, and
     `ArchiveUnavailable`.
     """
-    with hold_data_folder(folder, hold):
-        outdated = is_outdated(url)
-    if outdated:
-        _migrate_alone(folder, url)
+    with turn_at_schema(folder):
+        with hold_data_folder(folder, hold):
+            outdated = is_outdated(url)
+        if outdated:
+            _migrate_alone(folder, url)
     with hold_data_folder(folder, hold):
         yield
 
@@ -33,10 +34,11 @@ def _migrate_alone(folder: Path, url: str) -> None:
         raise DataFolderInUse(message) from error
 
 
-def make_database(url: str) -> None:
+def make_database(folder: Path, url: str) -> None:
     """Make the database when there is none; see to it that a newer one is refused.
 
     Raises `ArchiveUnavailable`.
     """
-    if not is_outdated(url):
-        migrate(url)
+    with turn_at_schema(folder):
+        if not is_outdated(url):
+            migrate(url)

@@ -82,7 +82,9 @@ class Relay:
                 if self._stopping:
                     return
                 options, place = self._options, self._place
-                seconds = options.poll_seconds if place.is_saved else options.cursor_seconds
+                seconds = options.poll_seconds
+                if not place.is_saved:
+                    seconds = min(seconds, options.cursor_seconds)
                 await self._around.wait(self._around.fed, rung, seconds)
         finally:
             await self._close()

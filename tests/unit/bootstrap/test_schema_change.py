@@ -1,6 +1,7 @@
 """A schema is changed only by who has the data folder alone."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("hold", [Hold.SERVER, Hold.SHARED])
+@pytest.mark.parametrize("hold", [Hold.SERVER, Hold.ROLE, Hold.SHARED])
 def test_who_is_alone_migrates(folder: Path, hold: Hold) -> None:
     url = database_url(folder)
 
@@ -66,7 +67,7 @@ def test_an_older_database_is_not_taken_for_a_missing_one(folder: Path) -> None:
     url = database_url(folder)
     before = current(url)
 
-    make_database(url)
+    make_database(folder, url)
 
     assert current(url) == before
 
@@ -75,6 +76,47 @@ def test_a_missing_database_is_made_beside_somebody_else(tmp_path: Path) -> None
     url = database_url(tmp_path)
 
     with hold_data_folder(tmp_path, Hold.SHARED), hold_with_schema(tmp_path, Hold.SHARED, url):
-        make_database(url)
+        make_database(tmp_path, url)
 
     assert current(url) == schema.head()
+
+
+def test_processes_that_start_together_make_one_database_and_none_is_turned_away(
+    tmp_path: Path,
+) -> None:
+    url = database_url(tmp_path)
+
+    def start() -> None:
+        with hold_with_schema(tmp_path, Hold.ROLE, url):
+            make_database(tmp_path, url)
+
+    with ThreadPoolExecutor(8) as threads:
+        for started in [threads.submit(start) for _ in range(8)]:
+            started.result()
+
+    assert current(url) == schema.head()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(Hold.ROLE, Hold.SERVER), (Hold.SERVER, Hold.ROLE)], ids=str
+)
+def test_a_whole_server_and_a_role_exclude_each_other(
+    tmp_path: Path, first: Hold, second: Hold
+) -> None:
+    with (
+        hold_data_folder(tmp_path, first),
+        pytest.raises(DataFolderInUse, match="is served by process"),
+        hold_data_folder(tmp_path, second),
+    ):
+        pass
+
+
+def test_several_roles_hold_one_folder_beside_commands(tmp_path: Path) -> None:
+    with (
+        hold_data_folder(tmp_path, Hold.ROLE),
+        hold_data_folder(tmp_path, Hold.ROLE),
+        hold_data_folder(tmp_path, Hold.SHARED),
+        pytest.raises(DataFolderInUse, match="with a --role each"),
+        hold_data_folder(tmp_path, Hold.EXCLUSIVE),
+    ):
+        pass

@@ -21,6 +21,7 @@ from hilum.domain.occupancy import DataFolderInUse, Hold
 
 _SERVER: Final = "server.lock"
 _ARCHIVE: Final = "archive.lock"
+_SCHEMA: Final = "schema.lock"
 _AS_SERVER: Final = {Hold.SERVER: fcntl.LOCK_EX, Hold.ROLE: fcntl.LOCK_SH}
 _MOMENTS: Final = (0.005, 0.02, 0.05)
 """Seconds."""
@@ -59,6 +60,23 @@ def is_held(folder: Path) -> bool:
             return not _lock(archive, fcntl.LOCK_EX)
     except OSError:
         return False
+
+
+@contextmanager
+def turn_at_schema(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes or migrates the index of `folder`, and keep others waiting.
+
+    Processes that start together would find the database locked otherwise. Raises
+    `ArchiveUnavailable` or `ArchiveFull` when the folder cannot be used.
+    """
+    with ExitStack() as stack:
+        try:
+            make_folder(folder, PosixSystem())
+            descriptor = stack.enter_context(_opened(folder / _SCHEMA))
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise archive_fault(error, "opening the data folder") from error
+        yield
 
 
 @contextmanager
