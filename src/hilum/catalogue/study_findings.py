@@ -127,8 +127,8 @@ class StudyFindings:
         except ObjectMissing:
             # It may have been replaced or deleted since its page was read.
             now = next(iter(await self._reader.instances(one, 0, 1)), None)
-            if now is None:
-                return None
+            if now is None or now.key != record.key:
+                return None  # stored anew, it comes on a later page
             if now.object_key != record.object_key:
                 return await self._examined(scope, now, depth)
             return Examined(record, lost_file("the stored object is lost, or part of it"))

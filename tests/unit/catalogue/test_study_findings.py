@@ -13,6 +13,7 @@ from hilum.catalogue.study_findings import Examined, FindingsLimits, StudyFindin
 from hilum.dicom.limits import HeaderLimits
 from hilum.domain.errors import ArchiveUnavailable, LimitExceeded, StudyNotFound
 from hilum.domain.identifiers import ObjectKey, Scope, StudyInstanceUID
+from hilum.domain.instances import OnConflict
 from hilum.domain.origins import Door, Origin
 from hilum.validation.instance import examine_source
 from tests.planted import CT, FAULTS, base
@@ -146,6 +147,26 @@ async def test_an_instance_that_was_deleted_meanwhile_is_left_out(house: House) 
 
     assert codes(first) == []
     assert rest in ([], [[]]), "it may have been read before"
+
+
+async def test_an_instance_that_was_replaced_meanwhile_is_examined_as_it_is_now(
+    house: House,
+) -> None:
+    await keep(house, a_copy(1), a_copy(2), a_copy(3))
+    instances = findings_of(house, threads=1, page_instances=100).examined(CT_STUDY)
+
+    async with aclosing(instances):
+        first = await anext(instances)
+        old = list(house.objects.held)
+        again = an_arrival(
+            a_copy(3, padding=2), profile="minimal", on_conflict=OnConflict.NEW_VERSION
+        )
+        assert (await house.ingest(again)).held
+        del house.objects.held[old[2]]
+        rest = [each async for each in instances]
+
+    assert codes(first) == []
+    assert [codes(each) for each in rest] == [[], ["pixel-length"]]
 
 
 async def test_an_outage_is_no_finding(house: House) -> None:
