@@ -1,5 +1,7 @@
 """What the event of the stage `validator` tells of files."""
 
+from pathlib import Path
+
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.submissions import FileNote, FileState
 from hilum.submissions.codes import FILE_CODES, file_finding
@@ -72,3 +74,10 @@ def test_every_code_of_files_has_a_meaning_and_a_mend() -> None:
         assert finding.severity is known.severity
         assert known.meaning.endswith(".")
         assert known.mend.endswith(".")
+
+
+def test_the_page_of_findings_has_a_line_for_every_code_of_files() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "findings.md").read_text()
+
+    for code, known in FILE_CODES.items():
+        assert f"| `{code}` | {known.severity.value} | {known.meaning} | {known.mend} |" in text
