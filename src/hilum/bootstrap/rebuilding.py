@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hilum.adapters.database.carrying import ORIGINS, PARTS, REVISIONS
+from hilum.adapters.database.carrying import ORIGINS, PARTS, QUARANTINE, REVISIONS, SUBMISSIONS
 from hilum.adapters.database.schema import migrate
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.storage.holding import set_files_aside
 from hilum.adapters.storage.lock import hold_data_folder
 from hilum.adapters.storage.spool import DiskSpool
 from hilum.bootstrap import options
+from hilum.bootstrap.archive import holding_folder
 from hilum.bootstrap.index_file import IndexFile
 from hilum.bootstrap.index_place import database_path, demand_same_objects, index_url, on_server
 from hilum.bootstrap.object_store import are_shared, make_objects
@@ -52,6 +54,9 @@ class Rebuilt:
     former_index_problem: str | None
     """Why nothing could be taken over from it; then deleted instances whose space was not freed
     are back."""
+    held_aside: Path | None = None
+    """Where the files of uploads and quarantine are that no row knows any more; None when there
+    are none."""
 
 
 @dataclass(slots=True)
@@ -93,8 +98,12 @@ async def rebuild_archive(
             describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
             report = await Rebuild(objects, fresh, describe, folder, progress=progress)()
             await _take_over_origins(former, fresh)
+        aside = None
+        if former.lost.keys() & {SUBMISSIONS.name, QUARANTINE.name}:
+            # What no row knows would be taken for what a crash left, and removed.
+            aside = await asyncio.to_thread(set_files_aside, holding_folder(settings))
         kept = await asyncio.to_thread(file.swap)
-        return Rebuilt(report, former.carried, former.lost, kept, former.problem)
+        return Rebuilt(report, former.carried, former.lost, kept, former.problem, aside)
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def rebuild(
 
     What no object tells is taken over from the old index as far as that can be read, and what
     cannot is named: API keys, subscriptions, dead letters, revisions of stable studies, what was
-    fetched from Orthanc, where each instance came from.
+    fetched from Orthanc, uploads and quarantine, where each instance came from. When uploads and
+    quarantine cannot be read, their files are put aside in the holding.
 
     The feed starts anew, under another id (`X-Feed-Id`), and announces every instance as created
     and every study as stable again. Its numbers go on above those of the old one. Subscriptions
@@ -71,6 +72,12 @@ def rebuild(
         if rebuilt.former_index is not None:
             note(f"The index before is {rebuilt.former_index}; delete it when all is well.")
     _complain_of_losses(rebuilt)
+    if rebuilt.held_aside is not None:
+        complain(
+            f"files of uploads that were not archived, and those in quarantine, are in "
+            f"{rebuilt.held_aside}: nobody knows any more who sent them. Import them with "
+            f"`hilum import {rebuilt.held_aside}`, or delete them."
+        )
     end(Ending.PROBLEMS if report.not_put_back else Ending.OK)
 
 
@@ -110,4 +117,5 @@ def _document(rebuilt: "Rebuilt") -> dict[str, Any]:
         "lost": dict(rebuilt.lost),
         "formerIndex": rebuilt.former_index,
         "formerIndexProblem": rebuilt.former_index_problem,
+        "heldAside": rebuilt.held_aside,
     }

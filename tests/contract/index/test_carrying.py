@@ -241,7 +241,7 @@ async def test_submissions_and_quarantine_are_taken_over_and_worked_on_at_once(
 
     carried = await carry(former, fresh)
 
-    assert (carried["submissions"], carried["quarantine"]) == (2, 1)
+    assert (carried["submissions"], carried["quarantined files"]) == (2, 1)
     for study in (one, two):
         before = await former.submissions.submission(study)
         assert await fresh.submissions.submission(study) == before

@@ -1,5 +1,6 @@
 """A rebuilt index says what the old one said."""
 
+import asyncio
 import json
 import sqlite3
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 import pydicom
 import pytest
 
+from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.lock import hold_data_folder
 from hilum.domain.occupancy import Hold
+from tests.contract.submissions.stores import a_submission, study_id
+from tests.instances import a_dataset, part10
 from tests.integration.cli.conftest import Hilum
 
 _TABLES = {
@@ -261,3 +265,45 @@ def test_no_version_number_of_an_object_is_given_out_again(filled: Hilum) -> Non
     assert filled("rebuild", "--json").json["notPutBack"] == 1
 
     assert filled.sql("SELECT value FROM counter WHERE name = 'version'")[0][0] >= 7000
+
+
+def hold_an_upload(hilum: Hilum) -> tuple[Path, bytes]:
+    """As the upload door leaves it, accepted and not archived."""
+    content = part10(a_dataset())
+    path = hilum.data / "holding" / "files" / "00" / study_id() / "0"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+    async def receive() -> None:
+        async with SqlIndex(f"sqlite:///{hilum.data / 'index.sqlite'}") as index:
+            await index.submissions.receive(a_submission(files=1))
+
+    asyncio.run(receive())
+    return path, content
+
+
+def test_uploads_are_taken_over_and_their_files_stay(filled: Hilum) -> None:
+    path, content = hold_an_upload(filled)
+
+    ran = filled("rebuild", "--json")
+
+    assert (ran.code, ran.json["carried"]["submissions"], ran.json["heldAside"]) == (0, 1, None)
+    assert path.read_bytes() == content
+    assert filled.sql("SELECT study_id, state FROM submission") == [(study_id(), "uploaded")]
+
+
+def test_files_of_uploads_that_nobody_knows_any_more_are_put_aside(filled: Hilum) -> None:
+    """Else they would be taken for what a crash left, and removed."""
+    for number in ("", "-2"):
+        path, content = hold_an_upload(filled)
+        lose_the_index(filled)
+
+        ran = filled("rebuild")
+
+        aside = filled.data / "holding" / f"files.before-rebuild{number}"
+        assert f"hilum import {aside}" in " ".join(ran.err.split())
+        assert not path.exists()
+        assert [each.read_bytes() for each in aside.rglob("*") if each.is_file()] == [content]
+    assert filled("import", aside).code == 0
+    assert filled("rebuild").code == 0
+    assert len(list((filled.data / "holding").glob("files.before-rebuild*"))) == 2

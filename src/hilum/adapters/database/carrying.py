@@ -110,6 +110,12 @@ REVISIONS: Final = Part(
     (study_watch,),
     mend=lambda connection: connection.execute(_ANNOUNCE_AGAIN),
 )
+SUBMISSIONS: Final = Part(
+    "submissions",
+    (submission, submission_file, submission_step),
+    mend=lambda connection: connection.execute(_NOBODY_WORKS),
+)
+QUARANTINE: Final = Part("quarantined files", (quarantined, quarantined_step))
 PARTS: Final = (
     Part("API keys", (api_key,)),
     Part("subscriptions", (subscription,), mend=_mend_followers),
@@ -121,12 +127,8 @@ PARTS: Final = (
         (arrival, arrival_step, source_cursor),
         mend=_mend_arrivals,
     ),
-    Part(
-        "submissions",
-        (submission, submission_file, submission_step),
-        mend=lambda connection: connection.execute(_NOBODY_WORKS),
-    ),
-    Part("quarantine", (quarantined, quarantined_step)),
+    SUBMISSIONS,
+    QUARANTINE,
 )
 ORIGINS: Final = "origins of instances"
 

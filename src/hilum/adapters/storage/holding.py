@@ -45,6 +45,23 @@ _NO_LINKS: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.
 """Why a file cannot have a second name; a bind mount of the same disk says EXDEV, too."""
 
 
+def set_files_aside(root: Path) -> Path | None:
+    """Put all that is held out of reach, to be looked at by a person; where, None for nothing.
+
+    Called while nobody has the holding open.
+    """
+    files = root / _FILES
+    if not any(path.is_file() for path in files.rglob("*")):
+        return None
+    numbers = itertools.count(2)
+    aside = root / f"{_FILES}.before-rebuild"
+    while aside.exists():
+        aside = root / f"{_FILES}.before-rebuild-{next(numbers)}"
+    files.rename(aside)
+    flush_folder(root, PosixSystem())
+    return aside
+
+
 class DiskHolding:
     """The holding below `root`; open it with `async with`.
 
