@@ -60,13 +60,12 @@ async def a_door(
     *,
     streams: StatusStreamOptions | None = None,
     authentication: bool = False,
-    **spool: int,
 ) -> AsyncIterator[Door]:
     submissions, quarantine, keys = MemorySubmissions(), MemoryQuarantine(), MemoryKeys()
     holding = MemoryHolding(folder / "held")
     states = StatusStreams(submissions, submissions.moved, streams)
     table = RouteTable()
-    async with DiskSpool(folder / "spool", **{"reserve_bytes": 0, **spool}) as opened:
+    async with DiskSpool(folder / "spool", reserve_bytes=0) as opened:
         received = Receiving(submissions, holding, opened, StorePolicy("standard"), receiving)
         base_url = BaseUrl.of(trusted_proxies=["127.0.0.1"])
         table.include(upload_router(received, form, base_url=base_url), "", AccessScope.WRITE)

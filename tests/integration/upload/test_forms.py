@@ -149,10 +149,13 @@ async def test_a_body_or_part_that_is_encoded_is_415(door: Door) -> None:
 
 async def test_endings_of_names_can_be_demanded(tmp_path: Path) -> None:
     async with a_door(tmp_path, FormLimits(allowed_extensions=(".dcm", ".zip"))) as door:
-        for name, status in [("a.dcm", 202), ("a.DCM", 202), ("a.zip.exe", 415), ("dcm", 415)]:
-            answer = await post(door, form(file_part(a_file(), name)))
-            assert answer.status_code == status, name
-    refused = problem_of(answer)["detail"]
+        answers = [
+            await post(door, form(file_part(a_file(), name)))
+            for name in ("a.dcm", "a.DCM", "a.zip.exe", "dcm")
+        ]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 415, 415]
+    refused = problem_of(answers[-1])["detail"]
     assert "part 1" in refused
     assert ".dcm or .zip" in refused
     assert "upload.allowed_extensions" in refused

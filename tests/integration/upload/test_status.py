@@ -253,7 +253,7 @@ async def test_senders_see_states_readers_see_lists_and_nobody_else_anything(
             answer = await door.client.request(method, path, content=content, headers=who)
             return answer.status_code
 
-        everybody = ({}, deleter, reader, writer, admin)
+        everybody: tuple[dict[str, str], ...] = ({}, deleter, reader, writer, admin)
         for path in (f"/status/{A}", f"/status/{A}/files"):
             assert [await status("GET", path, who) for who in everybody] == [
                 401, 403, 200, 200, 200,
