@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from hilum.dicom.errors import MalformedElement, NotDicom, TruncatedInstance
 from hilum.domain.errors import (
     ArchiveUnavailable,
+    HilumError,
     LimitExceeded,
     ObjectMissing,
     UnreadableInstance,
@@ -20,9 +24,17 @@ from hilum.domain.submissions import FileNote, FileState
 from hilum.ingest.examine import Examined
 from hilum.ingest.sniffing import looks_like_zip
 from hilum.ports.holding import Holding
-from hilum.submissions.codes import EMPTY_FILE, INDEX_FILE, SYSTEM_FILE, file_finding
+from hilum.submissions.codes import (
+    EMPTY_FILE,
+    INDEX_FILE,
+    PROCESSING_FAILED,
+    SYSTEM_FILE,
+    file_finding,
+)
 from hilum.submissions.kinds import HEAD_BYTES, is_directory, is_of_system
 from hilum.validation.facts import Facts
+
+_log = structlog.get_logger("hilum.submissions")
 
 Examine = Callable[[Content, StorePolicy], Awaitable[Examined]]
 """What every door's instances go through (`hilum.ingest.pipeline.Ingest.judge`)."""
@@ -69,6 +81,10 @@ class Judging:
             examined = await self.examine(Spooled(path, note.size_bytes), policy)
         except (UnreadableInstance, LimitExceeded) as error:
             return Judged(_refused(note, unreadable(error)))
+        except HilumError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug met by one file must not stop the others
+            return Judged(_refused(note, _internal(error)))
         return _judged(note, examined)
 
 
@@ -78,6 +94,14 @@ def unreadable(error: Exception) -> Finding:
     section = "PS3.10 7.1" if isinstance(error, NotDicom) else ""
     code = getattr(error, "code", type(error).__name__)
     return Finding(code, Severity.ERROR, tag, str(error), section=section)
+
+
+def _internal(error: Exception) -> Finding:
+    """Log a bug without what its message may hold of the file."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    kind = type(error).__name__
+    _log.error("judging_failed", error=kind, place=f"{frame.name}:{frame.lineno}")
+    return file_finding(PROCESSING_FAILED, found=kind)
 
 
 def _judged(note: FileNote, examined: Examined) -> Judged:
