@@ -35,6 +35,8 @@ class Served:
     """Alone on its data folder, unless a database server keeps the index."""
     publishes: bool = True
     """Whether its followers of the feed publish what submissions come to."""
+    keeps_view: bool = True
+    """Whether it takes what is deleted out of the archive view, whose folder it then has to see."""
 
 
 _ARCHIVE: Final = (dicomweb_part, dimse_part, orthanc_part, events_part, viewer_part)
@@ -47,14 +49,18 @@ SERVED: Final[Mapping[Role, Served]] = {
         few_words,
         "api-gateway",
         is_whole=False,
+        keeps_view=False,
     ),
-    Role.VALIDATOR: Served((validator_part,), few_words, "validator", is_whole=False),
+    Role.VALIDATOR: Served(
+        (validator_part,), few_words, "validator", is_whole=False, keeps_view=False
+    ),
     Role.DESCRIPTOR: Served((descriptor_part,), few_words, "descriptor", is_whole=False),
     Role.STATUS: Served(
         (status_part, status_commands_part, notices_part),
         few_words,
         "status-service",
         is_whole=False,
+        keeps_view=False,
     ),
 }
 

@@ -107,7 +107,7 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
             tracing,
             bus=bus if served.publishes else None,
             divided=not served.is_whole,
-            more=view_followers(view),
+            more=view_followers(view) if served.keeps_view else (),
         )
     )
     return Surroundings(

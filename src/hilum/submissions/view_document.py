@@ -85,7 +85,7 @@ def document(
         **groups,
         "validation_details": _validation(facts, groups, shown, size),
         "partition": facts.partition,
-        "alone": facts.alone,
+        "single_file": facts.alone,
         "instances": [
             {
                 "file": file_name(wanted, facts) if has_files else None,
@@ -115,7 +115,7 @@ def read_document(text: bytes) -> tuple[ViewFacts, Sequence[Wanted]]:
         facts = ViewFacts(
             study_id=str(body["study_id"]),
             partition=PartitionKey(int(body["partition"])),
-            alone=bool(body["alone"]),
+            alone=bool(body["single_file"]),
             validation_time=validation["validation_time"],
             processing_time=body["processing_time"],
         )
@@ -143,7 +143,7 @@ def _validation(
 ) -> dict[str, Any]:
     found = [finding for wanted, _ in shown for finding in wanted.findings]
     errors = [finding for finding in found if finding["severity"] == Severity.ERROR]
-    missing = {finding["attribute"] for finding in found if finding["code"] in _MISSING}
+    missing = {finding["attribute"] for finding in errors if finding["code"] in _MISSING}
     return {
         "is_valid": not errors,
         "validation_time": facts.validation_time,
