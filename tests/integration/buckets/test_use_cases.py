@@ -117,3 +117,24 @@ async def _until_there_are(wanted: int, served: ServedDicomWeb) -> None:
     async with asyncio.timeout(30):
         while len([each async for each in served.archive.objects.list()]) != wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
+
+
+def test_what_is_wrong_with_held_instances_is_told(served: ServedDicomWeb) -> None:
+    pixels = b"x" * 500_000
+    served.keep(
+        part10(a_dataset(SOPInstanceUID=_UID, PixelData=pixels)),
+        part10(a_dataset(SOPInstanceUID=f"{_UID}.1", PixelData=pixels)),
+    )
+    lost = next(key for key, _ in _stored(served) if f"{_UID}.1." in key)
+    served.run(served.archive.objects.delete(lost))
+
+    with served.client("application/json") as client:
+        answer = client.get(f"/api/v1/studies/{STUDY}/findings")
+
+    told = {
+        row["sop_instance"]: {finding["code"] for finding in row["findings"]}
+        for row in answer.json()["files"]
+    }
+    assert set(told) == {_UID, f"{_UID}.1"}
+    assert "pixel-length" in told[_UID]
+    assert told[f"{_UID}.1"] == {"file-unreadable"}
