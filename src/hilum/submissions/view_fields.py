@@ -50,7 +50,8 @@ ADDITIONAL: Final = "additional_info"
 """Group of names that are in no other group."""
 _TAKEN: Final = frozenset(
     {
-        "study_id", "processing_time", "validation_details", "partition", "single_file", "instances",
+        "study_id", "processing_time", "validation_details",
+        "partition", "single_file", "instances",
     }
 )  # fmt: skip
 _READABLE: Final = "patient_name_readable"
