@@ -23,7 +23,6 @@ from hilum.ingest.profiles import PROFILES
 from hilum.ports.holding import Holding
 from hilum.ports.quarantine import QuarantineList, QuarantineQuery
 from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
-from hilum.ports.submissions import SubmissionList
 from hilum.submissions.archiving import kept
 from hilum.submissions.mending.mend import Applied, Mended, parsed, usual_coercions
 from hilum.submissions.quarantine_errors import (
@@ -31,6 +30,7 @@ from hilum.submissions.quarantine_errors import (
     QuarantinedNotFound,
     StillRefused,
 )
+from hilum.submissions.records import HELD, Submissions
 from hilum.submissions.repairing import Prospect, Repairing
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class Quarantine:
     """The pipeline that every door hands its instances to."""
     repairing: Repairing
     clock: Clock
-    submissions: SubmissionList | None = None
+    submissions: Submissions | None = None
     returned: Returned | None = None
     meter: QuarantineMeter = field(default_factory=NoQuarantineMeter)
     _turns: "WeakValueDictionary[int, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
@@ -161,11 +161,11 @@ class Quarantine:
         self, record: Quarantined, outcome: Outcome, decision: tuple[QuarantineState, str, str]
     ) -> Quarantined:
         note = await self._note(record)
-        if note is not None and note.state is FileState.QUARANTINED:
-            archived = kept(note, outcome)
-            if decision[0] is QuarantineState.REPAIRED:
-                archived = replace(archived, place=record.what.place)
-            await self._return(record, archived)
+        if note is not None:
+            if note.state not in HELD:  # else a crash came after it was noted
+                note = kept(note, outcome)
+            # It keeps its place, so that its bytes outlive a crash before the decision.
+            await self._return(record, replace(note, place=record.what.place))
         await self._decide(record, *decision)
         return await self.show(record.key)
 
@@ -190,6 +190,14 @@ class Quarantine:
 
     async def _free(self, record: Quarantined) -> None:
         await self.holding.discard(record.what.place)
+        note = await self._note(record)
+        if (
+            note is not None
+            and note.place
+            and self.submissions is not None
+            and record.what.study_id
+        ):
+            await self.submissions.note_files(record.what.study_id, [replace(note, place="")])
         await self.list.forget([record.key])
 
     async def _note(self, record: Quarantined) -> FileNote | None:

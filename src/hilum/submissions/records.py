@@ -1,7 +1,8 @@
 """The memory of submissions as stages see it, and how they read it."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from typing import Final, Protocol, TypeVar
 
 from hilum.domain.submissions import FileNote, FileState, StudyId
 from hilum.ports.holding import Holding
@@ -10,6 +11,8 @@ from hilum.submissions.receiving import place_of
 
 PAGE: Final = 64
 """Files that are read, judged and noted together."""
+
+T = TypeVar("T")
 
 
 HELD: Final = frozenset({FileState.ARCHIVED, FileState.ALREADY_HELD})
@@ -29,12 +32,23 @@ async def pages(
         after = page[-1].number
 
 
+async def side_by_side(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Wait for all of it, and then raise the first error as it is, so that its kind tells."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    done: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done
+
+
 async def freed(submissions: SubmissionList, holding: Holding, study_id: StudyId) -> None:
     """Give back the space of files that nobody needs any more, as noted: without a place.
 
     Called before a submission settles: nobody looks at it afterwards, and bytes that stayed would
-    outlive a deletion. A file that is held and has a place all the same was repaired: its original
-    belongs to the quarantine.
+    outlive a deletion. A file that is held and has a place all the same came back from
+    quarantine, to which its bytes belong.
     """
     async for page in pages(submissions, study_id):
         for note in page:
