@@ -138,7 +138,8 @@ class MemorySubmissions:
         ][:limit]
         for study_id in gone:
             del self._held[study_id]
-        return len(gone)
+        old = [] if self.quarantine is None else self.quarantine.prune(before, limit - len(gone))
+        return len(gone) + len(old)
 
     # SubmissionList
 
@@ -241,13 +242,15 @@ class MemoryQuarantine:
     now: Callable[[], datetime] = utc_now
     fault: HilumError | None = None
     _kept: dict[int, _Kept] = field(default_factory=dict)
+    _last: int = 0
 
     async def add(self, new: NewQuarantined) -> int:
         self._raise_fault()
         for key, kept in self._kept.items():
             if kept.row.what.place == new.place:
                 return key
-        key, now = len(self._kept) + 1, self.now()
+        self._last += 1
+        key, now = self._last, self.now()
         state = QuarantineState.HELD
         what = replace(new, findings=worst(new.findings))
         step = QuarantineStep(now, state, "", "")
@@ -310,6 +313,17 @@ class MemoryQuarantine:
             if kept.row.state is QuarantineState.HELD
         ]
         return len(held), sum(held)
+
+    def prune(self, before: datetime, limit: int) -> "list[int]":
+        """Forget those whose bytes were gone by then."""
+        old = [
+            key
+            for key, kept in self._kept.items()
+            if kept.due is None and kept.row.changed < before
+        ][:limit]
+        for key in old:
+            del self._kept[key]
+        return old
 
     def undecided(self) -> set[StudyId]:
         """Submissions with something that is held."""

@@ -51,10 +51,10 @@ class SubmissionNotes(Protocol):
         ...
 
     async def prune(self, before: datetime, limit: int) -> int:
-        """Forget up to `limit` submissions that settled before then; how many went.
+        """Forget up to `limit` submissions that settled before then; how many went, 0 at the end.
 
         Those with something in quarantine that nobody decided about stay. What they brought stays
-        in the archive.
+        in the archive. What was in quarantine until then is forgotten, too, and counted.
         """
         ...
 

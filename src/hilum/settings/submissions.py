@@ -24,7 +24,8 @@ class SubmissionSettings(Section):
     """How often such uploads, and those to be forgotten, are looked for."""
     history_days: CountOrZero = 90
     """How long the history of an upload is kept after its end. 0: for ever. Uploads with files in
-    quarantine that nobody decided about are kept."""
+    quarantine that nobody decided about are kept. What left quarantine is forgotten after the same
+    time."""
     memory_member_bytes: ByteCount = 1 << 20
     """Members of ZIP files up to this size are unpacked in memory, larger ones in the spool."""
     memory_bytes: ByteCount = 64 << 20

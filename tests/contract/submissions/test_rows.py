@@ -1,6 +1,7 @@
 """What only rows in a database have to stand: odd texts, outages, half a transaction."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,12 @@ async def test_an_outage_is_told_as_one(tmp_path: Path) -> None:
                         await work
                 elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
             assert await index.submissions.advance(ONE, Advance(VALIDATED)) is VALIDATED
+
+
+async def test_forgetting_many_files_takes_several_turns(index: SqlIndex) -> None:
+    for number in (1, 2, 3):
+        await index.submissions.receive(a_submission(number, files=3000))
+        await index.submissions.advance(study_id(number), Advance(SubmissionState.FAILED))
+    later = datetime.now(UTC) + timedelta(hours=1)
+
+    assert [await index.submissions.prune(later, 10) for _ in range(4)] == [1, 1, 1, 0]

@@ -2,12 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from hilum.domain.findings import FINDINGS_KEPT, Severity
-from hilum.domain.identifiers import Scope, SOPClassUID, StudyInstanceUID, Version
+from hilum.domain.identifiers import SOPClassUID, Version
 from hilum.domain.submissions import (
     HISTORY_KEPT,
     SUBMISSION_SETTLED,
@@ -18,13 +17,10 @@ from hilum.domain.submissions import (
 from tests.contract.submissions.stores import (
     BEGIN,
     ORIGIN,
-    OTHER_PARTITION,
-    PATIENCE,
     POLICY,
     Stores,
     a_finding,
     a_note,
-    a_quarantined,
     a_submission,
     study_id,
     to,
@@ -126,25 +122,25 @@ async def test_a_bad_end_is_told(stores: Stores, state: SubmissionState, kind: s
 
 
 @pytest.mark.parametrize("reached", list(SubmissionState))
-@pytest.mark.parametrize("wanted", list(SubmissionState))
-async def test_a_state_never_goes_back(
-    stores: Stores, reached: SubmissionState, wanted: SubmissionState
-) -> None:
-    await stores.submissions.receive(a_submission())
-    if reached is not UPLOADED:
-        await go(stores, reached)
-    before, told = await the_one(stores), await stores.told()
-    rung = stores.submissions.moved.rung
+async def test_a_state_never_goes_back(stores: Stores, reached: SubmissionState) -> None:
+    submissions = stores.submissions
+    for number, wanted in enumerate(SubmissionState, 1):
+        one = study_id(number)
+        await submissions.receive(a_submission(number))
+        if reached is not UPLOADED:
+            assert await submissions.advance(one, to(reached)) is reached
+        before, told = await submissions.submission(one), await stores.told()
+        rung = submissions.moved.rung
 
-    state = await stores.submissions.advance(ONE, to(wanted, text="again"))
+        state = await submissions.advance(one, to(wanted, text="again"))
 
-    if wanted.rank > reached.rank:
-        assert state is wanted
-        return
-    assert state is reached
-    assert await the_one(stores) == before
-    assert await stores.told() == told
-    assert stores.submissions.moved.rung == rung
+        if wanted.rank > reached.rank:
+            assert state is wanted
+            continue
+        assert state is reached
+        assert await submissions.submission(one) == before
+        assert await stores.told() == told
+        assert submissions.moved.rung == rung
 
 
 @pytest.mark.parametrize("settled", sorted(SUBMISSION_SETTLED))
@@ -303,89 +299,6 @@ async def test_submissions_are_listed_newest_first(stores: Stores) -> None:
     (refused,) = await stores.submissions.submissions(state=REFUSED)
     assert refused == rest
     assert await stores.submissions.submissions(state=REFUSED, before=refused.key) == []
-
-
-async def test_who_was_not_heard_of_is_unfinished_until_it_settles(stores: Stores) -> None:
-    submissions, clock = stores.submissions, stores.clock
-    for number in (1, 2):
-        await submissions.receive(a_submission(number))
-        clock.go_on()
-    soon, later = BEGIN + PATIENCE, BEGIN + PATIENCE + timedelta(seconds=1)
-
-    assert await submissions.unfinished(soon - timedelta(microseconds=1), 10) == []
-    (one,) = await submissions.unfinished(soon, 10)
-    assert (one.study_id, one.state, one.correlation_id) == (ONE, UPLOADED, "corr-1")
-    assert [each.study_id for each in await submissions.unfinished(later, 10)] == [
-        ONE, study_id(2),
-    ]  # fmt: skip
-    assert len(await submissions.unfinished(later, 1)) == 1
-
-    await submissions.advance(ONE, to(VALIDATING))
-    assert [each.study_id for each in await submissions.unfinished(later, 10)] == [study_id(2)]
-    await submissions.work_until(ONE, clock.now() + timedelta(hours=1))
-    assert len(await submissions.unfinished(clock.now() + timedelta(minutes=59), 10)) == 1
-    assert len(await submissions.unfinished(clock.now() + timedelta(hours=1), 10)) == 2
-    for state in (ARCHIVED, REFUSED):
-        await submissions.advance(ONE, to(state))
-        await submissions.work_until(ONE, BEGIN)
-        assert [each.study_id for each in await submissions.unfinished(later, 10)] == [study_id(2)]
-
-    await submissions.advance(ONE, to(VALIDATING, new_round=True))
-    due = clock.now() + PATIENCE
-    assert [each.study_id for each in await submissions.unfinished(due, 10)] == [study_id(2), ONE]
-
-
-async def test_what_brought_a_study_is_found_at_each_level(stores: Stores) -> None:
-    submissions = stores.submissions
-    other = replace(POLICY, partition=OTHER_PARTITION)
-    for number, policy in ((1, POLICY), (2, POLICY), (3, other)):
-        await submissions.receive(a_submission(number, policy=policy))
-    held, again = FileState.ARCHIVED, FileState.ALREADY_HELD
-    first, second = a_note(0, held, uids=uids(1, 1, 1)), a_note(1, held, uids=uids(1, 2, 2))
-    await submissions.note_files(
-        ONE, [first, second, a_note(2, uids=uids(1, 1, 3)), a_note(3, held, uids=uids(2))]
-    )
-    third = a_note(0, again, uids=uids(1, 1, 1))
-    await submissions.note_files(study_id(2), [third])
-    await submissions.note_files(study_id(3), [first])
-    keys = {one.study_id: one.key for one in await submissions.submissions()}
-    one, two = (keys[ONE], ONE), (keys[study_id(2)], study_id(2))
-    study = StudyInstanceUID("1.2.1")
-    whole = [(*one, first), (*one, second), (*two, third)]
-
-    assert await submissions.brought(Scope(study), (0, -1), 10) == whole
-    assert await submissions.brought(Scope(study), (one[0], 0), 1) == whole[1:2]
-    assert await submissions.brought(Scope(study), (one[0], 1), 10) == whole[2:]
-    series = Scope(study, uids(1, 2).series)
-    assert await submissions.brought(series, (0, -1), 10) == whole[1:2]
-    instance = Scope(study, uids().series, uids().sop_instance)
-    assert await submissions.brought(instance, (0, -1), 10) == [whole[0], whole[2]]
-    (elsewhere,) = await submissions.brought(Scope(study, partition=OTHER_PARTITION), (0, -1), 10)
-    assert elsewhere[1:] == (study_id(3), first)
-
-
-async def test_old_submissions_are_forgotten_but_not_what_nobody_decided_about(
-    stores: Stores,
-) -> None:
-    submissions, clock = stores.submissions, stores.clock
-    for number in (1, 2, 3, 4):
-        await submissions.receive(a_submission(number))
-    for number in (1, 2, 3):
-        await submissions.advance(study_id(number), to(REFUSED))
-    await stores.quarantine.add(a_quarantined(study_id=ONE))
-    clock.go_on()
-
-    assert await submissions.prune(BEGIN, 10) == 0
-    assert await submissions.prune(clock.now(), 1) == 1
-    assert await submissions.submission(study_id(2)) is None
-    assert await submissions.files(study_id(2), -1, 10) == []
-    assert await submissions.prune(clock.now(), 10) == 1
-    assert await submissions.prune(clock.now(), 10) == 0
-    left = [one.study_id for one in await submissions.submissions()]
-    assert left == [study_id(4), ONE], "unfinished, and held in quarantine"
-    (held,) = await stores.quarantine.expired(BEGIN + timedelta(days=40), 10)
-    await stores.quarantine.forget([held.key])
-    assert await submissions.prune(clock.now(), 10) == 1
 
 
 async def test_a_long_history_keeps_its_newest_lines(stores: Stores) -> None:

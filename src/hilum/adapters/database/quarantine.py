@@ -48,7 +48,7 @@ _STEPS: Final = (
     "ORDER BY key"
 )
 _DECIDE: Final = "UPDATE quarantined SET state = ?, changed = ? WHERE key = ? AND state = 'held'"
-_EXPIRED: Final = f"{_SHOWN} WHERE due <= ? ORDER BY due, key LIMIT ?"
+_EXPIRED: Final = f"{_SHOWN} WHERE due <= ? ORDER BY due LIMIT ?"
 _FORGET: Final = "UPDATE quarantined SET due = NULL WHERE key = ?"
 _TOTALS: Final = (
     "SELECT count(*), coalesce(sum(size_bytes), 0) FROM quarantined WHERE state = 'held'"

@@ -24,6 +24,7 @@ from hilum.adapters.database.submission_values import (
     policy_text,
     uid_columns,
 )
+from hilum.adapters.database.submissions_pruning import is_old, prune_old
 from hilum.adapters.database.submissions_reading import (
     find_brought,
     find_files,
@@ -78,17 +79,6 @@ _WORK: Final = "UPDATE submission SET due = ? WHERE study_id = ? AND due IS NOT 
 _FORGET_STEPS: Final = f"""
 DELETE FROM submission_step WHERE submission_key = ? AND key <= (SELECT key FROM submission_step
   WHERE submission_key = ? ORDER BY key DESC LIMIT 1 OFFSET {HISTORY_KEPT})"""
-_OLD: Final = (
-    "SELECT key FROM submission WHERE due IS NULL AND changed < ? AND NOT EXISTS (SELECT 1 "
-    "FROM quarantined q WHERE q.study_id = submission.study_id AND q.state = 'held') "
-    "ORDER BY changed LIMIT ?"
-)
-_STILL_OLD: Final = "UPDATE submission SET due = NULL WHERE key = ? AND due IS NULL AND changed < ?"
-_DROP: Final = (
-    "DELETE FROM submission_step WHERE submission_key = ?",
-    "DELETE FROM submission_file WHERE submission_key = ?",
-    "DELETE FROM submission WHERE key = ?",
-)
 
 
 class SqlSubmissions:
@@ -145,10 +135,9 @@ class SqlSubmissions:
     async def prune(self, before: datetime, limit: int) -> int:
         moment = to_microseconds(before)
         # Most looks find nothing: they should not cost a transaction that writes.
-        found = await self._read(lambda connection: _old(connection, moment, 1))
-        if not found:
+        if not await self._read(lambda connection: is_old(connection, moment)):
             return 0
-        return await self._write(lambda connection: _prune(connection, moment, limit))
+        return await self._write(lambda connection: prune_old(connection, moment, limit))
 
     # SubmissionList
 
@@ -287,19 +276,3 @@ def _file_row(key: int, note: FileNote) -> tuple[Any, ...]:
         note.sop_class_uid, note.version, clean(note.code), note.place, clean(note.name),
         packed_findings(note.findings),
     )  # fmt: skip
-
-
-def _old(connection: Connection, before: int, limit: int) -> list[tuple[int]]:
-    return connection.execute(_OLD, (before, limit)).fetchall()
-
-
-def _prune(connection: Connection, before: int, limit: int) -> int:
-    old = [
-        (key,)
-        for (key,) in _old(connection, before, limit)
-        # Has the row to ourselves, unless another process has begun a new round by now.
-        if connection.execute(_STILL_OLD, (key, before)).rowcount > 0
-    ]
-    for sql in _DROP:
-        connection.executemany(sql, old)
-    return len(old)

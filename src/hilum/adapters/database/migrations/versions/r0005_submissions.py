@@ -24,7 +24,7 @@ def upgrade() -> None:
         ("submission_file", ("study_instance_uid", "submission_key", "number")),
         ("submission_file", ("sop_instance_uid", "submission_key", "number")),
         ("submission_step", ("submission_key",)),
-        ("quarantined", ("due",)),
+        ("quarantined", ("due", "changed")),
         ("quarantined", ("state", "key", "size_bytes")),
         ("quarantined", ("code", "key")),
         ("quarantined", ("door", "key")),
