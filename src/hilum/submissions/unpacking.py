@@ -33,7 +33,7 @@ from hilum.submissions.kinds import HEAD_BYTES, leads_out
 from hilum.submissions.names import shown_name
 from hilum.submissions.options import StageOptions
 from hilum.submissions.receiving import place_of
-from hilum.submissions.records import PAGE, Submissions, pages
+from hilum.submissions.records import PAGE, Submissions, pages, side_by_side
 from hilum.submissions.setting_aside import SettingAside, refused
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -131,18 +131,17 @@ class _Unpacked:
         self._count(known)
         members = islice(self._archive.members(), len(known), None)
         while not self._archive.is_bomb and (page := list(islice(members, PAGE))):
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._unpack(member, self.number + place))
-                    for place, member in enumerate(page)
-                ]
-            notes = [task.result() for task in tasks]
+            notes = await side_by_side(
+                self._unpack(member, self.number + place) for place, member in enumerate(page)
+            )
             await self._tools.submissions.note_files(self._record.study_id, notes)
             self._count(notes)
 
     def _count(self, notes: Sequence[FileNote]) -> None:
         self.number += len(notes)
-        self._faults += [note.code for note in notes if note.code and not note.place]
+        self._faults += [
+            note.code for note in notes if note.state is FileState.QUARANTINED and not note.place
+        ]
 
     async def _unpack(self, member: ZipMember, number: int) -> FileNote:
         note = FileNote(

@@ -25,7 +25,7 @@ from hilum.submissions.consistency import Consistency, ProfileOf
 from hilum.submissions.details import Details, in_words
 from hilum.submissions.judging import Judged, Judging
 from hilum.submissions.options import StageOptions
-from hilum.submissions.records import Submissions, freed, pages
+from hilum.submissions.records import Submissions, freed, pages, side_by_side
 from hilum.submissions.setting_aside import SettingAside
 from hilum.submissions.unpacking import Unpacking
 
@@ -114,11 +114,8 @@ class _Work:
             if note.state not in _TO_JUDGE:
                 self.details.add(note)
         waiting = [note for note in page if note.state in _TO_JUDGE]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._judge(note)) for note in waiting]
         notes, zips = [], []
-        for task in tasks:
-            judged = task.result()
+        for judged in await side_by_side(self._judge(note) for note in waiting):
             if judged.note.state is FileState.RECEIVED:
                 zips.append(judged.note)
             else:
@@ -161,7 +158,7 @@ class _Work:
 
         Else a crash would leave some of them refused, and the others would look consistent.
         """
-        found = consistency.findings()
+        found = await asyncio.to_thread(consistency.findings)
         if not found:
             return
         concerned: list[FileNote] = []

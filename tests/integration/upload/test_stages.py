@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import NoReturn
 
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
+from hilum.domain.errors import ArchiveFull
 from hilum.domain.findings import Severity
 from hilum.domain.instances import StorePolicy
 from hilum.domain.submissions import FileState, StudyId, SubmissionState
@@ -262,6 +264,27 @@ async def test_stages_do_nothing_for_what_is_unknown_or_settled(opened: Uploads)
     assert await opened.work.archiving(study_id) is None
     assert await opened.work.validating(StudyId("no-such-submission")) is None
     assert await opened.record(study_id) == before
+
+
+@pytest.mark.parametrize("files", [(CT, b"x"), (zipped(CT, an_instance()),)], ids=["files", "zip"])
+async def test_an_outage_is_told_as_what_it_is(opened: Uploads, files: tuple[bytes, ...]) -> None:
+    study_id = await opened.submit(*files)
+
+    async def full(place: str, content: object) -> None:
+        raise ArchiveFull("full")
+
+    async def away(content: object, policy: object) -> NoReturn:
+        raise ArchiveFull("full")
+
+    work = opened.work.validating
+    holding = opened.archive.holding
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(holding, "keep", full)
+        failing = replace(work, judging=replace(work.judging, examine=away))
+        with pytest.raises(ArchiveFull):
+            await failing(study_id)
+
+    assert await opened.work.validating(study_id) is SubmissionState.VALIDATED
 
 
 async def test_archiving_waits_for_validation(opened: Uploads) -> None:
