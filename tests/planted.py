@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import UID, JPEG2000Lossless
 
 CT = "CT_small.dcm"
 ENHANCED_CT = "eCT_Supplemental.dcm"
@@ -159,6 +159,20 @@ def _group_twice(dataset: Dataset) -> None:
     dataset.SharedFunctionalGroupsSequence[0].PlanePositionSequence = first.PlanePositionSequence
 
 
+def _date_in_an_item(dataset: Dataset) -> None:
+    item, tag = Dataset(), Tag("StudyDate")
+    item[tag] = RawDataElement(tag, "DA", 8, b"20041301", 0, False, True)
+    dataset.RequestAttributesSequence = Sequence([item])
+
+
+def _private_class(dataset: Dataset) -> None:
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID("1.2.3.4")
+
+
+def _in_utf_8(data: bytes) -> bytes:
+    return data.replace(b"JFK IMAGING", b"JFK \xc3\xa4GIN\xc3\xa4", 1)
+
+
 def _short_pixels(dataset: Dataset) -> None:
     dataset.PixelData = dataset.PixelData[:-2]
 
@@ -169,6 +183,10 @@ def _reused_uid(dataset: Dataset) -> None:
 
 _ORIENTATION = ["2", "0", "0", "0", "1", "0"]
 _SKEW = ["1", "0", "0", "0.6", "0.8", "0"]
+
+_INSTITUTION = b"\x08\x00\x80\x00LO\x12\x00JFK IMAGING CENTER"
+_ODD = b"\x08\x00\x80\x00LO\x11\x00JFK IMAGING CENTE"
+_LATE = b"\x08\x00\x15\x00DT\x08\x0020040119"
 
 FAULTS: tuple[Fault, ...] = (
     # Types 1, 2, 1C (PS3.5 7.4)
@@ -234,6 +252,23 @@ FAULTS: tuple[Fault, ...] = (
     Fault("text beyond ASCII without a character set", "charset", _tag("InstitutionName"),
           lambda dataset: delattr(dataset, "SpecificCharacterSet"),
           bend=lambda data: data.replace(b"JFK IMAGING", b"JFK IM\xe4GING")),
+    _has("AcquisitionDateTime", "DT", "2004-01-19", "value-format", "of old form"),
+    _has("PatientName", "PN", "a^b^c^d^e^f", "value-format", "of six components"),
+    _has("PatientName", "PN", "a=b=c=d", "value-format", "of four groups"),
+    _has("RetrieveAETitle", "AE", "A" * 17, "value-length", "too long"),
+    _has("RetrieveURL", "UR", " http://a b", "value-characters", "with spaces"),
+    _has("PatientComments", "LT", "x" * 10241, "value-length", "too long"),
+    _has("OtherPatientNames", "PN", ["a^b", "c" * 65], "value-length", "of which the second long"),
+    Fault("a date of month 13 in an item", "value-format", _tag("StudyDate"), _date_in_an_item),
+    _bent("an element twice", "duplicate", "InstitutionName", _INSTITUTION, _INSTITUTION * 2),
+    _bent("an odd length", "encoding", "InstitutionName", _INSTITUTION, _ODD),
+    _bent("a tag below the one before", "encoding", "InstanceCoercionDateTime", _INSTITUTION,
+          _INSTITUTION + _LATE),
+    Fault("UTF-8 without a character set", "charset-undeclared", _tag("InstitutionName"),
+          lambda dataset: delattr(dataset, "SpecificCharacterSet"), bend=_in_utf_8),
+    Fault("UTF-8 declared as Latin 1", "charset-doubtful", _tag("InstitutionName"), lambda _: None,
+          bend=_in_utf_8),
+    Fault("a private SOP class", "sop-class-unknown", _tag("SOPClassUID"), _private_class),
     # Private blocks
     Fault("a private element without a creator", "private-block", 0x00331001, _private),
     # File meta information
@@ -268,3 +303,14 @@ FAULTS: tuple[Fault, ...] = (
           _tag("PlanePositionSequence"), _group_twice, ENHANCED_CT),
     _lacks("AcquisitionContextSequence", name=ENHANCED_CT),
 )  # fmt: skip
+
+CONFUSING: tuple[Fault, ...] = (
+    _bent(
+        "explicit VR announced as implicit",
+        "transfer-syntax-mismatch",
+        "TransferSyntaxUID",
+        b"1.2.840.10008.1.2.1\0",
+        b"1.2.840.10008.1.2\0\0\0",
+    ),
+)
+"""Faults by which dciodvfy loses its way: the rest of what it says of them is no measure."""

@@ -30,13 +30,13 @@ standard and changes nothing. It tells what is wrong, where, what was expected a
 mended, and the section that says so; grouped by study, with the files that share a finding.
 `--json` writes every finding of every file, `--html FILE` a page. The exit code is 1 when there are
 errors. A server gives the same of what it holds: `GET /api/v1/studies/{{study}}/findings`, and below
-`.../series/{{series}}` and `.../instances/{{instance}}`, with `?profile=`; as JSON, or as a page for
+`.../series/{{series}}` and `.../instances/{{instance}}`, with `?profile=` and `?decode=true`; as JSON, or as a page for
 browsers (`Accept: text/html`). Each instance is read anew; up to `retrieve.findings_instances`.
 
 What is checked: Part 10 structure and file meta information; every value by its VR, every element
-by PS3.6 (VR, multiplicity, retirement) and its private block; character sets; pixel data against
-rows, columns, bits, samples and frames; fragments and Basic Offset Table; the IOD of the SOP
-class with its modules, functional groups, sequence items, enumerated values and defined terms,
+by PS3.5 (even length, order) and PS3.6 (VR, multiplicity, retirement) and its private block;
+character sets, declared and actual; pixel data against rows, columns, bits, samples and frames;
+fragments, Basic and Extended Offset Table; every frame, when asked for; the IOD of the SOP class with its modules, functional groups, sequence items, enumerated values and defined terms,
 and every condition of type 1C and 2C that a program can judge; and across each study patient,
 UIDs, numbers, frames of reference, positions and gaps between slices.
 
@@ -48,8 +48,42 @@ that are newer are told as `sop-class-unknown`; an enumerated value that was add
 wrong. How the tables are made:
 [ADR 0027](decisions/0027-validation.md).
 
+## What arrives
+
 The [profiles of the doors](findings.md) (`dimse.validation_profile` and the like) are other
-rules, shorter ones: nothing here refuses an instance that arrives.
+rules, shorter ones. What is on this page applies to an arrival where a *depth* names one of the
+profiles below: to uploads by the setting `upload.depth`, to everything else by rules, which name
+door, sender and partition; the first that matches counts. An error refuses the instance, and the
+answer tells the findings as its wire can: STOW-RS in Failed Attributes Sequence, at most 50 of an
+instance, with the reason C000 when elements make no sense and A900 otherwise; C-STORE by status,
+the first error as comment and up to 8 offending elements.
+
+```toml
+[[validation.rules]]
+door = "c-store"
+sender = "CT1@*"
+depth = "ward"
+decode = true
+
+[validation.profiles.ward]
+base = "practice"
+refuse = ["charset"]
+ignore = ["value-not-defined"]
+require = ["PatientID", "AccessionNumber"]
+```
+
+`validation.profiles.NAME` is a profile of one's own: a base, and the codes that refuse, warn or
+are not told; `require` names attributes that must have a value. It can be named wherever the
+others can, by `hilum validate --profile`, too.
+
+## Decoding
+
+With `decode` (of a rule, `hilum validate --decode`, `?decode=true` of the report) every
+compressed frame is decoded in the pixel workers, within `pixels.memory_bytes`,
+`pixels.task_seconds` and `pixels.maximum_frame_bytes`: a codestream that kills its decoder kills
+a worker, and is a finding. After 20 frames that cannot be decoded, or the first that costs too
+much, the others of the instance are left alone. Native pixel data needs its length checked only,
+which is always done. A C-STORE waits meanwhile (`dimse.store_seconds`).
 """
 
 

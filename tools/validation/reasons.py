@@ -70,6 +70,9 @@ EXTRA: Final = (
            "reads files without them as well."),
     Reason("meta-", "", "", "PS3.10 7.1: type 1 of the file meta information, or no transfer syntax "
            "of PS3.6."),
+    Reason("charset-doubtful", "", "", "dciodvfy takes text for what it is declared to be."),
+    Reason("sop-class-unknown", "", "private", "dciodvfy tells it without an attribute (Information "
+           "Object Not found)."),
     Reason("sop-class-unknown", "", "", "The retired Ultrasound Image Storage: dciodvfy tells it "
            "without an attribute (Information Object Not found)."),
     Reason("private-block", "", "", "Group 0001 is no group of private elements (PS3.5 7.8.1)."),

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from hilum.dicom.dictionary import DICTIONARY, REPEATERS
-from hilum.dicom.elements import ElementPath, ProblemKind
+from hilum.dicom.elements import ProblemKind
 from hilum.dicom.header import Header
 from hilum.validation.findings import Findings
 from hilum.validation.levels import Element, Level
@@ -26,6 +26,27 @@ _ONE_VALUE_VRS: Final = frozenset({"LT", "ST", "UT", "UR", "SQ"})
 _ASCII: Final = frozenset({"ISO_IR 6"})
 _TEXT_VRS: Final = frozenset({"SH", "LO", "ST", "LT", "UT", "UC", "PN"})
 CHARACTER_SET: Final = "00080005"
+
+
+_ONE_BYTE: Final = {
+    "ISO_IR 100": "iso8859_1", "ISO_IR 101": "iso8859_2", "ISO_IR 109": "iso8859_3",
+    "ISO_IR 110": "iso8859_4", "ISO_IR 144": "iso8859_5", "ISO_IR 127": "iso8859_6",
+    "ISO_IR 126": "iso8859_7", "ISO_IR 138": "iso8859_8", "ISO_IR 148": "iso8859_9",
+}  # fmt: skip
+"""Character sets of one byte for each character, by defined term (PS3.3 C.12.1.1.2)."""
+
+
+class Charset(NamedTuple):
+    """What is declared of the texts of a level."""
+
+    is_ascii: bool
+    codec: str
+    """Of a character set of one byte each; empty for all others."""
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether texts have to be looked at."""
+        return self.is_ascii or self.codec != ""
 
 
 class Known(NamedTuple):
@@ -87,10 +108,10 @@ def check_problems(header: Header, findings: Findings) -> None:
         findings.add(code, path, expected=f"VR {vr}", found=reason, section=section)
 
 
-def check_elements(level: Level, findings: Findings, *, is_ascii: bool | None = None) -> None:
+def check_elements(level: Level, findings: Findings, charset: Charset | None = None) -> None:
     """Report elements of `level` and below that contradict the dictionary."""
-    if CHARACTER_SET in level.elements or is_ascii is None:
-        is_ascii = {str(value or "ISO_IR 6") for value in level.values(CHARACTER_SET)} <= _ASCII
+    if CHARACTER_SET in level.elements or charset is None:
+        charset = _charset_of(level)
     for tag, element in level.elements.items():
         if tag[3] in "13579BDF":
             _check_private(level, tag, findings)
@@ -100,11 +121,11 @@ def check_elements(level: Level, findings: Findings, *, is_ascii: bool | None = 
                 _check_known(level, tag, element, entry, findings)
         if element["vr"] == "SQ":
             for item in level.below(tag):
-                check_elements(item, findings, is_ascii=is_ascii)
+                check_elements(item, findings, charset)
         elif element["vr"] == "UI":
             _check_uids(level, tag, element, findings)
-        elif is_ascii and element["vr"] in _TEXT_VRS:
-            _check_ascii(level, tag, element, findings)
+        elif charset.is_doubted and element["vr"] in _TEXT_VRS:
+            _check_text(level, tag, element, charset, findings)
 
 
 def _check_known(
@@ -163,13 +184,42 @@ def _check_uids(level: Level, tag: str, element: Element, findings: Findings) ->
             return
 
 
-def _check_ascii(level: Level, tag: str, element: Element, findings: Findings) -> None:
+def _charset_of(level: Level) -> Charset:
+    terms = [str(value or "ISO_IR 6").strip() for value in level.values(CHARACTER_SET)]
+    codec = _ONE_BYTE.get(terms[0], "") if len(terms) == 1 else ""
+    return Charset(set(terms) <= _ASCII, codec)
+
+
+def _check_text(
+    level: Level, tag: str, element: Element, charset: Charset, findings: Findings
+) -> None:
     for value in element.get("Value", ()):
         texts = value.values() if isinstance(value, dict) else (value,)
-        if any(isinstance(text, str) and not text.isascii() for text in texts):
+        odd = [text for text in texts if isinstance(text, str) and not text.isascii()]
+        if odd and charset.is_ascii:
             findings.add(
-                "charset-undeclared", ElementPath(level.items, int(tag, 16)),
+                "charset-undeclared", level.path(tag),
                 expected="ASCII, or a Specific Character Set (0008,0005)",
                 found="other characters", section="PS3.3 C.12.1.1.2",
             )  # fmt: skip
             return
+        if any(_reads_as_utf_8(text, charset.codec) for text in odd):
+            findings.add(
+                "charset-doubtful", level.path(tag),
+                expected="text in the declared character set",
+                found="bytes that read as UTF-8", section="PS3.3 C.12.1.1.2",
+            )  # fmt: skip
+            return
+
+
+def _reads_as_utf_8(text: str, codec: str) -> bool:
+    """Whether a text was written in UTF-8 and read in a character set of one byte each.
+
+    Other text is hardly ever so by chance: each of its letters beyond ASCII would have to be
+    followed by a second one of some 60.
+    """
+    try:
+        text.encode(codec).decode("utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True

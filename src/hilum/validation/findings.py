@@ -124,6 +124,8 @@ CODES: Final[Mapping[str, Code]] = {
                                "Remove it, or mend what the condition names."),
         charset_undeclared=("Text is not ASCII and no character set is declared.",
                             "Declare the character set."),
+        charset_doubtful=("Text reads as UTF-8 though another character set is declared.",
+                          "Declare ISO_IR 192, if it is meant."),
         sop_class_unknown=("There are no tables for this SOP class: its modules are not looked at.",
                            "Nothing, if the class is private or new."),
         positions_equal=("Several images of a series have one position.",

@@ -10,6 +10,7 @@ from hilum.domain.errors import LimitExceeded, UnreadableInstance
 from hilum.validation.elements import check_elements, check_problems
 from hilum.validation.facts import Facts, facts_of
 from hilum.validation.findings import Finding, Findings
+from hilum.validation.heads import check_heads
 from hilum.validation.levels import root_of
 from hilum.validation.modules import check_modules
 from hilum.validation.part10 import check_part10
@@ -53,6 +54,7 @@ def examine_header(source: Source, header: Header, required: Iterable[int] = ())
     findings = Findings()
     check_part10(source, header, root, findings)
     check_problems(header, findings)
+    check_heads(source, header, findings)
     check_elements(root, findings)
     if header.file_meta.get(_SOP_CLASS) != _DIRECTORY:
         check_modules(root, findings)

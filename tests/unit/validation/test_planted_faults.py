@@ -4,7 +4,7 @@ import pytest
 
 from hilum.validation.findings import Finding, Severity
 from hilum.validation.instance import examine_source
-from tests.planted import CT, ENHANCED_CT, FAULTS, Fault, base
+from tests.planted import CONFUSING, CT, ENHANCED_CT, FAULTS, Fault, base
 
 
 def _findings(part10: bytes) -> tuple[Finding, ...]:
@@ -15,7 +15,7 @@ def test_nothing_is_wrong_with_an_instance_that_the_standard_would_take() -> Non
     assert _findings(base(CT)) == ()
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [*FAULTS, *CONFUSING], ids=lambda fault: fault.name)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
     before = set(_findings(base(fault.base)))
     found = [finding for finding in _findings(fault.part10()) if finding not in before]
