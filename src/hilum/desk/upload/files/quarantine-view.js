@@ -11,6 +11,16 @@ const WOULD_NOT_PASS = "The archive would refuse it even when it is repaired as 
 const HOW =
   "A mended copy is archived, which says what was changed in it; the file stays as it came until " +
   "its time is over.";
+const RELEASING = {
+  title: "Release this file as it is?",
+  text: "It is archived with what is wrong in it.",
+  action: "Release",
+};
+const DISCARDING = {
+  title: "Discard this file?",
+  text: "It is taken out of quarantine for good, and cannot be had back.",
+  action: "Discard",
+};
 
 /** Buttons for what has the number `key` in quarantine. */
 export function quarantineEntry(key, file, { onChanged }) {
@@ -35,13 +45,14 @@ export function quarantineEntry(key, file, { onChanged }) {
   }
 
   async function decide(action, question) {
-    const record = await fetched(path);
-    const answer = await ask(question(record));
+    const answer = await ask(question);
     if (answer === null) return;
     const decided = await fetched(`${path}/${action}`, { method: "POST", json: answer });
     announce(`${file.name} is ${decided.state}.`);
     await onChanged();
   }
+
+  const repair = async () => decide("repair", repairing(await fetched(path)));
 
   const button = (name, text, work) =>
     element(
@@ -59,9 +70,9 @@ export function quarantineEntry(key, file, { onChanged }) {
   const decisions =
     file.state === "quarantined"
       ? [
-          button("repair", "Repair…", () => decide("repair", repairing)),
-          button("release", "Release…", () => decide("release", releasing)),
-          button("discard", "Discard…", () => decide("discard", discarding)),
+          button("repair", "Repair…", repair),
+          button("release", "Release…", () => decide("release", RELEASING)),
+          button("discard", "Discard…", () => decide("discard", DISCARDING)),
         ]
       : [];
   return element("div", { class: "quarantine" }, more, decisions, problem, place);
@@ -97,7 +108,8 @@ function* detailsOf(record) {
 }
 
 function repairing(record) {
-  const { repairs = [], remaining = [], would_pass, not_repairable } = record;
+  const { state, repairs = [], remaining = [], would_pass, not_repairable } = record;
+  if (state !== "held") return { title: "There is nothing to repair", text: `It is ${state}.` };
   if (repairs.length === 0)
     return { title: "There is no repair for this file", text: not_repairable ?? NOTHING_KNOWN };
   const left = remaining.length
@@ -127,15 +139,3 @@ function detailsOfRepair({ changes = [], mends = [] }) {
   if (gone.length) told.push(`mends ${gone.join(", ")}`);
   return told.join("; ");
 }
-
-const releasing = () => ({
-  title: "Release this file as it is?",
-  text: "It is archived with what is wrong in it.",
-  action: "Release",
-});
-
-const discarding = () => ({
-  title: "Discard this file?",
-  text: "It is taken out of quarantine for good, and cannot be had back.",
-  action: "Discard",
-});
