@@ -13,8 +13,8 @@ from hilum.domain.occupancy import DataFolderInUse, Hold
 def hold_with_schema(folder: Path, hold: Hold, url: str) -> Iterator[None]:
     """Hold `folder` after its index, when it has an older schema, was migrated.
 
-    Waits while another process that starts does so. Raises `DataFolderInUse`, also when only the migration is in somebody's way, and
-    `ArchiveUnavailable`.
+    Waits while another process that starts does so. Raises `DataFolderInUse`, also when only the
+    migration is in somebody's way, and `ArchiveUnavailable`.
     """
     with turn_at_schema(folder):
         with hold_data_folder(folder, hold):

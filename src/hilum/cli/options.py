@@ -50,7 +50,7 @@ RoleName = Annotated[
         help="`middleware`: fetch from Orthanc, without DIMSE; ORTHANC_URL, "
         "KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, STORAGE_PATH and the like are taken from the "
         "environment (docs/operations/orthanc.md). `gateway`, `validator`, `descriptor`, `status`: "
-        "uploads in four processes, on ports 8000 to 8003 (docs/operations/roles.md)  "
+        "uploads in four processes, on ports 8000 to 8003 (docs/operations/uploads.md)  "
         "[default: $HILUM_ROLE, then all]",
         show_default=False,
     ),
