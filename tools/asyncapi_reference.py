@@ -164,7 +164,12 @@ def _submissions() -> Iterator[tuple[SubmissionState, type[BaseModel], dict[str,
             "files": {"archived": 1, "already_held": 0, "quarantined": 0, "failed": 0},
         },
     )
-    failed = {"error": "archive-full", "stage": "descriptor"}
+    failed = {
+        "error": "archive-full",
+        "stage": "descriptor",
+        "file_path": path,
+        "files": {"archived": 0, "quarantined": 1},
+    }
     yield SubmissionState.FAILED, ProcessingFailedBody, failed
 
 

@@ -115,13 +115,26 @@ class ArchivedData(_Data):
     """What became of the files."""
 
 
+class FailedFiles(_Data):
+    """What became of the files."""
+
+    archived: int
+    """Held, by this upload or before it."""
+    quarantined: int
+    """Kept apart, also for the reason it was given up for."""
+
+
 class FailedData(_Data):
     """Why it was given up."""
 
     error: str
-    """Code of the error, or what happened; without patient data."""
+    """Code of the error."""
     stage: str
-    """Which stage gave up."""
+    """Which stage gave up: `validator` or `descriptor`."""
+    file_path: str
+    """As in `study.uploaded`."""
+    files: FailedFiles
+    """What became of the files."""
 
 
 class UploadedBody(SubmissionBody, UploadedData):

@@ -361,10 +361,35 @@ async def test_everything_that_is_told_is_as_documented(start: Start) -> None:
         "dicom.metadata.dlq",
     }
     for each in heard:
-        message = next(
-            message
-            for name, message in MESSAGES.items()
-            if message["name"] == each.type and not name.endswith("NotTold")
-        )
-        assert problems(message, each.data) == []
-        assert set(each.data) == set(schema_of(message)["properties"])
+        assert as_documented(each)
+
+
+def as_documented(heard: Heard) -> bool:
+    message = next(
+        message
+        for name, message in MESSAGES.items()
+        if message["name"] == heard.type and not name.endswith("NotTold")
+    )
+    assert problems(message, heard.data) == []
+    return set(heard.data) == set(schema_of(message)["properties"])
+
+
+async def test_everything_that_is_told_of_uploads_is_as_documented(gateway: Gateway) -> None:
+    whole = part10(a_dataset())
+    async with listening(gateway, "?types=study.*") as listener:
+        good = await gateway.client.post("/upload", files={"file": ("a.dcm", whole)})
+        heard = await listener.take(3)
+        bad = await gateway.client.post("/upload", files={"file": ("b.dcm", whole[:-3])})
+        heard += await listener.take(2)
+
+    assert [(each.data["study_id"], each.type) for each in heard] == [
+        (good.json()["study_id"], "study.uploaded"),
+        (good.json()["study_id"], "study.validated"),
+        (good.json()["study_id"], "study.archived"),
+        (bad.json()["study_id"], "study.uploaded"),
+        (bad.json()["study_id"], "study.validation.failed"),
+    ]
+    for each in heard:
+        assert as_documented(each)
+    archived = heard[2].data
+    assert (archived["studies"], archived["round"]) == ([STUDY], 1)
