@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Alembic is imported where it is used: most commands migrate nothing, and it is slow to load.
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
+_BUSY_SECONDS: Final = 30.0
+"""Several processes that start together, or beside others that write, wait for each other."""
 
 
 def head() -> str:
@@ -30,7 +32,7 @@ def head() -> str:
 
 def current(url: str) -> str | None:
     """Name the revision a database has; None when there is no database or no schema in it."""
-    dialect = dialect_for(url)
+    dialect = dialect_for(url, _BUSY_SECONDS)
     if not dialect.exists():
         return None
     with _transaction(dialect) as connection:
@@ -65,7 +67,7 @@ def migrate(url: str, *, alone: bool = False) -> bool:
     Raises `ArchiveUnavailable` when it cannot be opened or was made by a newer program, and
     `DataFolderInUse` when a process of another machine works with the older schema.
     """
-    dialect = dialect_for(url)
+    dialect = dialect_for(url, _BUSY_SECONDS)
     with _transaction(dialect) as connection:
         dialect.prepare_migration(connection)
         found = _revision(connection)
