@@ -77,7 +77,7 @@ def stages(
 ) -> Stages:
     """What takes messages from the bus to the stages of `work`."""
     submissions = archive.index.submissions
-    giving_up = GivingUp(submissions, work.aside)
+    giving_up = GivingUp(submissions, archive.holding, work.aside)
     return Stages(bus, submissions, giving_up, clock, meter, work.options)
 
 

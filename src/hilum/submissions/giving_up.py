@@ -13,8 +13,9 @@ from hilum.domain.submissions import (
     SubmissionRecord,
     SubmissionState,
 )
+from hilum.ports.holding import Holding
 from hilum.submissions.codes import PROCESSING_FAILED, file_finding
-from hilum.submissions.records import HELD, Submissions, pages
+from hilum.submissions.records import HELD, Submissions, freed, pages
 from hilum.submissions.setting_aside import SettingAside
 
 _UNDECIDED: Final = frozenset({FileState.RECEIVED, FileState.VALID})
@@ -25,6 +26,7 @@ class GivingUp:
     """Puts what was not decided about into quarantine and ends the submission as failed."""
 
     submissions: Submissions
+    holding: Holding
     aside: SettingAside
 
     async def __call__(self, study_id: StudyId, stage: str, cause: str) -> SubmissionState | None:
@@ -38,6 +40,7 @@ class GivingUp:
             ]
             if notes:
                 await self.submissions.note_files(study_id, notes)
+        await freed(self.submissions, self.holding, study_id)
         found = await self.submissions.submission(study_id)
         counts: Mapping[FileState, int] = {} if found is None else found.counts
         data = {

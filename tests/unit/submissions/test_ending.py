@@ -64,6 +64,16 @@ class Topics:
         return [(topic, json.loads(message.body)) for topic, message in self.published]
 
 
+class Places:
+    """The side of a holding that whoever ends something sees."""
+
+    def __init__(self) -> None:
+        self.discarded: list[str] = []
+
+    async def discard(self, place: str) -> None:
+        self.discarded.append(place)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -106,7 +116,9 @@ async def test_giving_up_puts_aside_what_nobody_decided_about(
     await receive(submissions, files=3)
     await submissions.note_files(STUDY, [FileNote(0, FileState.ARCHIVED, "0.dcm", "", 10)])
     await submissions.note_files(STUDY, [FileNote(1, FileState.VALID, "1.dcm", f"{STUDY}/1", 10)])
-    giving_up = GivingUp(submissions, SettingAside(quarantine, clock, StageOptions()))
+    holding = Places()
+    aside = SettingAside(quarantine, clock, StageOptions())
+    giving_up = GivingUp(submissions, holding, aside)  # type: ignore[arg-type]
 
     state = await giving_up(STUDY, "descriptor", "odd")
     again = await giving_up(STUDY, "descriptor", "odd")
@@ -118,6 +130,7 @@ async def test_giving_up_puts_aside_what_nobody_decided_about(
     assert record.data["error"] == "odd"
     assert record.data["files"] == {"archived": 1, "quarantined": 2}
     assert await quarantine.totals() == (2, 20)
+    assert holding.discarded == [f"{STUDY}/0"]
 
 
 async def test_a_file_that_comes_back_begins_a_round_and_has_it_ended(
