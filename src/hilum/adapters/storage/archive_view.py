@@ -144,8 +144,8 @@ class DiskViewFolders:
 
     def _open(self) -> None:
         make_folder(self._root, self._system)
-        for name in ("turns", "studies", "incoming"):
-            make_folder(self._own / name, self._system)
+        for each in (self._own, *(self._own / name for name in ("turns", "studies", "incoming"))):
+            make_folder(each, self._system)
         remove_abandoned(self._own / "incoming")
         self._incoming = ProcessFolder(self._own / "incoming")
 
