@@ -15,7 +15,8 @@ from tests.planted import FAULTS, base
 
 UNREADABLE = {
     "not-dicom", "truncated-instance", "malformed-element", "damaged-deflate",
-    "transfer-syntax-mismatch", "encoding", "value-size", "meta-missing", "meta-attribute-missing",
+    "transfer-syntax-mismatch", "encoding", "duplicate", "value-size", "meta-missing",
+    "meta-attribute-missing",
 }  # fmt: skip
 _VALUE = {"value-format", "value-length", "value-characters", "value-size", "charset"}
 _META = {"meta-missing", "meta-mismatch", "meta-attribute-missing", "meta-value-invalid"}

@@ -262,8 +262,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a date of month 13 in an item", "value-format", _tag("StudyDate"), _date_in_an_item),
     _bent("an element twice", "duplicate", "InstitutionName", _INSTITUTION, _INSTITUTION * 2),
     _bent("an odd length", "encoding", "InstitutionName", _INSTITUTION, _ODD),
-    _bent("a tag below the one before", "encoding", "InstanceCoercionDateTime", _INSTITUTION,
-          _INSTITUTION + _LATE),
     Fault("UTF-8 without a character set", "charset-undeclared", _tag("InstitutionName"),
           lambda dataset: delattr(dataset, "SpecificCharacterSet"), bend=_in_utf_8),
     Fault("UTF-8 declared as Latin 1", "charset-doubtful", _tag("InstitutionName"), lambda _: None,
@@ -305,6 +303,8 @@ FAULTS: tuple[Fault, ...] = (
 )  # fmt: skip
 
 CONFUSING: tuple[Fault, ...] = (
+    _bent("a tag below the one before", "encoding", "InstanceCoercionDateTime", _INSTITUTION,
+          _INSTITUTION + _LATE),
     _bent(
         "explicit VR announced as implicit",
         "transfer-syntax-mismatch",
