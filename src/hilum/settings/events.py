@@ -4,10 +4,10 @@ from hilum.settings.types import Count, Seconds, Section
 
 
 class EventsSettings(Section):
-    """`GET /api/v1/events`: server-sent events of the feed."""
+    """Server-sent events: `GET /api/v1/events`, of the feed, and `/status/{study_id}/events`."""
 
     clients: Count = 100
-    """Listeners at once; more are answered 503."""
+    """Listeners at once, of the feed and as many of uploads; more are answered 503."""
     heartbeat_seconds: Seconds = 15.0
     """A listener who is told nothing for so long gets a sign of life, so that proxies keep the
     connection and it notices when we are gone."""

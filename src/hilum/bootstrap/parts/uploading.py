@@ -50,6 +50,7 @@ async def status_part(around: Surroundings) -> AsyncIterator[Part]:
     streams = StatusStreams(
         submissions, submissions.moved, options.status_stream_options(around.settings)
     )
+    around.metrics.observe("hilum_status_stream_clients", lambda: streams.open)
     files = SubmissionFiles(submissions, index.quarantine)
     yield Part(
         mounts=[
