@@ -14,7 +14,7 @@ from typing import Self
 
 from tests.ports import free_port
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 
 
 class ServedHilum:
@@ -27,11 +27,15 @@ class ServedHilum:
         dimse: bool = False,
         role: str = "",
         open_files: int = 0,
+        data: Path | None = None,
         **environment: str,
     ) -> None:
-        """With `open_files` the process may have so many open and no more (`ulimit -n`)."""
+        """With `open_files` the process may have so many open and no more (`ulimit -n`).
+
+        `data` is by default a folder in `folder`.
+        """
         self.folder = folder
-        self.data = folder / "data"
+        self.data = data or folder / "data"
         self.port = free_port()
         self.dimse_port = free_port() if dimse else 0
         self._role = ["--role", role] if role else []
@@ -57,6 +61,10 @@ class ServedHilum:
 
     def start(self) -> Self:
         """Start and wait until `/ready` says yes."""
+        return self.launch().wait_until_ready()
+
+    def launch(self) -> Self:
+        """Start it only."""
         command = [*self._prefix, sys.executable, "-m", "hilum", "serve", "--data", str(self.data)]
         command += ["--port", str(self.port), "--dimse-port", str(self.dimse_port), *self._role]
         self._process = subprocess.Popen(
@@ -66,6 +74,11 @@ class ServedHilum:
             env={**os.environ, **self._environment},
             cwd=self.folder,
         )
+        return self
+
+    def wait_until_ready(self) -> Self:
+        """Wait until `/ready` says yes to who was launched."""
+        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
