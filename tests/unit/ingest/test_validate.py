@@ -30,6 +30,7 @@ from hilum.ingest.validate import (
     Verdict,
     validate,
 )
+from hilum.submissions.codes import FILE_CODES
 from tests.instances import a_dataset
 
 _STUDY_UID = 0x0020000D
@@ -277,7 +278,7 @@ def test_the_document_of_findings_names_every_code_profile_and_notice() -> None:
     text = (Path(__file__).parents[3] / "docs" / "findings.md").read_text()
     told = set(re.findall(r"^\| `([a-z0-9-]+)`", text, re.MULTILINE))
 
-    assert told == {*CODES, *NOTICES, *PROFILES}
+    assert told == {*CODES, *NOTICES, *PROFILES, *FILE_CODES}
 
 
 @pytest.mark.parametrize("offset", ["+9999", "-0000", "+1401", "-1201", "+1", "Z"])
