@@ -1,10 +1,11 @@
 """Uploads: the door they come through, and the states that are told of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from hilum.access import AccessScope
+from hilum.adapters.telemetry.checks import DiskCheck
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.parts.part import Part, Surroundings
 from hilum.desk.status import DoorAddress
@@ -12,7 +13,9 @@ from hilum.desk.submissions.files import SubmissionFiles
 from hilum.desk.submissions.routes import status_commands_router, status_router, uploads_router
 from hilum.desk.submissions.streams import StatusStreams
 from hilum.inbound.upload.route import upload_router
+from hilum.ports.readiness import Check
 from hilum.servers.http import Mount
+from hilum.settings import Settings
 from hilum.submissions.orphans import Orphans, OrphanSweeper
 from hilum.submissions.receiving import Receiving
 
@@ -36,6 +39,7 @@ async def upload_part(around: Surroundings) -> AsyncIterator[Part]:
     async with OrphanSweeper(orphans, around.clock, orphan_seconds=settings.upload.orphan_seconds):
         yield Part(
             mounts=[Mount(router, "", AccessScope.WRITE)],
+            checks=_checks(settings),
             doors=lambda: (
                 DoorAddress("Upload", "/upload", "Files and zip files, validated and archived"),
             ),
@@ -68,3 +72,11 @@ async def status_commands_part(around: Surroundings) -> AsyncIterator[Part]:
     submissions = around.archive.index.submissions
     router = status_commands_router(submissions, submissions, around.settings.http.command_bytes)
     yield Part(mounts=[Mount(router, "", AccessScope.EVERYTHING)])
+
+
+def _checks(settings: Settings) -> Sequence[Check]:
+    """Files that wait beside the archive's own folder may have a disk of their own."""
+    folder = settings.upload.folder
+    if folder is None:
+        return ()
+    return (DiskCheck(folder, settings.storage.reserve_bytes, "holding"),)
