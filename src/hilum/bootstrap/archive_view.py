@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.storage.archive_view import DiskViewFolders
@@ -15,6 +16,8 @@ from hilum.settings import Settings
 from hilum.submissions.departing import ARCHIVE_VIEW, DEPARTING_TYPES, DepartingSink
 from hilum.submissions.view_fields import chosen_fields
 from hilum.submissions.viewing import Viewing, ViewOptions
+
+_REST_SECONDS: Final = 0.25
 
 
 def view_folder(settings: Settings) -> Path:
@@ -51,5 +54,7 @@ def view_followers(viewing: Viewing | None) -> Sequence[tuple[Declared, EventSin
     if viewing is None:
         return ()
     wanted = EventFilter(types=DEPARTING_TYPES)
-    declared = Declared(ARCHIVE_VIEW, ARCHIVE_VIEW, wanted, from_now=True)
+    declared = Declared(
+        ARCHIVE_VIEW, ARCHIVE_VIEW, wanted, from_now=True, rest_seconds=_REST_SECONDS
+    )
     return ((declared, DepartingSink(viewing)),)

@@ -50,6 +50,9 @@ class Declared:
     sink: str
     wanted: EventFilter = field(default_factory=EventFilter)
     from_now: bool = False
+    rest_seconds: float = 0.0
+    """Shortest time between two looks at the feed, for who is wanted seldom and in no hurry: a
+    look at each commit costs those who store."""
 
 
 @dataclass(slots=True)

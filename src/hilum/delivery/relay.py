@@ -48,6 +48,7 @@ class Relay:
         options: RelayOptions,
     ) -> None:
         self._name = declared.name
+        self._rest_seconds = declared.rest_seconds
         self._wanting = Wanting(declared.wanted, around.store)
         self._sending = sending
         self._renderer = renderer
@@ -78,6 +79,7 @@ class Relay:
             while True:
                 rung = self._around.fed.rung
                 if await self._turn():
+                    await self._rest()
                     continue
                 if self._stopping:
                     return
@@ -88,6 +90,11 @@ class Relay:
                 await self._around.wait(self._around.fed, rung, seconds)
         finally:
             await self._close()
+
+    async def _rest(self) -> None:
+        if self._rest_seconds and not self._stopping:
+            nudged = self._around.nudged
+            await self._around.wait(nudged, nudged.rung, self._rest_seconds)
 
     async def _turn(self) -> bool:
         """One page; False when there is nothing to do now."""
