@@ -19,7 +19,8 @@ class UploadSettings(Section):
 
     folder: Path | None = None
     """Folder in which files wait until they are archived, and stay while in quarantine. All
-    processes of a deployment need the same one. None: `holding` in `data_dir`."""
+    processes of a deployment need the same one, and those of another deployment another: what no
+    row of the database knows is removed from it. None: `holding` in `data_dir`."""
     file_bytes: ByteCount = 100 << 20
     """One file of an upload; more is refused with 413."""
     request_bytes: ByteCount = 4 << 30
