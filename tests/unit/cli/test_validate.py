@@ -1,18 +1,30 @@
 """`hilum validate`: what it says, as what, and how it ends."""
 
+import io
 import json
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pydicom
 import pytest
+import structlog
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 
 from hilum.cli import main
+from hilum.foundation.logs import LogOptions, configure_logging
 from tests.planted import CT, FAULTS, base
 
 _SECRET = "Doe^Jane^Secret"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands that read settings log to a standard error that ends with their test."""
+    with configure_logging(LogOptions(), io.StringIO()):
+        yield
+    structlog.reset_defaults()
 
 
 def _fault(name: str) -> bytes:
