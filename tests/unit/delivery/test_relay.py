@@ -20,6 +20,7 @@ from hilum.ports.delivery import LetterQuery
 from tests.contract.index.kept import a_kept, scope, uids
 from tests.unit.delivery.world import (
     EVERYTHING,
+    PATIENCE_SECONDS,
     ScriptedSink,
     WallClock,
     World,
@@ -59,6 +60,23 @@ async def test_everything_is_told_once_in_the_order_of_the_feed(world: World) ->
         await world.keep(9)
         await until(lambda: len(sink.told) == 9)
     assert sink.sequences == list(range(1, 10))
+
+
+async def test_who_is_in_no_hurry_lets_entries_gather_and_is_told_all_of_them(
+    world: World,
+) -> None:
+    sink = ScriptedSink()
+    await world.keep(1)
+    world.clock = WallClock()
+    async with world.delivering(
+        ("all", sink, EVERYTHING), rest_seconds=3600, drain_seconds=PATIENCE_SECONDS
+    ):
+        await until(lambda: len(sink.told) == 1)
+        for number in range(2, 9):  # each is a commit of its own
+            await world.keep(number)
+
+    assert sink.sequences == list(range(1, 9))  # at the end nobody rests
+    assert sink.sends == 2
 
 
 async def test_an_event_says_what_the_feed_says(world: World) -> None:

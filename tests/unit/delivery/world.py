@@ -120,6 +120,7 @@ class World:
         alone: bool = False,
         demand_sinks: bool = False,
         drain_seconds: float = 5.0,
+        rest_seconds: float = 0.0,
     ) -> AsyncIterator[Delivery]:
         index = self.index
         engines = Engines(index, index, index.delivery, index.fed, locate)
@@ -131,7 +132,10 @@ class World:
             demand_sinks=demand_sinks,
             drain_seconds=drain_seconds,
         )
-        declared = [(Declared(name, "sink", wanted), sink) for name, sink, wanted in subscriptions]
+        declared = [
+            (Declared(name, "sink", wanted, rest_seconds=rest_seconds), sink)
+            for name, sink, wanted in subscriptions
+        ]
         async with Delivery(
             engines,
             declared,
