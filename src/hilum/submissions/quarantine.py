@@ -6,14 +6,15 @@ other hears that it is decided.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakValueDictionary
 
 import structlog
 
-from hilum.domain.errors import HilumError, InvalidRequest
+from hilum.domain.errors import HilumError, InvalidRequest, ObjectMissing
 from hilum.domain.instances import Arrival, Disposition, OnConflict, Outcome, StorePolicy
 from hilum.domain.origins import Door, Origin
 from hilum.domain.quarantine import Quarantined, QuarantineState
@@ -84,8 +85,11 @@ class Quarantine:
         return found
 
     async def prospect(self, record: Quarantined) -> Prospect:
-        """What `repair` could do about something that is held; raises `ArchiveFault`."""
-        return await self.repairing.prospect(record)
+        """What `repair` could do about something that is held."""
+        try:
+            return await self.repairing.prospect(record)
+        except ObjectMissing as error:
+            return Prospect((), record.what.findings, str(error))
 
     async def try_repair(self, key: int, coercions: Sequence[str] | None) -> Prospect:
         """What `repair` would do; raises as it does, but `StillRefused`."""
@@ -102,8 +106,7 @@ class Quarantine:
         if profile not in PROFILES:
             message = f"There is no profile {profile!r}: there are {', '.join(PROFILES)}."
             raise InvalidRequest(message)
-        async with self._turn(key):
-            record = await self._held(key)
+        async with self._decision(key) as record:
             policy = _as_it_is(record.what.policy, profile)
             async with self.holding.take(record.what.place) as content:
                 outcome = await self.receive(Arrival(content, _origin(record, by), policy))
@@ -126,8 +129,7 @@ class Quarantine:
         `InvalidRequest`, `UnreadableInstance`, `LimitExceeded`, `ObjectMissing`, `ArchiveFault`.
         """
         wanted = _wanted(coercions)
-        async with self._turn(key):
-            record = await self._held(key)
+        async with self._decision(key) as record:
             async with self.repairing.mended(record, wanted) as (content, mended):
                 policy = _as_judged(record.what.policy, mended)
                 outcome = await self.receive(Arrival(content, _origin(record, by), policy))
@@ -181,6 +183,16 @@ class Quarantine:
             "quarantine_decided", number=record.key, state=state.value,
             correlation_id=record.what.origin.correlation_id,
         )  # fmt: skip
+
+    @asynccontextmanager
+    async def _decision(self, key: int) -> AsyncIterator[Quarantined]:
+        async with self._turn(key):
+            record = await self._held(key)
+            try:
+                yield record
+            except ObjectMissing:
+                await self._held(key)  # another process may have decided meanwhile
+                raise
 
     async def _held(self, key: int) -> Quarantined:
         record = await self.show(key)

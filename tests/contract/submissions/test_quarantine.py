@@ -55,6 +55,18 @@ async def test_the_same_place_again_is_the_same_thing_again(stores: Stores) -> N
     assert await stores.quarantine.totals() == (2, 200)
 
 
+async def test_it_is_found_by_its_place_whatever_became_of_it(stores: Stores) -> None:
+    new = a_quarantined()
+    key = await stores.quarantine.add(new)
+    await stores.quarantine.decide(key, DISCARDED, "operator", "", BEGIN)
+
+    found = await stores.quarantine.at(new.place)
+
+    assert found is not None
+    assert (found.key, found.state, found.what) == (key, DISCARDED, replace(new, findings=()))
+    assert await stores.quarantine.at("elsewhere/0") is None
+
+
 async def test_it_is_found_by_what_is_known_of_it(stores: Stores) -> None:
     one = await stores.quarantine.add(a_quarantined("a/0"))
     two = await stores.quarantine.add(

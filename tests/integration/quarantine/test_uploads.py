@@ -2,17 +2,20 @@
 
 import asyncio
 import io
+from datetime import datetime, timedelta
 from typing import Any
 
 import pydicom
 import pytest
 
-from hilum.bootstrap.quarantine import quarantine_of
+from hilum.bootstrap.quarantine import expiring, quarantine_of
 from hilum.bootstrap.submissions import submission_work
 from hilum.domain.instances import Arrival, Outcome
 from hilum.domain.quarantine import QuarantineState
 from hilum.foundation.clock import SystemClock
+from hilum.ports.quarantine_telemetry import NoQuarantineMeter
 from hilum.submissions.quarantine import Quarantine
+from hilum.submissions.quarantine_errors import QuarantineDecided
 from tests.integration.http.conftest import Gateway, Start
 from tests.integration.quarantine.senders import a_faulty_ct, part10
 from tests.integration.upload.test_served import settled
@@ -166,3 +169,39 @@ async def test_the_archived_copy_says_what_was_changed(start: Start) -> None:
     assert mended.OriginalAttributesSequence[0].ModifyingSystem.startswith("HILUM ")
     equipment = mended.ContributingEquipmentSequence[-1]
     assert "fix-vr-values" in equipment.ContributionDescription
+
+
+async def test_of_two_processes_that_release_the_same_one_decides(start: Start) -> None:
+    gateway = await start(upload__profile="strict")
+    status = await upload(gateway, part10(a_faulty_ct(StudyDate=b"2004.01.19")))
+    key = await number_of(gateway, status["study_id"])
+    around = gateway.serving.around
+    work = submission_work(around.settings, around.archive, around.view, SystemClock())
+    desks = [quarantine_of(around.settings, around.archive, work, SystemClock()) for _ in range(2)]
+
+    results = await asyncio.gather(
+        *(desk.release(key, str(number)) for number, desk in enumerate(desks)),
+        return_exceptions=True,
+    )
+
+    refused = [each for each in results if isinstance(each, BaseException)]
+    assert [type(each) for each in refused] == [QuarantineDecided]
+    assert (await desks[0].show(key)).state is QuarantineState.RELEASED
+    counts = await around.archive.index.counts()
+    assert counts.instances == 1
+    assert (await settled(gateway, status["study_id"]))["status"] == "archived"
+
+
+async def test_what_expires_is_told_in_the_status(start: Start) -> None:
+    gateway = await start()
+    status = await upload(gateway, part10(a_faulty_ct()), unreadable())
+    archive = gateway.serving.archive
+
+    class Later(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(days=31)
+
+    assert await expiring(archive, Later(), NoQuarantineMeter()).expire() == 1
+
+    status = await settled(gateway, status["study_id"])
+    assert (status["files"]["discarded"], status["round"]) == (1, 1)
