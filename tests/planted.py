@@ -303,8 +303,13 @@ FAULTS: tuple[Fault, ...] = (
 )  # fmt: skip
 
 CONFUSING: tuple[Fault, ...] = (
-    _bent("a tag below the one before", "encoding", "InstanceCoercionDateTime", _INSTITUTION,
-          _INSTITUTION + _LATE),
+    _bent(
+        "a tag below the one before",
+        "encoding",
+        "InstanceCoercionDateTime",
+        _INSTITUTION,
+        _INSTITUTION + _LATE,
+    ),
     _bent(
         "explicit VR announced as implicit",
         "transfer-syntax-mismatch",
