@@ -67,6 +67,8 @@ def role_defaults(role: Role) -> Iterator[Alias]:
     source = f"--role {role}"
     yield "http.port", PORTS[role], source
     yield "dimse.port", 0, source
+    # A process of its own for keeping pays where instances are kept one after another.
+    yield "ingest.keeper_process", role is Role.DESCRIPTOR, source
     # SQLite's writers, one at a time, are those of four processes.
     yield "database.busy_seconds", 30.0, source
 

@@ -56,6 +56,7 @@ def test_each_role_has_a_port_of_its_own_and_no_dimse(role: Role, port: int) -> 
     settings = load(environment={}, role=role).settings
 
     assert (settings.http.port, settings.dimse.port) == (port, 0)
+    assert settings.ingest.keeper_process is (role is Role.DESCRIPTOR)
     assert load({"http.port": 9999}, environment={}, role=role).settings.http.port == 9999
     assert load(environment={"HILUM_ROLE": role}).role is role
 
