@@ -29,16 +29,18 @@ INTRODUCTION = """# Validation in depth
 standard and changes nothing. It tells what is wrong, where, what was expected and found, how it is
 mended, and the section that says so; grouped by study, with the files that share a finding.
 `--json` writes every finding of every file, `--html FILE` a page. The exit code is 1 when there are
-errors. A server gives the same of what it holds: `GET /api/v1/studies/{{study}}/findings`, and below
-`.../series/{{series}}` and `.../instances/{{instance}}`, with `?profile=` and `?decode=true`; as JSON, or as a page for
-browsers (`Accept: text/html`). Each instance is read anew; up to `retrieve.findings_instances`.
+errors. A server gives the same of what it holds: `GET /api/v1/studies/{{study}}/findings`, and
+below `.../series/{{series}}` and `.../instances/{{instance}}`, with `?profile=` and
+`?decode=true`; as JSON, or as a page for browsers (`Accept: text/html`). Each instance is read
+anew; up to `retrieve.findings_instances`.
 
 What is checked: Part 10 structure and file meta information; every value by its VR, every element
 by PS3.5 (even length, order) and PS3.6 (VR, multiplicity, retirement) and its private block;
 character sets, declared and actual; pixel data against rows, columns, bits, samples and frames;
-fragments, Basic and Extended Offset Table; every frame, when asked for; the IOD of the SOP class with its modules, functional groups, sequence items, enumerated values and defined terms,
-and every condition of type 1C and 2C that a program can judge; and across each study patient,
-UIDs, numbers, frames of reference, positions and gaps between slices.
+fragments, Basic and Extended Offset Table; every frame, when asked for; the IOD of the SOP class
+with its modules, functional groups, sequence items, enumerated values and defined terms, and every
+condition of type 1C and 2C that a program can judge; and across each study patient, UIDs, numbers,
+frames of reference, positions and gaps between slices.
 
 No finding shows a value that could name a patient: coded strings and numbers that describe images
 are shown, of all other values only their length.

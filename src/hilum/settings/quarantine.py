@@ -2,8 +2,6 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from hilum.settings.types import LIST_TEXT, ByteCount, Count, Seconds, Section
 
 QuarantineDoor = Literal["c-store", "stow", "import", "orthanc"]
