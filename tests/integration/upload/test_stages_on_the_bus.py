@@ -167,6 +167,10 @@ async def test_what_fails_every_time_ends_as_failed_with_its_files_kept(opened: 
     assert note.state is FileState.QUARANTINED
     assert aside.what.code == "processing-failed"
     assert opened.archive.holding.path(aside.what.place).read_bytes() == CT
+    await opened.quarantined.release(aside.key, "somebody", "the cause is mended")
+    released = await opened.record(study_id)
+    assert (released.state, released.round) == (SubmissionState.ARCHIVED, 2)
+    assert await opened.states(study_id) == [FileState.ARCHIVED]
 
 
 async def test_an_archive_that_is_full_for_long_fails_nothing(opened: Uploads) -> None:
