@@ -1,5 +1,6 @@
 """Planted names in data sets, queries and paths: no log line, metric or error body shows them."""
 
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,31 @@ def test_answers_to_requests_that_go_wrong_do_not_repeat_values(server: ServedHi
 
             assert 400 <= answer.status_code < 500, path
             assert_no_patient(answer.content, f"the answer to {surface}{path}")
+
+
+def test_what_becomes_of_uploads_does_not_repeat_values(server: ServedHilum) -> None:
+    """The names of files are shown to who may see the upload, and nowhere else."""
+    for what, body in _bodies().items():
+        for more in ({}, {"good": (f"{PATIENT.given_name}.dcm", _planted())}):
+            files = {"file": (f"{PATIENT.patient_name}.dcm", body), **more}
+            answer = requests.post(f"{server.url}/upload", files=files, timeout=30)
+            assert answer.status_code in {202, 422}
+            assert_no_patient(answer.content, f"the answer to an upload {what}")
+            if answer.status_code == 202:
+                _assert_status_without_names(server.url + answer.json()["status_url"], what)
+
+
+def _assert_status_without_names(url: str, what: str) -> None:
+    with requests.get(f"{url}/events", stream=True, timeout=60) as stream:
+        assert stream.content, "events were told until nothing happened any more"
+    listed = requests.get(f"{url}/files", timeout=30).json()["files"]
+    assert listed
+    for file in listed:
+        assert file.pop("name")
+        assert_no_patient(json.dumps(file), f"what was found in an upload {what}")
+    assert_no_patient(
+        json.dumps(requests.get(url, timeout=30).json()["history"]), f"a history {what}"
+    )
 
 
 @needs_dcmtk()
