@@ -8,7 +8,7 @@ import orjson
 
 from hilum.domain.errors import HilumError
 from hilum.domain.findings import worst
-from hilum.domain.identifiers import InstanceUIDs, Scope, StudyInstanceUID, Version
+from hilum.domain.identifiers import InstanceUIDs, StudyInstanceUID, Version
 from hilum.domain.quarantine import (
     NewQuarantined,
     Quarantined,
@@ -177,21 +177,6 @@ class MemorySubmissions:
             for _, record in sorted(due, key=lambda each: each[0])[:limit]
         ]
 
-    async def brought(
-        self, scope: Scope, after: tuple[int, int], limit: int
-    ) -> Sequence[tuple[int, StudyId, FileNote]]:
-        self._raise_fault()
-        found = [
-            (held.record.key, study_id, note)
-            for study_id, held in self._held.items()
-            for note in held.files.values()
-            if (held.record.key, note.number) > after
-            and held.record.policy.partition == scope.partition
-            and note.state in {FileState.ARCHIVED, FileState.ALREADY_HELD}
-            and _is_in(note.uids, scope)
-        ]
-        return found[:limit]
-
     @property
     def _patience(self) -> timedelta:
         return timedelta(seconds=self.patience_seconds)
@@ -218,15 +203,6 @@ class MemorySubmissions:
 def _counts(files: dict[int, FileNote]) -> dict[FileState, int]:
     states = [note.state for note in files.values()]
     return {state: states.count(state) for state in FileState if state in states}
-
-
-def _is_in(uids: InstanceUIDs | None, scope: Scope) -> bool:
-    return (
-        uids is not None
-        and uids.study == scope.study
-        and scope.series in {None, uids.series}
-        and scope.sop_instance in {None, uids.sop_instance}
-    )
 
 
 @dataclass

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from hilum.domain.identifiers import Scope
 from hilum.domain.submissions import (
     Advance,
     FileNote,
@@ -80,14 +79,5 @@ class SubmissionList(Protocol):
         """Submissions with work left that nobody was heard of for too long, longest first.
 
         Every change of state counts as being heard of.
-        """
-        ...
-
-    async def brought(
-        self, scope: Scope, after: tuple[int, int], limit: int
-    ) -> Sequence[tuple[int, StudyId, FileNote]]:
-        """One page of the files that brought instances of `scope`, archived or held already.
-
-        In the order of submission key and file number, those above `after`.
         """
         ...

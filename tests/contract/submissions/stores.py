@@ -13,7 +13,6 @@ from hilum.adapters.database.times import to_microseconds
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.identifiers import (
     InstanceUIDs,
-    PartitionKey,
     SeriesInstanceUID,
     SOPInstanceUID,
     StudyInstanceUID,
@@ -169,6 +168,3 @@ def a_quarantined(place: str = "q-1/0", **more: Any) -> NewQuarantined:
         study_id=study_id(), number=0, name="IM0.dcm",
     )  # fmt: skip
     return replace(made, **more)
-
-
-OTHER_PARTITION = PartitionKey(2)

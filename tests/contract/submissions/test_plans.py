@@ -10,7 +10,6 @@ import pytest
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.quarantine import SqlQuarantine
 from hilum.adapters.database.submissions import SqlSubmissions
-from hilum.domain.identifiers import Scope
 from hilum.domain.quarantine import QuarantineState
 from hilum.domain.submissions import Advance, FileState, SubmissionState
 from hilum.ports.quarantine import QuarantineQuery
@@ -114,8 +113,7 @@ async def planned(filled: Engine) -> Any:
 
 
 async def test_questions_about_submissions_walk_no_table(planned: Planned) -> None:
-    submissions, named = planned.submissions, uids(ROWS // 2)
-    study = Scope(named.study)
+    submissions = planned.submissions
 
     assert not await planned.walks(
         submissions.submission(ONE),
@@ -124,9 +122,6 @@ async def test_questions_about_submissions_walk_no_table(planned: Planned) -> No
         submissions.submissions(state=SubmissionState.FAILED, limit=5),
         submissions.submissions(state=SubmissionState.PROCESSING, before=1000),
         submissions.unfinished(BEGIN, 10),
-        submissions.brought(study, (0, -1), 10),
-        submissions.brought(Scope(named.study, named.series), (0, -1), 10),
-        submissions.brought(Scope(named.study, named.series, named.sop_instance), (0, -1), 10),
     )
 
 

@@ -1,24 +1,18 @@
-"""Which submissions have work left, brought a study, or are old; over every engine."""
+"""Which submissions have work left, or are old; over every engine."""
 
-from dataclasses import replace
 from datetime import timedelta
 
-from hilum.domain.identifiers import Scope, StudyInstanceUID
 from hilum.domain.quarantine import QuarantineState
-from hilum.domain.submissions import FileState, SubmissionState
+from hilum.domain.submissions import SubmissionState
 from hilum.ports.quarantine import QuarantineQuery
 from tests.contract.submissions.stores import (
     BEGIN,
-    OTHER_PARTITION,
     PATIENCE,
-    POLICY,
     Stores,
-    a_note,
     a_quarantined,
     a_submission,
     study_id,
     to,
-    uids,
 )
 
 UPLOADED, VALIDATING, VALIDATED, PROCESSING, ARCHIVED, REFUSED, FAILED = SubmissionState
@@ -53,35 +47,6 @@ async def test_who_was_not_heard_of_is_unfinished_until_it_settles(stores: Store
     await submissions.advance(ONE, to(VALIDATING, new_round=True))
     due = clock.now() + PATIENCE
     assert [each.study_id for each in await submissions.unfinished(due, 10)] == [study_id(2), ONE]
-
-
-async def test_what_brought_a_study_is_found_at_each_level(stores: Stores) -> None:
-    submissions = stores.submissions
-    other = replace(POLICY, partition=OTHER_PARTITION)
-    for number, policy in ((1, POLICY), (2, POLICY), (3, other)):
-        await submissions.receive(a_submission(number, policy=policy))
-    held, again = FileState.ARCHIVED, FileState.ALREADY_HELD
-    first, second = a_note(0, held, uids=uids(1, 1, 1)), a_note(1, held, uids=uids(1, 2, 2))
-    await submissions.note_files(
-        ONE, [first, second, a_note(2, uids=uids(1, 1, 3)), a_note(3, held, uids=uids(2))]
-    )
-    third = a_note(0, again, uids=uids(1, 1, 1))
-    await submissions.note_files(study_id(2), [third])
-    await submissions.note_files(study_id(3), [first])
-    keys = {one.study_id: one.key for one in await submissions.submissions()}
-    one, two = (keys[ONE], ONE), (keys[study_id(2)], study_id(2))
-    study = StudyInstanceUID("1.2.1")
-    whole = [(*one, first), (*one, second), (*two, third)]
-
-    assert await submissions.brought(Scope(study), (0, -1), 10) == whole
-    assert await submissions.brought(Scope(study), (one[0], 0), 1) == whole[1:2]
-    assert await submissions.brought(Scope(study), (one[0], 1), 10) == whole[2:]
-    series = Scope(study, uids(1, 2).series)
-    assert await submissions.brought(series, (0, -1), 10) == whole[1:2]
-    instance = Scope(study, uids().series, uids().sop_instance)
-    assert await submissions.brought(instance, (0, -1), 10) == [whole[0], whole[2]]
-    (elsewhere,) = await submissions.brought(Scope(study, partition=OTHER_PARTITION), (0, -1), 10)
-    assert elsewhere[1:] == (study_id(3), first)
 
 
 async def test_old_submissions_are_forgotten_but_not_what_nobody_decided_about(

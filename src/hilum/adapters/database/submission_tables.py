@@ -68,8 +68,6 @@ submission_file = Table(
     Column("place", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("findings", LargeBinary, nullable=False),
-    Index(None, "study_instance_uid", "submission_key", "number"),
-    Index(None, "sop_instance_uid", "submission_key", "number"),
 )
 
 submission_step = Table(

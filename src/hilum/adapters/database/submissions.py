@@ -26,14 +26,12 @@ from hilum.adapters.database.submission_values import (
 )
 from hilum.adapters.database.submissions_pruning import is_old, prune_old
 from hilum.adapters.database.submissions_reading import (
-    find_brought,
     find_files,
     find_submission,
     find_submissions,
     find_unfinished,
 )
 from hilum.adapters.database.times import to_microseconds
-from hilum.domain.identifiers import Scope
 from hilum.domain.submissions import (
     FEED_KIND_OF_STATE,
     HISTORY_KEPT,
@@ -157,11 +155,6 @@ class SqlSubmissions:
     async def unfinished(self, now: datetime, limit: int) -> Sequence[Unfinished]:
         moment = to_microseconds(now)
         return await self._read(lambda connection: find_unfinished(connection, moment, limit))
-
-    async def brought(
-        self, scope: Scope, after: tuple[int, int], limit: int
-    ) -> Sequence[tuple[int, StudyId, FileNote]]:
-        return await self._read(lambda connection: find_brought(connection, scope, after, limit))
 
 
 def _receive(connection: Connection, new: NewSubmission, now: int, patience: int) -> None:

@@ -1,6 +1,5 @@
 """What is asked of submissions."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import orjson
@@ -8,7 +7,7 @@ import orjson
 from hilum.adapters.database.connections import Connection, Row
 from hilum.adapters.database.submission_values import findings_of, origin_of, policy_of, uids_of
 from hilum.adapters.database.times import from_microseconds
-from hilum.domain.identifiers import Scope, SOPClassUID, Version
+from hilum.domain.identifiers import SOPClassUID, Version
 from hilum.domain.submissions import (
     HISTORY_KEPT,
     FileNote,
@@ -38,12 +37,6 @@ _FILES: Final = (
 )
 _UNFINISHED: Final = (
     "SELECT study_id, state, correlation_id FROM submission WHERE due <= ? ORDER BY due LIMIT ?"
-)
-_BROUGHT: Final = (
-    f"SELECT s.key, s.study_id, {_FILE} FROM submission_file f "
-    "CROSS JOIN submission s ON s.key = f.submission_key WHERE {} "
-    "AND (f.submission_key, f.number) > (?, ?) AND f.state IN ('archived', 'already_held') "
-    "AND s.partition_key = ? ORDER BY f.submission_key, f.number LIMIT ?"
 )
 
 
@@ -88,24 +81,6 @@ def find_unfinished(connection: Connection, now: int, limit: int) -> list[Unfini
         Unfinished(StudyId(study_id), SubmissionState(state), correlation_id)
         for study_id, state, correlation_id in rows
     ]
-
-
-def find_brought(
-    connection: Connection, scope: Scope, after: tuple[int, int], limit: int
-) -> list[tuple[int, StudyId, FileNote]]:
-    conditions = dict(_conditions(scope))
-    sql = _BROUGHT.format(" AND ".join(conditions))
-    parameters = (*conditions.values(), *after, scope.partition, limit)
-    rows = connection.execute(sql, parameters).fetchall()
-    return [(row[0], StudyId(row[1]), _note(row[2:])) for row in rows]
-
-
-def _conditions(scope: Scope) -> Iterator[tuple[str, str]]:
-    if scope.sop_instance is not None:
-        yield "f.sop_instance_uid = ?", scope.sop_instance
-    if scope.series is not None:
-        yield "f.series_instance_uid = ?", scope.series
-    yield "f.study_instance_uid = ?", scope.study
 
 
 def _record(row: Row, history: tuple[SubmissionStep, ...] = ()) -> SubmissionRecord:

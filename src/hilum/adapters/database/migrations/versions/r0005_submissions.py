@@ -21,8 +21,6 @@ def upgrade() -> None:
     for table, columns in (
         ("submission", ("due", "changed")),
         ("submission", ("state", "key")),
-        ("submission_file", ("study_instance_uid", "submission_key", "number")),
-        ("submission_file", ("sop_instance_uid", "submission_key", "number")),
         ("submission_step", ("submission_key",)),
         ("quarantined", ("due", "changed")),
         ("quarantined", ("state", "key", "size_bytes")),
