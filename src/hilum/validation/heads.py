@@ -1,6 +1,7 @@
 """The heads of elements as they are encoded: even lengths, ascending tags (PS3.5 7.1)."""
 
 from struct import Struct
+from struct import error as StructError  # noqa: N812 - `error` would say nothing
 from typing import Final
 
 from hilum.dicom.elements import ElementPath
@@ -52,7 +53,7 @@ def check_heads(source: Source, header: Header, findings: Findings) -> None:
     )
     try:
         walk.data_set(start, len(source), ())
-    except _Strange:
+    except (_Strange, StructError):
         return
 
 
