@@ -8,7 +8,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 _METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _REQUEST_HEADERS: Final = (
     b"Authorization, Accept, Content-Type, Range, If-Range, If-None-Match, Cache-Control,"
-    b" X-API-Key, X-Correlation-ID, traceparent, tracestate"
+    b" X-API-Key, X-Correlation-ID, Last-Event-ID, traceparent, tracestate"
 )
 _EXPOSED: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Encoding, Content-Disposition,"
