@@ -13,6 +13,7 @@ from hilum.dicom.errors import TruncatedInstance
 from hilum.dicom.limits import HeaderLimits
 from hilum.domain.errors import InvalidRequest
 from hilum.submissions.mending.mend import COERCIONS, Mended, Mending, parsed, usual_coercions
+from hilum.submissions.quarantine_errors import NothingToRepair
 from hilum.validation.instance import examine_source
 from tests.integration.quarantine.senders import a_faulty_ct, part10
 from tests.planted import FAULTS, Fault, base
@@ -264,3 +265,11 @@ def test_what_invents_or_loses_something_has_to_be_named() -> None:
 
     assert named == {"new-sop-instance-uid", "fix-pixel-length"}
     assert named.isdisjoint(usual_coercions())
+
+
+def test_what_is_signed_is_not_changed() -> None:
+    dataset = a_faulty_ct(StudyDate=b"2004.01.19")
+    dataset.DigitalSignaturesSequence = [pydicom.Dataset()]
+
+    with pytest.raises(NothingToRepair, match="signed"):
+        mend(part10(dataset))

@@ -12,7 +12,7 @@ from hilum.dicom.mending.composing import Composed
 from hilum.dicom.mending.loose_reader import read_loosely
 from hilum.dicom.sources import Source
 from hilum.dicom.vr import PIXEL_DATA
-from hilum.domain.errors import InvalidRequest, UnreadableInstance
+from hilum.domain.errors import InvalidRequest
 from hilum.submissions.mending.charset import declare_charset
 from hilum.submissions.mending.draft import Change, Coercion, Draft
 from hilum.submissions.mending.identity import fix_meta, new_sop_instance_uid
@@ -21,9 +21,11 @@ from hilum.submissions.mending.pixels import fix_pixel_length
 from hilum.submissions.mending.provenance import add_provenance
 from hilum.submissions.mending.type2 import add_type2
 from hilum.submissions.mending.values import fix_uids, fix_vr_values
+from hilum.submissions.quarantine_errors import NothingToRepair
 
 _LENGTHS: Final = "fix-lengths"
 _META: Final = "fix-meta"
+_DIGITAL_SIGNATURES: Final = 0xFFFAFFFA
 _UIDS: Final = frozenset({"fix-uids", "new-sop-instance-uid"})
 
 COERCIONS: Final[Mapping[str, Coercion]] = {
@@ -110,8 +112,8 @@ class Mending:
         """Apply the coercions `wanted`, each with its parameter, as far as they find work.
 
         `fix-lengths` is applied whenever lengths are wrong, since nothing can be written with
-        them. Raises `InvalidRequest` for parameters, the errors of `hilum.dicom.errors` for what
-        cannot be mended, and `LimitExceeded`.
+        them. Raises `InvalidRequest` for parameters, `NothingToRepair` for what is signed, the
+        errors of `hilum.dicom.errors` for what cannot be mended, and `LimitExceeded`.
         """
         draft = Draft(
             read_loosely(source, self.limits, self.memory_bytes), self.limits, self.memory_bytes
@@ -126,6 +128,7 @@ class Mending:
                     applied.append(Applied(name, changes))
         _demand_whole(draft)
         if applied:
+            _demand_unsigned(draft)
             changes = [change for each in applied for change in each.changes]
             add_provenance(draft, changes, [each.coercion for each in applied], now, __version__)
         return Mended(draft.composed(), applied)
@@ -144,6 +147,16 @@ def _demand_whole(draft: Draft) -> None:
             f"its value lacks {pixels.missing} bytes, which fix-pixel-length={pixels.missing} "
             "would replace by zeros",
         )
+
+
+def _demand_unsigned(draft: Draft) -> None:
+    """Nothing here can sign anew, and a signature that is broken looks like a forgery."""
+    if draft.file.get(_DIGITAL_SIGNATURES) is not None:
+        message = (
+            "The file is signed (Digital Signatures Sequence), and a repair would break the "
+            "signature: mend it at its source, or release it as it is."
+        )
+        raise NothingToRepair(message)
 
 
 def usual_coercions() -> Mapping[str, str]:
@@ -165,12 +178,3 @@ def parsed(names: Sequence[str]) -> Mapping[str, str]:
             raise InvalidRequest(message)
         wanted[name] = parameter
     return wanted
-
-
-def mendable(mending: Mending, source: Source, now: datetime) -> Mapping[str, Applied]:
-    """Which of the usual coercions would do something; none for what cannot be read at all."""
-    try:
-        mended = mending(source, usual_coercions(), now)
-    except UnreadableInstance:
-        return {}
-    return {each.coercion: each for each in mended.applied}
