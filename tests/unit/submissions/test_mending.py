@@ -1,6 +1,7 @@
 """Coercions: each mends its kind of fault and nothing else, and says in the file what it did."""
 
 import io
+import random
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pytest
 from hilum import __version__
 from hilum.dicom.errors import TruncatedInstance
 from hilum.dicom.limits import HeaderLimits
-from hilum.domain.errors import InvalidRequest
+from hilum.domain.errors import HilumError, InvalidRequest
 from hilum.submissions.mending.mend import COERCIONS, Mended, Mending, parsed, usual_coercions
 from hilum.submissions.quarantine_errors import NothingToRepair
 from hilum.validation.instance import examine_source
@@ -273,3 +274,17 @@ def test_what_is_signed_is_not_changed() -> None:
 
     with pytest.raises(NothingToRepair, match="signed"):
         mend(part10(dataset))
+
+
+def test_no_bytes_bring_it_down() -> None:
+    data, dice = part10(a_faulty_ct(StudyDate=b"2004.01.19")), random.Random(3)
+    mended = 0
+    for _ in range(300):
+        bent = bytearray(data)
+        for _ in range(dice.randint(1, 8)):
+            bent[dice.randrange(6500)] = dice.randrange(256)
+        try:
+            mended += bool(MENDING(bytes(bent), dict.fromkeys(COERCIONS, ""), NOW).applied)
+        except HilumError:
+            continue
+    assert mended > 50
