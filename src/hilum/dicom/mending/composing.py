@@ -16,9 +16,7 @@ _META: Final = Form(is_implicit=False, is_little_endian=True)
 _PREFIX: Final = b"DICM"
 _GROUP_LENGTH: Final = 0x00020000
 _LONGEST_SHORT: Final = 0xFFFE
-_SPACE_PADDED: Final = frozenset(
-    "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT".split()
-)
+_SPACE_PADDED: Final = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT".split())
 _CHUNK_BYTES: Final = 1 << 20
 
 
