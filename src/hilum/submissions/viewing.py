@@ -87,13 +87,14 @@ class Viewing:
         self._folders = folders
         self._options = options
 
-    async def write(self, study_id: StudyId) -> WrittenView | None:
-        """See `ArchiveView.write`."""
+    async def write(self, study_id: StudyId, *, anew: bool = False) -> WrittenView | None:
+        """See `ArchiveView.write`. `anew`: trust no file that is there."""
         async with self._folders.turn(study_id):
             record = await self._submissions.submission(study_id)
             if record is None:
                 return None
-            return await self._make(study_id, _facts(record), await self._archived(study_id))
+            wanted = await self._archived(study_id)
+            return await self._make(study_id, _facts(record), wanted, anew=anew)
 
     async def departed(self, study: StudyOfView) -> None:
         """Take out of all views what the archive does not hold any more of a study."""
@@ -110,7 +111,7 @@ class Viewing:
                 if record.counts.get(FileState.ARCHIVED) or record.counts.get(
                     FileState.ALREADY_HELD
                 ):
-                    await self.write(record.study_id)
+                    await self.write(record.study_id, anew=True)
                     known.add(record.study_id)
                     progress(len(known))
         kept = removed = 0
@@ -151,7 +152,7 @@ class Viewing:
         return found
 
     async def _make(
-        self, study_id: StudyId, facts: ViewFacts, wanted: Sequence[Wanted]
+        self, study_id: StudyId, facts: ViewFacts, wanted: Sequence[Wanted], *, anew: bool = False
     ) -> WrittenView:
         """Only inside the turn of the submission."""
         # A study is announced before its instances are looked up: whoever deletes one afterwards
@@ -161,7 +162,7 @@ class Viewing:
             for study in dict.fromkeys(each.uids.study for each in wanted)
         ]
         await self._folders.announce(study_id, studies)
-        stand = await self._standing(study_id)
+        stand = frozenset() if anew else await self._standing(study_id)
         for attempt in range(_ATTEMPTS):
             folders = await self._folders_of(facts, studies, wanted, stand)
             try:

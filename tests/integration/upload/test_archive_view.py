@@ -306,6 +306,21 @@ async def test_rebuilding_gives_what_was_there(viewed: Viewed) -> None:
     assert (rebuilt.submissions, rebuilt.kept, rebuilt.removed) == (2, 0, 1)
 
 
+async def test_rebuilding_follows_settings_that_were_changed(tmp_path: Path) -> None:
+    async with a_view(tmp_path) as viewed:
+        study_id = await viewed.submit(an_instance(), an_instance())
+        await viewed.viewing.write(study_id)
+        file = viewed.folder / study_id / STUDY / "00001.dcm"
+        assert file.stat().st_nlink == 2
+    async with a_view(tmp_path, files="copy") as viewed:
+        await viewed.viewing.rebuild()
+        assert file.stat().st_nlink == 1
+    async with a_view(tmp_path, files="none", fields={"patient_id": ""}) as viewed:
+        await viewed.viewing.rebuild()
+        assert set(viewed.tree(study_id)) == {f"{STUDY}/metadata.json"}
+        assert "patient_id" not in viewed.document(study_id, STUDY)["patient_info"]
+
+
 @pytest.mark.parametrize("after", range(1, 40, 3))
 async def test_a_crash_between_two_steps_is_mended_by_the_next_attempt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
