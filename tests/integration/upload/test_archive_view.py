@@ -17,6 +17,7 @@ from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.identifiers import PartitionKey, Scope, StudyInstanceUID
 from hilum.domain.submissions import StudyId
 from hilum.ports.archive_view import StudyOfView
+from tests.buckets import an_s3_bucket
 from tests.instances import SERIES, STUDY, an_instance, new_sop_instance_uid
 from tests.integration.upload.views import ORIGIN, Viewed, a_view
 
@@ -143,6 +144,19 @@ async def test_a_copy_is_no_name_of_the_object(tmp_path: Path) -> None:
         await viewed.viewing.write(study_id)
 
         assert (viewed.folder / study_id / "original.dcm").stat().st_nlink == 1
+
+
+async def test_with_a_bucket_s3_it_tells_urls_and_copies_only_when_asked(tmp_path: Path) -> None:
+    bucket = an_s3_bucket(tmp_path).settings()
+    data = an_instance(5000)
+    async with a_view(tmp_path / "data", bucket) as viewed:
+        study_id = await viewed.submit(data)
+        await viewed.viewing.write(study_id)
+        assert set(viewed.tree(study_id)) == {"metadata.json"}
+        assert viewed.document(study_id)["instances"][0]["location"].startswith("s3://")
+    async with a_view(tmp_path / "data", bucket, files="copy") as viewed:
+        await viewed.viewing.write(study_id)
+        assert viewed.tree(study_id)["original.dcm"] == data
 
 
 async def test_names_are_told_in_their_own_script(viewed: Viewed) -> None:

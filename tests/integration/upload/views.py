@@ -84,11 +84,14 @@ class Viewed:
 
 
 @asynccontextmanager
-async def a_view(data_dir: Path, **settings: Any) -> AsyncIterator[Viewed]:
+async def a_view(
+    data_dir: Path, environment: dict[str, str] | None = None, **settings: Any
+) -> AsyncIterator[Viewed]:
     """Open archive and view; `settings` are those of the section `archive_view`."""
     chosen = load_settings(
         {"data_dir": data_dir, "ingest.keeper_process": False, "derived.maximum_bytes": 0}
-        | {f"archive_view.{name}": value for name, value in settings.items()}
+        | {f"archive_view.{name}": value for name, value in settings.items()},
+        environment=environment or {},
     )
     async with (
         open_archive(chosen) as archive,
