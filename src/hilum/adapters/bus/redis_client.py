@@ -17,6 +17,7 @@ from hilum.adapters.bus import redis_scripts
 from hilum.adapters.bus.lanes import PartitionLost
 from hilum.adapters.bus.options import demand_servers, unavailable, unusable
 from hilum.domain.errors import BusUnavailable
+from hilum.foundation.tasks import cancellation_kept
 
 BLOCK_SECONDS: Final = 2.0
 Word = str | bytes | int
@@ -70,7 +71,8 @@ class RedisClient:
     @contextmanager
     def _telling(self) -> Iterator[None]:
         try:
-            yield
+            with cancellation_kept():
+                yield
         except ResponseError as error:
             if str(error).startswith(_LOST):
                 raise PartitionLost from None

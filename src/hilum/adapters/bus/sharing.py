@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -12,6 +12,8 @@ from hilum.adapters.bus.lanes import Lanes, PartitionLost, Work
 from hilum.domain.errors import BusUnavailable
 
 log = structlog.get_logger()
+
+_AGAIN_SECONDS: Final = 0.5
 
 
 class Share(Protocol):
@@ -184,11 +186,20 @@ async def taking_part(membership: Membership) -> AsyncIterator[None]:
         await membership.joined()
         yield
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await _ended(running)
         keeping = asyncio.create_task(membership.keep())
         try:
             await membership.close()
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await _ended(keeping)
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    """Cancel a task that has nothing to finish, again and again until it ends.
+
+    A client's library may lose a cancellation that comes at the same moment as what it waits for.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=_AGAIN_SECONDS)
+    await asyncio.gather(task, return_exceptions=True)

@@ -26,6 +26,7 @@ from hilum.adapters.sinks.tls import TlsFiles
 from hilum.adapters.sinks.topics import Topics
 from hilum.domain.errors import SinkUnavailable
 from hilum.domain.events import Event, Rejected
+from hilum.foundation.tasks import cancellation_kept
 
 log = structlog.get_logger()
 
@@ -88,11 +89,12 @@ class RedisSink:
         options = self._options
         try:
             async with asyncio.timeout(options.acknowledge_seconds):
-                async with client.pipeline(transaction=True) as pipeline:
-                    for event in events:
-                        self._add(pipeline, event)
-                    await pipeline.execute()
-                reached = await self._replicated(client)
+                with cancellation_kept():
+                    async with client.pipeline(transaction=True) as pipeline:
+                        for event in events:
+                            self._add(pipeline, event)
+                        await pipeline.execute()
+                    reached = await self._replicated(client)
         except (RedisError, OSError) as error:
             await self._disconnect()
             raise self._unavailable("did not take the events", error) from None
