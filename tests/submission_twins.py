@@ -20,6 +20,7 @@ from hilum.domain.submissions import (
     FEED_KIND_OF_STATE,
     HISTORY_KEPT,
     SUBMISSION_SETTLED,
+    SUBMISSION_WORKED_ON,
     Advance,
     FileNote,
     FileState,
@@ -91,12 +92,17 @@ class MemorySubmissions:
         held = self._held.get(study_id)
         if held is None:
             return
+        before = _counts(held.files)
         for note in notes:
-            held.files[note.number] = replace(note, findings=worst(note.findings))
+            was = held.files.get(note.number)
+            if was is None or was.state is note.state or note.state.rank > was.state.rank:
+                held.files[note.number] = replace(note, findings=worst(note.findings))
         held.files = dict(sorted(held.files.items()))
+        counts, attempts = _counts(held.files), held.record.attempts
         held.record = replace(
-            held.record, changed=self.now(), files=len(held.files), counts=_counts(held.files)
-        )
+            held.record, changed=self.now(), files=len(held.files), counts=counts,
+            attempts=attempts if counts == before else min(attempts, 1),
+        )  # fmt: skip
         self.moved.ring()
 
     async def advance(self, study_id: StudyId, change: Advance) -> SubmissionState | None:
@@ -106,7 +112,10 @@ class MemorySubmissions:
             return None
         record = held.record
         settled = record.state in SUBMISSION_SETTLED
+        worked_on = change.to in SUBMISSION_WORKED_ON and not change.new_round
         if not (settled if change.new_round else change.to.rank > record.state.rank):
+            if worked_on and change.to is record.state:
+                held.record = replace(record, attempts=record.attempts + 1)
             return record.state
         now, number = self.now(), record.round + change.new_round
         step = SubmissionStep(now, number, change.to, change.text)
@@ -114,13 +123,19 @@ class MemorySubmissions:
         held.record = replace(
             record, state=change.to, round=number, changed=now,
             history=(*record.history, step)[-HISTORY_KEPT:],
-            data=change.data if told else record.data,
+            data=change.data if told else record.data, attempts=int(worked_on),
         )  # fmt: skip
         held.due = None if change.to in SUBMISSION_SETTLED else now + self._patience
         if told:
             self._tell(held.record)
         self.moved.ring()
         return change.to
+
+    async def attempt_ended(self, study_id: StudyId) -> None:
+        self._raise_fault()
+        held = self._held.get(study_id)
+        if held is not None:
+            held.record = replace(held.record, attempts=0)
 
     async def work_until(self, study_id: StudyId, until: datetime) -> None:
         self._raise_fault()

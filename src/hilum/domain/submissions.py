@@ -52,6 +52,8 @@ _RANKS: Final = {
     SubmissionState.VALIDATION_FAILED: 4,
     SubmissionState.FAILED: 4,
 }
+SUBMISSION_WORKED_ON: Final = frozenset({SubmissionState.VALIDATING, SubmissionState.PROCESSING})
+"""States that a stage brings a submission to when it begins, each time it does."""
 SUBMISSION_SETTLED: Final = frozenset(
     {SubmissionState.ARCHIVED, SubmissionState.VALIDATION_FAILED, SubmissionState.FAILED}
 )
@@ -93,6 +95,24 @@ class FileState(StrEnum):
     DISCARDED = "discarded"
     """Taken out of quarantine for good."""
     FAILED = "failed"
+
+    @property
+    def rank(self) -> int:
+        """A note of another state must raise it: one that comes late tells of what was."""
+        return _FILE_RANKS[self]
+
+
+_FILE_RANKS: Final = {
+    FileState.RECEIVED: 0,
+    FileState.VALID: 1,
+    FileState.UNPACKED: 2,
+    FileState.IGNORED: 2,
+    FileState.QUARANTINED: 2,
+    FileState.ARCHIVED: 3,
+    FileState.ALREADY_HELD: 3,
+    FileState.DISCARDED: 3,
+    FileState.FAILED: 3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +218,9 @@ class SubmissionRecord:
     counts: Mapping[FileState, int]
     data: Mapping[str, object]
     """Of the last event: a state without one keeps that of the state before."""
+    attempts: int = 0
+    """That began in its state and neither ended in order nor got anywhere: one may be going on,
+    the others died with their processes."""
     history: Sequence[SubmissionStep] = ()
     """Oldest first; filled when one submission is asked for."""
 

@@ -32,8 +32,9 @@ class SubmissionNotes(Protocol):
     async def note_files(self, study_id: StudyId, notes: Sequence[FileNote]) -> None:
         """Remember what is known of these files; the same again changes nothing.
 
-        Of their findings the worst are kept (`hilum.domain.findings.worst`). Files of an unknown
-        submission are forgotten.
+        A note of another state that is of no higher rank comes late, from somebody who was held
+        up: it changes nothing. Of their findings the worst are kept
+        (`hilum.domain.findings.worst`). Files of an unknown submission are forgotten.
         """
         ...
 
@@ -41,8 +42,13 @@ class SubmissionNotes(Protocol):
         """Change the state, and tell of it in the feed when the state has an event.
 
         Returns the state afterwards; None when there is no such submission. A state that is not
-        later than the present one changes nothing (`Advance.new_round` apart).
+        later than the present one changes nothing (`Advance.new_round` apart); one in which a
+        stage works (`SUBMISSION_WORKED_ON`) counts as another attempt when it is the present one.
         """
+        ...
+
+    async def attempt_ended(self, study_id: StudyId) -> None:
+        """A stage gave up its attempt in order: `SubmissionRecord.attempts` begin anew."""
         ...
 
     async def work_until(self, study_id: StudyId, until: datetime) -> None:

@@ -26,7 +26,7 @@ from hilum.submissions.codes import CONFLICT, file_finding
 from hilum.submissions.details import in_words
 from hilum.submissions.judging import unreadable
 from hilum.submissions.options import StageOptions
-from hilum.submissions.records import HELD, Submissions, freed, pages
+from hilum.submissions.records import HELD, Submissions, begin, freed, pages
 from hilum.submissions.setting_aside import SettingAside
 
 Receive = Callable[[Arrival], Awaitable[Outcome]]
@@ -56,12 +56,13 @@ class Archiving:
     async def __call__(self, study_id: StudyId) -> SubmissionState | None:
         """Archive every valid file; return where the submission came to; None: there was no work.
 
-        Raises `ArchiveFault` for what may work later: nothing is lost, and another call goes on.
+        Raises `ArchiveFault` for what may work later: nothing is lost, and another call goes on;
+        `AttemptsUsedUp` when none should.
         """
         record = await self.submissions.submission(study_id)
         if record is None or record.state not in _OPEN:
             return None
-        await self.submissions.advance(study_id, Advance(SubmissionState.PROCESSING))
+        await begin(self.submissions, record, SubmissionState.PROCESSING, self.options.attempts)
         work = _Work(self, record)
         await work.all()
         await freed(self.submissions, self.holding, study_id)

@@ -15,7 +15,8 @@ class StageOptions:
     files_at_once: int = 4
     """Files of one submission that are worked on at the same time."""
     attempts: int = 8
-    """How often a stage tries a submission before it is left alone or given up."""
+    """How often a stage tries a submission before it is left alone or given up; also of those
+    attempts that ended with their process."""
     patience: timedelta = timedelta(seconds=60)
     """A submission that nobody was heard of for so long is taken up again."""
     memory_member_bytes: int = 1 << 20

@@ -4,7 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
-from hilum.domain.submissions import FileNote, FileState, StudyId
+from hilum.domain.submissions import (
+    Advance,
+    FileNote,
+    FileState,
+    StudyId,
+    SubmissionRecord,
+    SubmissionState,
+)
 from hilum.ports.holding import Holding
 from hilum.ports.submissions import SubmissionList, SubmissionNotes
 from hilum.submissions.receiving import place_of
@@ -21,6 +28,22 @@ _NEEDS_NO_BYTES: Final = frozenset({*HELD, FileState.UNPACKED, FileState.IGNORED
 
 class Submissions(SubmissionNotes, SubmissionList, Protocol):
     """What stages write and read."""
+
+
+class AttemptsUsedUp(Exception):
+    """Attempt after attempt ended with its process: another one would end this one, too."""
+
+
+async def begin(
+    submissions: Submissions, record: SubmissionRecord, state: SubmissionState, attempts: int
+) -> None:
+    """A stage begins with a submission, in `state`, and so that others know should it never end.
+
+    Raises `AttemptsUsedUp` when so many `attempts` in `state` neither ended nor got anywhere.
+    """
+    if record.state is state and record.attempts >= attempts:
+        raise AttemptsUsedUp
+    await submissions.advance(record.study_id, Advance(state))
 
 
 async def pages(

@@ -1,6 +1,7 @@
 """Files that come back from quarantine: their submission begins another round."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from hilum.domain.submissions import (
     StudyId,
     SubmissionState,
 )
-from hilum.submissions.records import Submissions
+from hilum.submissions.records import AttemptsUsedUp, Submissions
 
 _TEXTS: Final = {
     FileState.ARCHIVED: "A file from quarantine is archived.",
@@ -39,4 +40,5 @@ class Returning:
         text = _TEXTS.get(note.state, "A file in quarantine was decided about.")
         round_begun = Advance(SubmissionState.PROCESSING, text, new_round=True)
         if await self.submissions.advance(study_id, round_begun) is SubmissionState.PROCESSING:
-            await self.archive(study_id)
+            with suppress(AttemptsUsedUp):  # the stages, which met it before, give it up
+                await self.archive(study_id)

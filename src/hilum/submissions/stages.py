@@ -32,7 +32,7 @@ from hilum.ports.bus import Bus, Message
 from hilum.ports.submission_telemetry import SubmissionMeter
 from hilum.submissions.giving_up import GivingUp
 from hilum.submissions.options import StageOptions
-from hilum.submissions.records import Submissions
+from hilum.submissions.records import AttemptsUsedUp, Submissions
 
 _log = structlog.get_logger("hilum.submissions")
 
@@ -46,6 +46,8 @@ _PASSING: Final = frozenset(
     for error in (ArchiveFull, ArchiveUnavailable, ShuttingDown, QueryTooCostly, PixelEngineBusy)
 )
 """Causes that are no fault of the submission: it waits until they are over."""
+PROCESS_DIED: Final = "process-died"
+"""The cause when attempt after attempt ended with its process, as of one without memory left."""
 _DEAD_ATTEMPTS: Final = 20
 _LONGEST_ID: Final = 64
 
@@ -107,9 +109,14 @@ class Stages:
         async with self._watched(study_id):
             try:
                 state = await stage.work(study_id)
+            except AttemptsUsedUp:
+                await self._give_up(stage, study_id, PROCESS_DIED)
+                return
             except Exception as error:
                 cause = error.code if isinstance(error, HilumError) else type(error).__name__
                 self.meter.failed(stage.name, cause)
+                with suppress(ArchiveFault):  # the next attempt counts as one of the same
+                    await self.submissions.attempt_ended(study_id)
                 raise
         seconds = time.perf_counter() - began
         self.meter.worked(stage.name, seconds)
@@ -163,6 +170,9 @@ class Stages:
         if cause in _PASSING:
             _log.warning("submission_waits", submission=study_id, stage=stage.name, cause=cause)
             return
+        await self._give_up(stage, study_id, cause)
+
+    async def _give_up(self, stage: Stage, study_id: StudyId, cause: str) -> None:
         state = await self.giving_up(study_id, stage.name, cause)
         if state is SubmissionState.FAILED:
             self.meter.settled(state, None)

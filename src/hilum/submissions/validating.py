@@ -25,7 +25,7 @@ from hilum.submissions.consistency import Consistency, ProfileOf
 from hilum.submissions.details import Details, in_words
 from hilum.submissions.judging import Judged, Judging
 from hilum.submissions.options import StageOptions
-from hilum.submissions.records import Submissions, freed, pages, side_by_side
+from hilum.submissions.records import Submissions, begin, freed, pages, side_by_side
 from hilum.submissions.setting_aside import SettingAside
 from hilum.submissions.unpacking import Unpacking
 
@@ -55,12 +55,13 @@ class Validating:
     async def __call__(self, study_id: StudyId) -> SubmissionState | None:
         """Judge every file; return where the submission came to; None: there was no work.
 
-        Raises `ArchiveFault` for what may work later: nothing is lost, and another call goes on.
+        Raises `ArchiveFault` for what may work later: nothing is lost, and another call goes on;
+        `AttemptsUsedUp` when none should.
         """
         record = await self.submissions.submission(study_id)
         if record is None or record.state not in _OPEN:
             return None
-        await self.submissions.advance(study_id, Advance(SubmissionState.VALIDATING))
+        await begin(self.submissions, record, SubmissionState.VALIDATING, self.options.attempts)
         work = _Work(self, record)
         await work.all()
         return await self._conclude(record, work.details)

@@ -130,6 +130,7 @@ async def test_a_state_never_goes_back(stores: Stores, reached: SubmissionState)
         if reached is not UPLOADED:
             assert await submissions.advance(one, to(reached)) is reached
         before, told = await submissions.submission(one), await stores.told()
+        assert before is not None
         rung = submissions.moved.rung
 
         state = await submissions.advance(one, to(wanted, text="again"))
@@ -138,7 +139,9 @@ async def test_a_state_never_goes_back(stores: Stores, reached: SubmissionState)
             assert state is wanted
             continue
         assert state is reached
-        assert await submissions.submission(one) == before
+        found = await submissions.submission(one)
+        assert found is not None
+        assert replace(found, attempts=before.attempts) == before
         assert await stores.told() == told
         assert submissions.moved.rung == rung
 
@@ -242,10 +245,59 @@ async def test_what_is_known_of_a_file_replaces_what_was(stores: Stores) -> None
         }  # fmt: skip
         assert (found.files, found.size_bytes) == (3, 201)
     await stores.submissions.note_files(ONE, [])
-    await stores.submissions.note_files(ONE, [replace(whole, state=FileState.DISCARDED)])
+    await stores.submissions.note_files(ONE, [a_note(2, FileState.DISCARDED)])
     assert (await the_one(stores)).counts == {
-        FileState.UNPACKED: 1, FileState.DISCARDED: 1, FileState.VALID: 1,
+        FileState.UNPACKED: 1, FileState.ARCHIVED: 1, FileState.DISCARDED: 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reached", "late"),
+    [
+        (FileState.ARCHIVED, FileState.VALID),
+        (FileState.ARCHIVED, FileState.ALREADY_HELD),
+        (FileState.ARCHIVED, FileState.QUARANTINED),
+        (FileState.QUARANTINED, FileState.VALID),
+        (FileState.UNPACKED, FileState.RECEIVED),
+        (FileState.DISCARDED, FileState.QUARANTINED),
+    ],
+)
+async def test_a_note_that_comes_late_takes_no_file_back(
+    stores: Stores, reached: FileState, late: FileState
+) -> None:
+    await stores.submissions.receive(a_submission(files=1))
+    await stores.submissions.note_files(ONE, [a_note(0, reached, version=Version(7))])
+
+    await stores.second.note_files(ONE, [a_note(0, late), a_note(1, late)])
+
+    first, second = await stores.submissions.files(ONE, -1, 10)
+    assert (first.state, first.version, second.state) == (reached, Version(7), late)
+    assert (await the_one(stores)).counts == {reached: 1, late: 1}
+
+
+async def test_attempts_count_until_one_ends_in_order_or_gets_somewhere(stores: Stores) -> None:
+    async def attempts() -> int:
+        return (await the_one(stores)).attempts
+
+    store = stores.submissions
+    await store.receive(a_submission())
+    assert await attempts() == 0
+    for number in (1, 2, 3):
+        assert await store.advance(ONE, to(VALIDATING)) is VALIDATING
+        assert await attempts() == number
+
+    await store.note_files(ONE, [a_note(0)])
+    assert await attempts() == 1
+    await store.advance(ONE, to(VALIDATING))
+    await store.note_files(ONE, [a_note(0)])
+    assert await attempts() == 2, "what was known already is no progress"
+    await store.attempt_ended(ONE)
+    assert await attempts() == 0
+    await store.advance(ONE, to(VALIDATING))
+    await store.advance(ONE, to(VALIDATED))
+    await store.advance(ONE, to(VALIDATED))
+    assert await attempts() == 0
+    assert len((await the_one(stores)).history) == 3
 
 
 async def test_processes_that_note_at_once_count_right(stores: Stores) -> None:

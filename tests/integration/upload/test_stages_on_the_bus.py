@@ -21,6 +21,7 @@ from hilum.domain.errors import ArchiveFault, ArchiveFull, HilumError
 from hilum.domain.instances import Arrival, Disposition, Outcome, StorePolicy
 from hilum.domain.submissions import (
     SUBMISSION_SETTLED,
+    Advance,
     FileState,
     StudyId,
     SubmissionRecord,
@@ -171,6 +172,45 @@ async def test_what_fails_every_time_ends_as_failed_with_its_files_kept(opened: 
     released = await opened.record(study_id)
     assert (released.state, released.round) == (SubmissionState.ARCHIVED, 2)
     assert await opened.states(study_id) == [FileState.ARCHIVED]
+
+
+@pytest.mark.parametrize("state", [SubmissionState.VALIDATING, SubmissionState.PROCESSING])
+async def test_what_ended_process_after_process_is_given_up_and_kept(
+    opened: Uploads, state: SubmissionState
+) -> None:
+    study_id = await opened.submit(CT, policy=POLICY)
+    if state is SubmissionState.PROCESSING:
+        await opened.work.validating(study_id)
+    for _ in range(3):  # what a stage does before it does anything else
+        await opened.archive.index.submissions.advance(study_id, Advance(state))
+    async with running(opened) as run:
+        await run.publish(study_id, UPLOADED if state is SubmissionState.VALIDATING else VALIDATED)
+
+        record = await run.settled(study_id)
+
+    (aside,) = await opened.quarantine(study_id)
+    assert (record.state, record.data["error"]) == (SubmissionState.FAILED, "process-died")
+    assert opened.archive.holding.path(aside.what.place).read_bytes() == CT
+    await opened.quarantined.release(aside.key, "somebody", "the cause is mended")
+    assert (await opened.record(study_id)).state is SubmissionState.ARCHIVED
+
+
+async def test_an_attempt_that_failed_in_order_is_none_that_ended_its_process(
+    opened: Uploads,
+) -> None:
+    work = with_faults(opened, *itertools.repeat(ArchiveFull("full"), 3))
+    study_id = await opened.validated(CT, policy=POLICY)
+    async with running(opened, work) as run:
+        dead = asyncio.Event()
+
+        async def on_dead(_: Message) -> None:
+            dead.set()
+
+        async with run.bus.subscribe(f"{VALIDATED}.dead", "test", on_dead):
+            await run.publish(study_id, VALIDATED)
+            await asyncio.wait_for(dead.wait(), 30)
+
+            assert (await opened.record(study_id)).attempts == 0
 
 
 async def test_an_archive_that_is_full_for_long_fails_nothing(opened: Uploads) -> None:

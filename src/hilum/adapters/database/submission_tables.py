@@ -38,6 +38,7 @@ submission = Table(
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("due", BigInteger, comment="When somebody should look after it; NULL: settled"),
+    Column("attempts", Integer, nullable=False, comment="That began and did not end in order"),
     Column("files", Integer, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("counts", Text, nullable=False, comment="JSON: files by state"),

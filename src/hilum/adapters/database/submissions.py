@@ -36,6 +36,7 @@ from hilum.domain.submissions import (
     FEED_KIND_OF_STATE,
     HISTORY_KEPT,
     SUBMISSION_SETTLED,
+    SUBMISSION_WORKED_ON,
     Advance,
     FileNote,
     FileState,
@@ -62,7 +63,7 @@ _NOTE: Final = (
 _STEP: Final = insert_into(submission_step, columns_of(submission_step, without=["key"]))
 _FORWARD: Final = (
     "UPDATE submission SET state = ?, rank = ?, round = round + ?, changed = ?, due = ?, "
-    "data = coalesce(?, data) WHERE study_id = ? AND "
+    "attempts = ?, data = coalesce(?, data) WHERE study_id = ? AND "
 )
 _LATER: Final = "rank < ?"
 _OVER: Final = "rank = ?"
@@ -72,7 +73,12 @@ _TOUCH: Final = "UPDATE submission SET changed = ? WHERE study_id = ? RETURNING 
 _FORMER: Final = (
     "SELECT number, state FROM submission_file WHERE submission_key = ? AND number IN ({})"
 )
-_COUNT: Final = "UPDATE submission SET files = ?, counts = ? WHERE key = ?"
+_COUNT: Final = (
+    "UPDATE submission SET files = ?, counts = ?, "
+    "attempts = CASE WHEN attempts > 1 THEN 1 ELSE attempts END WHERE key = ?"
+)
+_ATTEMPT: Final = "UPDATE submission SET attempts = attempts + 1 WHERE study_id = ? AND state = ?"
+_ENDED: Final = "UPDATE submission SET attempts = 0 WHERE study_id = ? AND attempts > 0"
 _WORK: Final = "UPDATE submission SET due = ? WHERE study_id = ? AND due IS NOT NULL"
 _FORGET_STEPS: Final = f"""
 DELETE FROM submission_step WHERE submission_key = ? AND key <= (SELECT key FROM submission_step
@@ -126,6 +132,9 @@ class SqlSubmissions:
                 self._fed()
         return state
 
+    async def attempt_ended(self, study_id: StudyId) -> None:
+        await self._write(lambda connection: connection.execute(_ENDED, (study_id,)).close())
+
     async def work_until(self, study_id: StudyId, until: datetime) -> None:
         row = (to_microseconds(until), study_id)
         await self._write(lambda connection: connection.execute(_WORK, row).close())
@@ -166,7 +175,8 @@ def _receive(connection: Connection, new: NewSubmission, now: int, patience: int
         "study_id": new.study_id, "state": state.value, "rank": state.rank, "round": 1,
         "partition_key": new.policy.partition, "door": door, "peer": peer, "principal": principal,
         "correlation_id": correlation_id, "created": now, "changed": now, "due": now + patience,
-        "files": len(new.files), "size_bytes": sum(file.size_bytes for file in new.files),
+        "attempts": 0, "files": len(new.files),
+        "size_bytes": sum(file.size_bytes for file in new.files),
         "counts": orjson.dumps(counts).decode(), "policy": policy_text(new.policy), "data": data,
     }  # fmt: skip
     row = connection.execute(_RECEIVE, tuple(values[name] for name in _NEW)).fetchone()
@@ -195,12 +205,15 @@ def _advance(
     to = change.to
     data = json_text(change.data) if to in FEED_KIND_OF_STATE else None
     due = None if to in SUBMISSION_SETTLED else now + patience
+    attempts = int(to in SUBMISSION_WORKED_ON and not change.new_round)
     condition, rank = (_OVER, _SETTLED) if change.new_round else (_LATER, to.rank)
     row = connection.execute(
         f"{_FORWARD}{condition}{_ADVANCED}",
-        (to.value, to.rank, int(change.new_round), now, due, data, study_id, rank),
+        (to.value, to.rank, int(change.new_round), now, due, attempts, data, study_id, rank),
     ).fetchone()
     if row is None:
+        if attempts:
+            connection.execute(_ATTEMPT, (study_id, to.value))
         found = connection.execute(_STATE, (study_id,)).fetchone()
         return False, None if found is None else SubmissionState(found[0])
     key, number, *_ = row
@@ -241,25 +254,35 @@ def _note(connection: Connection, study_id: StudyId, notes: Sequence[FileNote], 
     counts: dict[str, int] = orjson.loads(row[2])
     last = {note.number: note for note in notes}
     former = _former(connection, key, sorted(last))
-    for number, note in last.items():
-        before = former.get(number)
+    timely = [note for note in last.values() if _is_timely(note, former.get(note.number))]
+    if timely:
+        connection.executemany(_NOTE, [_file_row(key, note) for note in timely])
+    moved = [note for note in timely if former.get(note.number) is not note.state]
+    if not moved:
+        return
+    for note in moved:
+        before = former.get(note.number)
         if before is None:
             files += 1
         else:
-            counts[before] -= 1
+            counts[before.value] -= 1
         counts[note.state.value] = counts.get(note.state.value, 0) + 1
-    connection.executemany(_NOTE, [_file_row(key, note) for note in last.values()])
     held = {name: count for name, count in counts.items() if count}
     connection.execute(_COUNT, (files, orjson.dumps(held).decode(), key))
 
 
-def _former(connection: Connection, key: int, numbers: Sequence[int]) -> dict[int, str]:
+def _is_timely(note: FileNote, before: FileState | None) -> bool:
+    return before in {None, note.state} or note.state.rank > before.rank
+
+
+def _former(connection: Connection, key: int, numbers: Sequence[int]) -> dict[int, FileState]:
     """States of these files before."""
-    found: dict[int, str] = {}
+    found: dict[int, FileState] = {}
     for some in chunks(numbers):
         values = padded(some)
         sql = _FORMER.format(marks(len(values)))
-        found.update(connection.execute(sql, (key, *values)).fetchall())
+        rows = connection.execute(sql, (key, *values)).fetchall()
+        found.update((number, FileState(state)) for number, state in rows)
     return found
 
 

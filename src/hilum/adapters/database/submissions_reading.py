@@ -21,7 +21,7 @@ from hilum.domain.submissions import (
 
 _SHOWN: Final = (
     "SELECT key, study_id, state, round, door, peer, principal, correlation_id, policy, created, "
-    "changed, files, size_bytes, counts, data FROM submission"
+    "changed, files, size_bytes, counts, data, attempts FROM submission"
 )
 _STEPS: Final = (
     "SELECT time, round, state, text FROM submission_step WHERE submission_key = ? "
@@ -86,7 +86,7 @@ def find_unfinished(connection: Connection, now: int, limit: int) -> list[Unfini
 def _record(row: Row, history: tuple[SubmissionStep, ...] = ()) -> SubmissionRecord:
     (
         key, study_id, state, number, door, peer, principal, correlation_id, policy, created,
-        changed, files, size_bytes, counts, data,
+        changed, files, size_bytes, counts, data, attempts,
     ) = row  # fmt: skip
     return SubmissionRecord(
         key=key,
@@ -101,6 +101,7 @@ def _record(row: Row, history: tuple[SubmissionStep, ...] = ()) -> SubmissionRec
         size_bytes=size_bytes,
         counts={FileState(name): count for name, count in orjson.loads(counts).items()},
         data=orjson.loads(data),
+        attempts=attempts,
         history=history,
     )
 

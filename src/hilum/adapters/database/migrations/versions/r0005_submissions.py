@@ -95,6 +95,12 @@ def _submissions() -> None:
             nullable=True,
             comment="When somebody should look after it; NULL: settled",
         ),
+        sa.Column(
+            "attempts",
+            sa.Integer(),
+            nullable=False,
+            comment="That began and did not end in order",
+        ),
         sa.Column("files", sa.Integer(), nullable=False),
         _number("size_bytes"),
         sa.Column("counts", sa.Text(), nullable=False, comment="JSON: files by state"),
