@@ -1,5 +1,7 @@
 """A holding that keeps its promises within one process and nothing beyond, for tests."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ class MemoryHolding:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._taken = 0
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.since: dict[str, datetime] = {}
         """May be changed by a test, to let time go by."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +54,12 @@ class MemoryHolding:
         """See `Holding.discard`."""
         if self.since.pop(place, None) is not None:
             self.path(place).unlink()
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """See `Holding.turn`."""
+        async with self._turns[name]:
+            yield
 
     async def list(self) -> AsyncIterator[Held]:
         """See `Holding.list`."""

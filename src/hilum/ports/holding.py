@@ -48,6 +48,13 @@ class Holding(Protocol):
         """Free its space; an unknown place is no error."""
         ...
 
+    def turn(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Nobody else, in any process, is inside for the same name.
+
+        No two turns may be nested. Whoever dies inside leaves it.
+        """
+        ...
+
     def list(self) -> AsyncIterator[Held]:
         """Yield everything held, in no promised order."""
         ...

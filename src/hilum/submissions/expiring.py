@@ -16,6 +16,7 @@ from hilum.foundation.tasks import end
 from hilum.ports.holding import Holding
 from hilum.ports.quarantine import QuarantineList
 from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
+from hilum.submissions.quarantine import turn_at
 from hilum.submissions.records import Submissions
 from hilum.submissions.refusals import PLACES
 from hilum.submissions.repairing import MENDED_PLACES
@@ -43,7 +44,8 @@ class Expiring:
         count = 0
         while page := await self.quarantine.expired(self.clock.now(), _PAGE):
             for record in page:
-                await self._expire(record)
+                async with turn_at(self.holding, record.key):
+                    await self._expire(record)
             await self.quarantine.forget([record.key for record in page])
             count += len(page)
         if count:

@@ -1,16 +1,14 @@
 """What people do with what is in quarantine: one use case for every desk.
 
 A decision is the last step of what it decides: after a crash in between, the same command again
-does the rest, and the archive knows the bytes it has. Of two who decide at once one does; the
-other hears that it is decided.
+does the rest, and the archive knows the bytes it has. Who decides has the turn at it among all
+processes: of two who decide at once one does, the other only hears that it is decided.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -69,7 +67,6 @@ class Quarantine:
     submissions: Submissions | None = None
     returned: Returned | None = None
     meter: QuarantineMeter = field(default_factory=NoQuarantineMeter)
-    _turns: "WeakValueDictionary[int, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
 
     async def page(
         self, query: QuarantineQuery, before: int | None, limit: int
@@ -191,7 +188,7 @@ class Quarantine:
             try:
                 yield record
             except ObjectMissing:
-                await self._held(key)  # another process may have decided meanwhile
+                await self._held(key)  # where locks of processes do not reach, somebody decided
                 raise
 
     async def _held(self, key: int) -> Quarantined:
@@ -231,8 +228,13 @@ class Quarantine:
             raise outcome.error
         raise StillRefused(outcome, mend)
 
-    def _turn(self, key: int) -> asyncio.Lock:
-        return self._turns.setdefault(key, asyncio.Lock())
+    def _turn(self, key: int) -> AbstractAsyncContextManager[None]:
+        return turn_at(self.holding, key)
+
+
+def turn_at(holding: Holding, key: int) -> AbstractAsyncContextManager[None]:
+    """The turn at deciding about number `key`."""
+    return holding.turn(f"quarantined-{key}")
 
 
 def _wanted(coercions: Sequence[str] | None) -> Mapping[str, str]:

@@ -360,3 +360,46 @@ async def test_folders_may_be_named_relative_to_where_the_process_runs(
         async with holding.take("a/0") as taken:
             assert taken.path.read_bytes() == b"bytes"
             assert taken.path.samefile(holding.path("a/0"))
+
+
+async def test_a_turn_is_for_one_at_a_time(holding: Holding) -> None:
+    inside: list[str] = []
+
+    async def work(name: str) -> None:
+        async with holding.turn("a"):
+            inside.append(name)
+            await asyncio.sleep(0)
+            assert inside[-1] == name
+            inside.append(name)
+
+    await asyncio.gather(*(work(str(number)) for number in range(5)))
+
+    assert inside[::2] == inside[1::2]
+
+
+async def test_a_turn_keeps_other_processes_waiting(tmp_path: Path) -> None:
+    async with (
+        disk_holding(tmp_path) as (one, spool),
+        DiskHolding(tmp_path / "holding", spool.fresh_path) as other,
+    ):
+        entered = asyncio.Event()
+
+        async def enter() -> None:
+            async with other.turn("a"):
+                entered.set()
+
+        async with one.turn("a"):
+            waiting = asyncio.create_task(enter())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(waiting), 0.05)
+            assert not entered.is_set()
+        await asyncio.wait_for(waiting, 10)
+        assert entered.is_set()
+
+
+async def test_a_turn_of_a_lost_folder_says_so(tmp_path: Path) -> None:
+    async with disk_holding(tmp_path) as (holding, _):
+        (tmp_path / "holding" / "turns").rmdir()
+        with pytest.raises(ArchiveUnavailable):
+            async with holding.turn("a"):
+                pytest.fail("the turn was given")

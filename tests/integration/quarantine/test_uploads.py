@@ -2,12 +2,15 @@
 
 import asyncio
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pydicom
 import pytest
 
+from hilum.adapters.storage.holding import DiskHolding
+from hilum.bootstrap.archive import holding_folder
 from hilum.bootstrap.quarantine import expiring, quarantine_of
 from hilum.bootstrap.submissions import submission_work
 from hilum.domain.instances import Arrival, Outcome
@@ -171,23 +174,46 @@ async def test_the_archived_copy_says_what_was_changed(start: Start) -> None:
     assert "fix-vr-values" in equipment.ContributionDescription
 
 
-async def test_of_two_processes_that_release_the_same_one_decides(start: Start) -> None:
+@pytest.mark.parametrize("decisions", [("repair", "repair"), ("release", "repair")])
+async def test_of_two_processes_that_decide_about_the_same_one_does_anything(
+    start: Start, decisions: tuple[str, str]
+) -> None:
     gateway = await start(upload__profile="strict")
     status = await upload(gateway, part10(a_faulty_ct(StudyDate=b"2004.01.19")))
     key = await number_of(gateway, status["study_id"])
     around = gateway.serving.around
-    work = submission_work(around.settings, around.archive, around.view, SystemClock())
-    desks = [quarantine_of(around.settings, around.archive, work, SystemClock()) for _ in range(2)]
+    archive, clock = around.archive, SystemClock()
+    work = submission_work(around.settings, archive, around.view, clock)
+    received: list[Arrival] = []
 
-    results = await asyncio.gather(
-        *(desk.release(key, str(number)) for number, desk in enumerate(desks)),
-        return_exceptions=True,
-    )
+    async def receive(arrival: Arrival) -> Outcome:
+        received.append(arrival)
+        return await archive.receive(arrival)
+
+    folder = holding_folder(around.settings)
+    async with (
+        DiskHolding(folder, archive.spool.fresh_path) as of_one,
+        DiskHolding(folder, archive.spool.fresh_path) as of_another,
+    ):
+        desks = [
+            replace(
+                quarantine_of(around.settings, replace(archive, holding=holding), work, clock),
+                receive=receive,
+            )
+            for holding in (of_one, of_another)
+        ]
+        results = await asyncio.gather(
+            *(
+                getattr(desk, decision)(key, "somebody")
+                for desk, decision in zip(desks, decisions, strict=True)
+            ),
+            return_exceptions=True,
+        )
 
     refused = [each for each in results if isinstance(each, BaseException)]
     assert [type(each) for each in refused] == [QuarantineDecided]
-    assert (await desks[0].show(key)).state is QuarantineState.RELEASED
-    counts = await around.archive.index.counts()
+    assert len(received) == 1
+    counts = await archive.index.counts()
     assert counts.instances == 1
     assert (await settled(gateway, status["study_id"]))["status"] == "archived"
 

@@ -11,7 +11,6 @@ copy of the bytes.
 """
 
 import asyncio
-import fcntl
 import itertools
 import os
 import re
@@ -28,13 +27,13 @@ from hilum.adapters.storage.faults import archive_fault
 from hilum.adapters.storage.free_space import FreeSpace
 from hilum.adapters.storage.process_folder import ProcessFolder, remove_abandoned
 from hilum.adapters.storage.system import (
-    FILE_MODE,
     PosixSystem,
     System,
     flush_folder,
     make_folder,
     write_all,
 )
+from hilum.adapters.storage.turns import Turns
 from hilum.domain.identifiers import ObjectKey, parse_uid
 from hilum.domain.submissions import StudyId
 from hilum.ports.archive_view import StudyOfView, ViewFolder, WrittenView
@@ -46,9 +45,6 @@ FilesOfView = Literal["link", "copy"]
 
 _STUDY_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _OWN: Final = ".hilum"
-_TURNS: Final = 64
-_FIRST_WAIT_SECONDS: Final = 0.002
-_LONGEST_WAIT_SECONDS: Final = 0.1
 _FRESH_SECONDS: Final = 3600.0
 """A mark is written before its view, which may take its time."""
 
@@ -73,7 +69,7 @@ class DiskViewFolders:
         self._system = system or PosixSystem()
         self._free_space = FreeSpace(self._root, reserve_bytes)
         self._workers = ThreadPoolExecutor(workers, "hilum-archive-view")
-        self._turns = [asyncio.Lock() for _ in range(_TURNS)]
+        self._turns = Turns(self._own / "turns", "locking the archive view")
         self._names = itertools.count()
         self._durable: set[Path] = set()
         """Folders of marks that exist for good."""
@@ -89,14 +85,8 @@ class DiskViewFolders:
     @asynccontextmanager
     async def turn(self, study_id: StudyId) -> AsyncIterator[None]:
         """See `ViewFolders.turn`. Submissions share locks, so no two turns may be nested."""
-        number = zlib.crc32(_checked(study_id).encode()) % _TURNS
-        async with self._turns[number]:
-            fd = await self._run("locking the archive view", self._open_turn, number)
-            try:
-                await self._wait_for(fd)
-                yield
-            finally:
-                os.close(fd)
+        async with self._turns.turn(_checked(study_id)):
+            yield
 
     async def announce(self, study_id: StudyId, studies: Sequence[StudyOfView]) -> None:
         """See `ViewFolders.announce`."""
@@ -187,24 +177,6 @@ class DiskViewFolders:
             await self._run("copying an object", self._system.fdatasync, fd)
         finally:
             os.close(fd)
-
-    def _open_turn(self, number: int) -> int:
-        path = self._own / "turns" / f"{number:02d}"
-        return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-
-    async def _wait_for(self, fd: int) -> None:
-        """Wait without a thread: those inside need the threads."""
-        wait = _FIRST_WAIT_SECONDS
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-            except OSError as error:
-                raise archive_fault(error, "locking the archive view") from error
-            else:
-                return
 
     def _shard(self, study: StudyOfView) -> tuple[Path, str]:
         """The folder of the marks of a study, and what their names begin with."""

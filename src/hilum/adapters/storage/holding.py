@@ -1,8 +1,8 @@
 """Files that were received and are not archived yet, as files in a folder that processes share.
 
 Below the root, `files/<shard>/<name>/<number>` is the file of the place `name/number`; `incoming/`
-is what is being written. A file is flushed, moved to its name and the folder flushed: it is there
-whole or not at all.
+is what is being written, `turns/` has files to lock. A file is flushed, moved to its name and the
+folder flushed: it is there whole or not at all.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -31,6 +31,7 @@ from hilum.adapters.storage.system import (
     make_folder,
     write_all,
 )
+from hilum.adapters.storage.turns import Turns
 from hilum.domain.errors import ObjectMissing
 from hilum.domain.instances import Content, InMemory, Spooled
 from hilum.ports.holding import Held
@@ -85,6 +86,7 @@ class DiskHolding:
         self._free_space = FreeSpace(root, reserve_bytes)
         self._threads = ThreadPoolExecutor(threads, "hilum-holding")
         self._names = itertools.count()
+        self._turns = Turns(root / "turns", "locking the holding")
 
     async def __aenter__(self) -> Self:
         await self._run("opening the holding", self._open)
@@ -119,6 +121,10 @@ class DiskHolding:
         parts, name = _located(place)
         await self._run("removing a file", self._folders.unlink, parts, name)
 
+    def turn(self, name: str) -> AbstractAsyncContextManager[None]:
+        """See `Holding.turn`."""
+        return self._turns.turn(name)
+
     async def list(self) -> AsyncIterator[Held]:
         """See `Holding.list`."""
         found = _held(self._root / _FILES)
@@ -140,7 +146,8 @@ class DiskHolding:
 
     def _open(self) -> None:
         make_folder(self._root, self._system)
-        (self._root / _FILES).mkdir(mode=FOLDER_MODE, exist_ok=True)
+        for name in (_FILES, "turns"):
+            (self._root / name).mkdir(mode=FOLDER_MODE, exist_ok=True)
         incoming = self._root / "incoming"
         remove_abandoned(incoming)
         self._incoming = ProcessFolder(incoming)
