@@ -9,6 +9,7 @@ import orjson
 from hilum.domain.errors import HilumError
 from hilum.domain.findings import worst
 from hilum.domain.identifiers import InstanceUIDs, StudyInstanceUID, Version
+from hilum.domain.origins import Door
 from hilum.domain.quarantine import (
     NewQuarantined,
     Quarantined,
@@ -296,12 +297,12 @@ class MemoryQuarantine:
             if key in self._kept:
                 self._kept[key].due = None
 
-    async def totals(self) -> tuple[int, int]:
+    async def totals(self, door: Door | None = None) -> tuple[int, int]:
         self._raise_fault()
         held = [
             kept.row.what.size_bytes
             for kept in self._kept.values()
-            if kept.row.state is QuarantineState.HELD
+            if kept.row.state is QuarantineState.HELD and door in {None, kept.row.what.origin.door}
         ]
         return len(held), sum(held)
 

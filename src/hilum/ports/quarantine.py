@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hilum.domain.instances import Arrival, Outcome
+from hilum.domain.instances import Arrival, Disposition, Outcome
+from hilum.domain.origins import Door
 from hilum.domain.quarantine import NewQuarantined, Quarantined, QuarantineState
 from hilum.domain.submissions import StudyId
 
@@ -61,17 +62,31 @@ class QuarantineList(Protocol):
         """
         ...
 
-    async def totals(self) -> tuple[int, int]:
-        """How many are held, and their bytes."""
+    async def totals(self, door: Door | None = None) -> tuple[int, int]:
+        """How many are held, all or those that came through `door`, and their bytes."""
         ...
 
 
 class Refusals(Protocol):
     """Where the pipeline leaves what it refuses."""
 
+    def wants(self, arrival: Arrival, disposition: Disposition) -> bool:
+        """Whether what ended so is of those that are to be kept."""
+        ...
+
     async def keep(self, arrival: Arrival, outcome: Outcome) -> int | None:
-        """Keep what was refused, if it is of those that are to be kept; its number then.
+        """Keep what was refused, if it is wanted and can be kept; its number then.
 
         A `Spooled` content's file may be taken (moved). Never raises: a refusal stays one.
         """
         ...
+
+
+class NoRefusals:
+    """Keeps nothing."""
+
+    def wants(self, arrival: Arrival, disposition: Disposition) -> bool:  # noqa: ARG002
+        return False
+
+    async def keep(self, arrival: Arrival, outcome: Outcome) -> int | None:
+        """Never called, since nothing is wanted."""

@@ -14,11 +14,16 @@ class QuarantineSettings(Section):
     """Doors whose refused instances are kept beside those of uploads, which always are. A modality
     cannot mend what it sends and may delete it; whoever sends by STOW-RS is told at once, an
     import still has its files, and Orthanc its studies."""
+    conflicts: bool = True
+    """Whether those doors also keep what they refuse because other bytes are held under its UIDs.
+    A sender that sends everything again in another encoding fills the quarantine with it."""
     retention_days: Count = 30
     """How long something is kept when nobody decides about it, and how long the original of
     something repaired is."""
     maximum_bytes: ByteCount = 10 << 30
-    """What may be held in all. Beyond it things are refused as ever, and not kept."""
+    """What may be held in all. Beyond it things are refused as ever, and not kept. Uploads are
+    acknowledged before they are judged, so what is refused of them is always kept: once that alone
+    is as much, further uploads are answered 507."""
     maximum_files: Count = 100_000
     """The same as a number of files."""
     expiry_seconds: Seconds = 600.0

@@ -31,6 +31,7 @@ from hilum.ports.holding import Holding
 from hilum.ports.objects import Spool
 from hilum.ports.submissions import SubmissionNotes
 from hilum.submissions.names import shown_name
+from hilum.submissions.room import QuarantineRoom
 
 log = structlog.get_logger()
 
@@ -88,17 +89,25 @@ class Receiving:
         spool: Spool,
         policy: StorePolicy,
         limits: ReceivingLimits | None = None,
+        room: QuarantineRoom | None = None,
     ) -> None:
+        """Without `room` uploads are taken however much of them is in quarantine."""
         self._notes = notes
         self._holding = holding
         self._spool = spool
         self._policy = policy
         self._limits = limits or ReceivingLimits()
+        self._room = room
         self._budget = MemoryBudget(self._limits.memory_bytes)
 
     @asynccontextmanager
     async def begin(self, origin: Origin) -> AsyncIterator["Reception"]:
-        """One upload. Leaving without `Reception.accept` leaves nothing behind."""
+        """One upload. Leaving without `Reception.accept` leaves nothing behind.
+
+        Raises `ArchiveFull` when uploads have filled the quarantine.
+        """
+        if self._room is not None:
+            await self._room.demand()
         reception = Reception(
             self._notes, self._holding, self._spool, self._policy, origin, self._limits,
             self._budget,

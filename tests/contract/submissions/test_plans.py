@@ -10,6 +10,7 @@ import pytest
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.quarantine import SqlQuarantine
 from hilum.adapters.database.submissions import SqlSubmissions
+from hilum.domain.origins import Door
 from hilum.domain.quarantine import QuarantineState
 from hilum.domain.submissions import Advance, FileState, SubmissionState
 from hilum.ports.quarantine import QuarantineQuery
@@ -158,6 +159,7 @@ async def test_questions_about_quarantine_walk_no_table(planned: Planned) -> Non
         quarantine.get(7),
         quarantine.expired(BEGIN, 10),
         quarantine.totals(),
+        quarantine.totals(Door.UPLOAD),
     )
 
 

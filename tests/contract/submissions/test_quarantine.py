@@ -140,6 +140,8 @@ async def test_totals_count_what_is_held(stores: Stores) -> None:
     await stores.quarantine.decide(numbers[0], RELEASED, "anna", "", BEGIN)
     await stores.quarantine.forget(numbers[1:2])
     assert await stores.quarantine.totals() == (1, 2**40)
+    assert await stores.quarantine.totals(Door.UPLOAD) == (1, 2**40)
+    assert await stores.quarantine.totals(Door.C_STORE) == (0, 0)
 
 
 async def test_of_many_findings_the_first_are_kept(stores: Stores) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from hilum.domain.errors import (
 )
 from hilum.domain.instances import Content, InMemory, Spooled, StorePolicy
 from hilum.domain.origins import Door, Origin
-from hilum.domain.quarantine import NewQuarantined
+from hilum.domain.quarantine import NewQuarantined, QuarantineState
 from hilum.domain.submissions import FileState, NewSubmission, StudyId
 from hilum.submissions.orphans import Orphans, OrphanSweeper
 from hilum.submissions.receiving import Received, Receiving, ReceivingLimits
+from hilum.submissions.refusals import QuarantineOptions
+from hilum.submissions.room import QuarantineRoom
 from tests.contract.storage.systems import FailingSystem
 from tests.holding_twin import MemoryHolding
 from tests.instances import an_instance
@@ -32,6 +35,7 @@ from tests.unit.access.twins import HeldClock
 
 ORIGIN = Origin(Door.UPLOAD, "c-1", "10.0.0.1", "scanner")
 POLICY = StorePolicy("standard", depth="practice")
+FEW = QuarantineOptions(maximum_bytes=1000, maximum_files=3)
 
 
 class MoodyHolding(MemoryHolding):
@@ -78,12 +82,16 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site(folder: Path, limits: ReceivingLimits | None = None) -> AsyncIterator[Site]:
+async def a_site(
+    folder: Path, limits: ReceivingLimits | None = None, clock: HeldClock | None = None
+) -> AsyncIterator[Site]:
     submissions, holding = MemorySubmissions(), MoodyHolding(folder / "held")
     system = FailingSystem()
     async with DiskSpool(folder / "spool", reserve_bytes=0, system=system) as spool:
-        receiving = Receiving(submissions, holding, spool, POLICY, limits)
-        yield Site(receiving, submissions, MemoryQuarantine(), holding, folder / "spool", system)
+        quarantine = MemoryQuarantine()
+        room = QuarantineRoom(quarantine, FEW, clock or HeldClock())
+        receiving = Receiving(submissions, holding, spool, POLICY, limits, room)
+        yield Site(receiving, submissions, quarantine, holding, folder / "spool", system)
 
 
 @pytest.fixture
@@ -247,6 +255,33 @@ async def test_only_old_files_of_unknown_submissions_are_orphans(site: Site) -> 
         f"{known.study_id}/0", f"{known.study_id}/1", "q-1/0", "something-else/3",
         f"{A}3/0", f"{A}4/0",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("size_bytes", [1, 500])
+async def test_what_was_refused_of_uploads_has_a_bound_that_other_doors_do_not_reach(
+    tmp_path: Path, size_bytes: int
+) -> None:
+    clock = HeldClock()
+    async with a_site(tmp_path, clock=clock) as site:
+
+        async def put_aside(count: int, door: Door) -> None:
+            for _ in range(count):
+                place = f"{uuid.uuid4()}/0"
+                origin = Origin(door, "c-1")
+                await site.quarantine.add(
+                    NewQuarantined(place, size_bytes, origin, POLICY, "x", (), clock.now())
+                )
+            clock.advance(10)
+
+        await put_aside(4, Door.C_STORE)
+        await put_aside(2 if size_bytes == 1 else 1, Door.UPLOAD)
+        await site.upload(an_instance())
+        await put_aside(1, Door.UPLOAD)
+        with pytest.raises(ArchiveFull, match="quarantine"):
+            await site.upload(an_instance())
+        await site.quarantine.decide(5, QuarantineState.DISCARDED, "", "", clock.now())
+        clock.advance(10)
+        await site.upload(an_instance())
 
 
 async def test_the_sweeper_sweeps_again_and_survives_an_outage(site: Site) -> None:

@@ -21,6 +21,7 @@ from hilum.adapters.database.submission_values import (
 )
 from hilum.adapters.database.times import from_microseconds, to_microseconds
 from hilum.domain.identifiers import SOPClassUID
+from hilum.domain.origins import Door
 from hilum.domain.quarantine import (
     NewQuarantined,
     Quarantined,
@@ -53,6 +54,7 @@ _FORGET: Final = "UPDATE quarantined SET due = NULL WHERE key = ?"
 _TOTALS: Final = (
     "SELECT count(*), coalesce(sum(size_bytes), 0) FROM quarantined WHERE state = 'held'"
 )
+_OF_DOOR: Final = f"{_TOTALS} AND door = ?"
 
 
 class SqlQuarantine:
@@ -108,9 +110,11 @@ class SqlQuarantine:
         if keys:
             await self._write(work)
 
-    async def totals(self) -> tuple[int, int]:
+    async def totals(self, door: Door | None = None) -> tuple[int, int]:
+        sql, parameters = (_TOTALS, ()) if door is None else (_OF_DOOR, (door.value,))
+
         def work(connection: Connection) -> tuple[int, int]:
-            number, size_bytes = connection.execute(_TOTALS).fetchone()
+            number, size_bytes = connection.execute(sql, parameters).fetchone()
             return int(number), int(size_bytes)
 
         return await self._read(work)

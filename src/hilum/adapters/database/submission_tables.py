@@ -112,6 +112,7 @@ quarantined = Table(
     Column("findings", LargeBinary, nullable=False),
     Index(None, "due", "changed"),
     Index(None, "state", "key", "size_bytes"),
+    Index(None, "door", "state", "size_bytes"),
     *(Index(None, name, "key") for name in ("code", "door", "study_id", "study_instance_uid")),
     sqlite_autoincrement=True,
 )

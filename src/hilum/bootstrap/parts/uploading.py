@@ -7,6 +7,7 @@ from typing import Final
 from hilum.access import AccessScope
 from hilum.adapters.telemetry.checks import DiskCheck
 from hilum.bootstrap import door_options as options
+from hilum.bootstrap.options import quarantine_options
 from hilum.bootstrap.parts.part import Part, Surroundings
 from hilum.desk.status import DoorAddress
 from hilum.desk.submissions.files import SubmissionFiles
@@ -18,6 +19,7 @@ from hilum.servers.http import Mount
 from hilum.settings import Settings
 from hilum.submissions.orphans import Orphans, OrphanSweeper
 from hilum.submissions.receiving import Receiving
+from hilum.submissions.room import QuarantineRoom
 
 _SENDERS_TOO: Final = (AccessScope.READ, AccessScope.WRITE)
 
@@ -33,6 +35,7 @@ async def upload_part(around: Surroundings) -> AsyncIterator[Part]:
         archive.spool,
         options.upload_policy(settings),
         options.receiving_limits(settings),
+        QuarantineRoom(index.quarantine, quarantine_options(settings), around.clock),
     )
     router = upload_router(receiving, options.form_limits(settings), base_url=around.base_url)
     orphans = Orphans(archive.holding, index.submissions, index.quarantine)

@@ -61,7 +61,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     415: {"description": f"No {FORM_DATA}, or a file whose name ends as it must not."},
     422: {"description": "By its first bytes no file can be DICOM or zip."},
     503: {"description": "Nothing can be kept now; Retry-After says when to come back."},
-    507: {"description": "The disk is full."},
+    507: {"description": "The disk is full, or what was refused of uploads fills the quarantine."},
 }
 
 

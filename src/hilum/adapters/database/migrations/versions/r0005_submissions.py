@@ -24,6 +24,7 @@ def upgrade() -> None:
         ("submission_step", ("submission_key",)),
         ("quarantined", ("due", "changed")),
         ("quarantined", ("state", "key", "size_bytes")),
+        ("quarantined", ("door", "state", "size_bytes")),
         ("quarantined", ("code", "key")),
         ("quarantined", ("door", "key")),
         ("quarantined", ("study_id", "key")),
