@@ -110,4 +110,5 @@ def quarantine_options(settings: Settings) -> QuarantineOptions:
         retention=timedelta(days=chosen.retention_days),
         maximum_bytes=chosen.maximum_bytes,
         maximum_files=chosen.maximum_files,
+        conflicts=chosen.conflicts,
     )

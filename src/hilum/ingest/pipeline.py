@@ -31,11 +31,13 @@ from hilum.domain.instances import (
     InMemory,
     Kept,
     Outcome,
+    Spooled,
 )
 from hilum.domain.records import Committed
 from hilum.ingest.admission import Admission
 from hilum.ingest.committer import Committer
 from hilum.ingest.examine import Examined
+from hilum.ingest.giving_back import give_back
 from hilum.ingest.healing import damaged_object
 from hilum.ingest.judging import Criteria, Judging
 from hilum.ingest.leftovers import Leftovers
@@ -44,7 +46,7 @@ from hilum.ingest.recovery import settle
 from hilum.ingest.versions import VersionBlocks
 from hilum.ports.index import InstanceReader, InstanceWriter
 from hilum.ports.objects import ObjectStore, WriteIntents
-from hilum.ports.quarantine import Refusals
+from hilum.ports.quarantine import NoRefusals, Refusals
 from hilum.ports.telemetry import IngestMeter, NoIngestMeter, Stage
 
 _log = structlog.get_logger("hilum.ingest")
@@ -76,7 +78,6 @@ class IngestLimits:
 
 _BLOCKS_TRIED: Final = 3
 """Of version numbers, when objects that the index does not know have the names already."""
-_REFUSALS: Final = frozenset({Disposition.REFUSED, Disposition.UNREADABLE})
 _INTERNAL_ERROR: Final = "The server could not keep the instance because of an internal error."
 
 
@@ -105,7 +106,7 @@ class Ingest:
         self._committer = committer
         self._limits = limits or IngestLimits()
         self._meter = meter or NoIngestMeter()
-        self._refusals = refusals
+        self._refusals = refusals or NoRefusals()
         self._admission = Admission(self._limits.instances_in_flight, self._limits.bytes_in_flight)
         criteria = criteria or Criteria()
         self._rules = criteria.rules
@@ -174,7 +175,7 @@ class Ingest:
     async def _run(self, arrival: Arrival, size_bytes: int) -> Outcome:
         try:
             outcome = await self._outcome(arrival)
-            if self._refusals is not None and outcome.disposition in _REFUSALS:
+            if not outcome.held and self._refusals.wants(arrival, outcome.disposition):
                 number = await self._refusals.keep(arrival, outcome)
                 outcome = replace(outcome, quarantined=number)
             return self._answered(arrival, outcome)
@@ -249,8 +250,19 @@ class Ingest:
         if committed.disposition in {Disposition.CREATED, Disposition.NEW_VERSION}:
             self._intents.end(key)
         else:
+            if committed.disposition is Disposition.CONFLICT:
+                await self._give_back(arrival, key)
             await self._settle(key)
         return committed
+
+    async def _give_back(self, arrival: Arrival, key: ObjectKey) -> None:
+        """Leave what is to be kept apart where it was before the store took it."""
+        content = arrival.content
+        if isinstance(content, Spooled) and self._refusals.wants(arrival, Disposition.CONFLICT):
+            try:
+                await give_back(self._objects, key, content.path)
+            except (OSError, ArchiveFault) as error:
+                _log.warning("conflict_not_given_back", error=type(error).__name__)
 
     async def _write(self, kept: Kept, content: Content) -> Committed:
         written = began = time.perf_counter()

@@ -11,7 +11,7 @@ import structlog
 
 from hilum.domain.errors import HilumError
 from hilum.domain.findings import Finding, Severity
-from hilum.domain.instances import Arrival, InMemory, Outcome
+from hilum.domain.instances import Arrival, Disposition, InMemory, Outcome
 from hilum.domain.origins import Door
 from hilum.domain.quarantine import NewQuarantined, QuarantineState
 from hilum.foundation.clock import Clock
@@ -19,11 +19,13 @@ from hilum.ingest.deep import findings_of
 from hilum.ports.holding import Holding
 from hilum.ports.quarantine import QuarantineList
 from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
+from hilum.submissions.codes import CONFLICT, file_finding
 
 log = structlog.get_logger()
 
 PLACES: Final = "q-"
 """How the places of what doors refused begin; uploads lie in places of their submissions."""
+_REFUSED: Final = frozenset({Disposition.REFUSED, Disposition.UNREADABLE, Disposition.CONFLICT})
 _HASH_DIGITS: Final = 60
 _MOST_TIMES: Final = 1000
 """That the same bytes are kept after they expired."""
@@ -37,6 +39,8 @@ class QuarantineOptions:
     retention: timedelta = timedelta(days=30)
     maximum_bytes: int = 10 << 30
     maximum_files: int = 100_000
+    conflicts: bool = True
+    """Whether what is refused for other bytes that are held under its UIDs is kept, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,23 @@ class KeepRefused:
     options: QuarantineOptions
     meter: QuarantineMeter = field(default_factory=NoQuarantineMeter)
 
+    def wants(self, arrival: Arrival, disposition: Disposition) -> bool:
+        """See `Refusals.wants`."""
+        if disposition not in _REFUSED or (
+            disposition is Disposition.CONFLICT and not self.options.conflicts
+        ):
+            return False
+        wanted = arrival.policy.quarantine
+        return arrival.origin.door in self.options.doors if wanted is None else wanted
+
     async def keep(self, arrival: Arrival, outcome: Outcome) -> int | None:
         """See `Refusals.keep`.
 
         The same bytes again, as of a sender that repeats what was refused, are kept once; they are
         not kept when somebody decided about them, whose decision counts.
         """
-        origin, wanted = arrival.origin, arrival.policy.quarantine
-        if not (origin.door in self.options.doors if wanted is None else wanted):
+        origin = arrival.origin
+        if not self.wants(arrival, outcome.disposition):
             return None
         try:
             return await self._keep(arrival, outcome)
@@ -98,6 +111,8 @@ class KeepRefused:
 
     def _entry(self, arrival: Arrival, outcome: Outcome, place: str) -> NewQuarantined:
         findings = tuple(outcome.findings)
+        if outcome.disposition is Disposition.CONFLICT:
+            findings = (file_finding(CONFLICT), *findings)
         if not findings and outcome.error is not None:
             findings = findings_of(outcome.error)
         return NewQuarantined(

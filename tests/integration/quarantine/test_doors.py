@@ -6,6 +6,7 @@ import io
 from datetime import datetime, timedelta
 
 import pydicom
+import pytest
 
 from hilum.access import AccessScope
 from hilum.bootstrap.quarantine import expiring
@@ -120,6 +121,37 @@ async def test_a_full_quarantine_keeps_nothing_and_refuses_as_before(start: Star
     assert "hilum_quarantine_files 1.0" in page
     ready = (await gateway.client.get("/ready")).text
     assert "Full, so that what is refused is not kept any more" in ready
+
+
+@pytest.mark.parametrize("memory_bytes", [1 << 20, 1000])
+async def test_other_bytes_under_uids_that_are_held_can_become_the_new_version(
+    start: Start, memory_bytes: int
+) -> None:
+    gateway = await a_gateway(start, dimse__memory_dataset_bytes=memory_bytes)
+    await send(gateway.serving, a_faulty_ct())
+
+    other = a_faulty_ct(StudyDescription=b"other")
+    statuses = await send(gateway.serving, other, other)
+
+    assert statuses == [0x0111, 0x0111]
+    (listed,) = (await gateway.client.get("/api/v1/quarantine")).json()
+    assert (listed["code"], listed["sop_instance_uid"]) == ("conflict", other.SOPInstanceUID)
+    path = f"/api/v1/quarantine/{listed['key']}"
+    held = pydicom.dcmread(io.BytesIO((await gateway.client.get(f"{path}/file")).content))
+    assert (held.StudyDescription, held.PixelData) == ("other", other.PixelData)
+    released = (await gateway.client.post(f"{path}/release")).json()
+    assert released["outcome"]["disposition"] == "new-version"
+    (found,) = (await gateway.client.get("/dicom-web/studies?includefield=00081030")).json()
+    assert found["00081030"]["Value"] == ["other"]
+
+
+async def test_conflicts_are_not_kept_where_nobody_wants_them(start: Start) -> None:
+    gateway = await a_gateway(start, quarantine__conflicts=False)
+
+    statuses = await send(gateway.serving, a_faulty_ct(), a_faulty_ct(StudyDescription=b"other"))
+
+    assert statuses == [0, 0x0111]
+    assert (await gateway.client.get("/api/v1/quarantine")).json() == []
 
 
 async def test_stow_keeps_what_it_refuses_only_when_told_to(start: Start) -> None:
