@@ -325,6 +325,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_a_kill_loses_nothing_that_was_kept_and_leaves_nothing_half(tmp_path: Path) -> None:
     def kill() -> set[int]:
         with subprocess.Popen(

@@ -101,6 +101,7 @@ async def test_a_state_and_its_entry_in_the_feed_come_together_or_not_at_all(
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_an_outage_is_told_as_one(tmp_path: Path) -> None:
     with engine_of("postgres", tmp_path) as engine:
         async with engine.open(busy_seconds=1.0) as index:

@@ -85,6 +85,7 @@ def codes(each: Examined) -> list[str]:
     return [finding.code for finding in each.examination.findings]
 
 
+@pytest.mark.slow
 async def test_what_is_said_of_a_stored_instance_is_what_is_said_of_its_file() -> None:
     compared = 0
     for fault in FAULTS:

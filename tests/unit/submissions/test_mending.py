@@ -276,6 +276,7 @@ def test_what_is_signed_is_not_changed() -> None:
         mend(part10(dataset))
 
 
+@pytest.mark.slow
 def test_no_bytes_bring_it_down() -> None:
     data, dice = part10(a_faulty_ct(StudyDate=b"2004.01.19")), random.Random(3)
     mended = 0
