@@ -1,13 +1,14 @@
 """In-memory twins of the submissions' and the quarantine's memory; nothing is durable."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
 
 from hilum.domain.errors import HilumError
-from hilum.domain.findings import worst
+from hilum.domain.findings import gravity, worst
 from hilum.domain.identifiers import InstanceUIDs, StudyInstanceUID, Version
 from hilum.domain.origins import Door
 from hilum.domain.quarantine import (
@@ -170,6 +171,11 @@ class MemorySubmissions:
         notes = [] if held is None else list(held.files.values())
         return [note for note in notes if note.number > after][:limit]
 
+    async def worst_files(self, study_id: StudyId, limit: int) -> Sequence[FileNote]:
+        notes = await self.files(study_id, -1, sys.maxsize)
+        grave = [note for note in notes if gravity(note.findings) < 2]
+        return sorted(grave, key=lambda note: gravity(note.findings))[:limit]
+
     async def submissions(
         self, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[SubmissionRecord]:
@@ -269,6 +275,14 @@ class MemoryQuarantine:
             if (before is None or key < before) and _asked(kept.row, query)
         ]
         return found[:limit]
+
+    async def of_files(self, study_id: StudyId, numbers: Sequence[int]) -> Mapping[int, int]:
+        self._raise_fault()
+        return {
+            kept.row.what.number: key
+            for key, kept in self._kept.items()
+            if kept.row.what.study_id == study_id and kept.row.what.number in numbers
+        }
 
     async def decide(
         self, key: int, state: QuarantineState, by: str, text: str, now: datetime

@@ -47,6 +47,12 @@ FINDINGS_KEPT: Final = 200
 """How many findings of one file are remembered."""
 
 _WORST_FIRST: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+NO_GRAVITY: Final = len(_WORST_FIRST)
+
+
+def gravity(findings: Sequence[Finding]) -> int:
+    """Of the worst of them: 0 an error, 1 a warning, 2 a remark, `NO_GRAVITY` of none."""
+    return min((_WORST_FIRST[each.severity] for each in findings), default=NO_GRAVITY)
 
 
 def worst(findings: Sequence[Finding], limit: int = FINDINGS_KEPT) -> Sequence[Finding]:

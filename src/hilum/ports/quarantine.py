@@ -4,7 +4,7 @@ Each call is one transaction, durable on return. All of it raises `ArchiveUnavai
 database cannot be used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -43,6 +43,10 @@ class QuarantineList(Protocol):
         self, query: QuarantineQuery, before: int | None, limit: int
     ) -> Sequence[Quarantined]:
         """Newest first, with numbers below `before`; without findings and histories."""
+        ...
+
+    async def of_files(self, study_id: StudyId, numbers: Sequence[int]) -> Mapping[int, int]:
+        """Their numbers here, by the numbers of files of a submission; of those that were here."""
         ...
 
     async def decide(

@@ -75,6 +75,10 @@ class SubmissionList(Protocol):
         """One page of its files in the order of their numbers, those above `after`."""
         ...
 
+    async def worst_files(self, study_id: StudyId, limit: int) -> Sequence[FileNote]:
+        """Its files with errors, then those with warnings; each in the order of their numbers."""
+        ...
+
     async def submissions(
         self, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[SubmissionRecord]:

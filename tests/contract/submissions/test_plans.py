@@ -119,6 +119,7 @@ async def test_questions_about_submissions_walk_no_table(planned: Planned) -> No
     assert not await planned.walks(
         submissions.submission(ONE),
         submissions.files(ONE, -1, 100),
+        submissions.worst_files(ONE, 51),
         submissions.submissions(before=1000),
         submissions.submissions(state=SubmissionState.FAILED, limit=5),
         submissions.submissions(state=SubmissionState.PROCESSING, before=1000),
@@ -160,6 +161,7 @@ async def test_questions_about_quarantine_walk_no_table(planned: Planned) -> Non
         quarantine.expired(BEGIN, 10),
         quarantine.totals(),
         quarantine.totals(Door.UPLOAD),
+        quarantine.of_files(ONE, [0, 1, 2]),
     )
 
 

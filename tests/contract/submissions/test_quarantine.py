@@ -67,6 +67,18 @@ async def test_it_is_found_by_its_place_whatever_became_of_it(stores: Stores) ->
     assert await stores.quarantine.at("elsewhere/0") is None
 
 
+async def test_files_of_a_submission_are_found_by_their_numbers(stores: Stores) -> None:
+    keys = [
+        await stores.quarantine.add(
+            a_quarantined(f"{study_id(of)}/{number}", study_id=study_id(of), number=number)
+        )
+        for of, number in ((1, 0), (1, 7), (2, 0))
+    ]
+
+    assert await stores.quarantine.of_files(study_id(1), [0, 3, 7]) == {0: keys[0], 7: keys[1]}
+    assert await stores.quarantine.of_files(study_id(1), []) == {}
+
+
 async def test_it_is_found_by_what_is_known_of_it(stores: Stores) -> None:
     one = await stores.quarantine.add(a_quarantined("a/0"))
     two = await stores.quarantine.add(

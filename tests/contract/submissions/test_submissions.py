@@ -353,6 +353,20 @@ async def test_submissions_are_listed_newest_first(stores: Stores) -> None:
     assert await stores.submissions.submissions(state=REFUSED, before=refused.key) == []
 
 
+async def test_the_worst_files_come_first(stores: Stores) -> None:
+    await stores.submissions.receive(a_submission(files=6))
+    warning, remark = (a_finding(severity=each) for each in (Severity.WARNING, Severity.INFO))
+    found = {1: [warning], 2: [remark], 3: [remark, a_finding()], 4: [warning], 5: [a_finding()]}
+    notes = [a_note(number, findings=tuple(of)) for number, of in found.items()]
+    await stores.submissions.note_files(ONE, notes)
+
+    worst = await stores.submissions.worst_files(ONE, 3)
+
+    assert worst == [notes[2], notes[4], notes[0]]
+    assert len(await stores.submissions.worst_files(ONE, 9)) == 4
+    assert await stores.submissions.worst_files(study_id(9), 9) == []
+
+
 async def test_a_long_history_keeps_its_newest_lines(stores: Stores) -> None:
     await stores.submissions.receive(a_submission())
     await go(stores, ARCHIVED)

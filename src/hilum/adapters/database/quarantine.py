@@ -1,12 +1,19 @@
 """What is in quarantine as rows: `hilum.ports.quarantine` over the lanes of an index."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from hilum.adapters.database.connections import Connection, Row
 from hilum.adapters.database.lanes import Lane
-from hilum.adapters.database.statements import columns_of, insert_into, quoted
+from hilum.adapters.database.statements import (
+    chunks,
+    columns_of,
+    insert_into,
+    marks,
+    padded,
+    quoted,
+)
 from hilum.adapters.database.submission_tables import quarantined, quarantined_step
 from hilum.adapters.database.submission_values import (
     clean,
@@ -54,6 +61,9 @@ _FORGET: Final = "UPDATE quarantined SET due = NULL WHERE key = ?"
 _TOTALS: Final = (
     "SELECT count(*), coalesce(sum(size_bytes), 0) FROM quarantined WHERE state = 'held'"
 )
+_OF_FILES: Final = (
+    "SELECT number, max(key) FROM quarantined WHERE study_id = ? AND number IN ({}) GROUP BY number"
+)
 _OF_DOOR: Final = f"{_TOTALS} AND door = ?"
 
 
@@ -84,6 +94,17 @@ class SqlQuarantine:
                 _row(row) for row in connection.execute(sql, (*parameters, limit)).fetchall()
             ]
         )
+
+    async def of_files(self, study_id: StudyId, numbers: Sequence[int]) -> Mapping[int, int]:
+        def work(connection: Connection) -> dict[int, int]:
+            found: dict[int, int] = {}
+            for some in chunks(numbers):
+                values = padded(some)
+                sql = _OF_FILES.format(marks(len(values)))
+                found.update(connection.execute(sql, (study_id, *values)).fetchall())
+            return found
+
+        return await self._read(work)
 
     async def decide(
         self, key: int, state: QuarantineState, by: str, text: str, now: datetime

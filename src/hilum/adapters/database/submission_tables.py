@@ -69,6 +69,8 @@ submission_file = Table(
     Column("place", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("findings", LargeBinary, nullable=False),
+    Column("gravity", SmallInteger, nullable=False, comment="Of the worst finding: 0 an error"),
+    Index(None, "submission_key", "gravity", "number"),
 )
 
 submission_step = Table(
@@ -114,6 +116,7 @@ quarantined = Table(
     Index(None, "state", "key", "size_bytes"),
     Index(None, "door", "state", "size_bytes"),
     *(Index(None, name, "key") for name in ("code", "door", "study_id", "study_instance_uid")),
+    Index(None, "study_id", "number"),
     sqlite_autoincrement=True,
 )
 

@@ -30,8 +30,10 @@ from hilum.adapters.database.submissions_reading import (
     find_submission,
     find_submissions,
     find_unfinished,
+    find_worst_files,
 )
 from hilum.adapters.database.times import to_microseconds
+from hilum.domain.findings import NO_GRAVITY, gravity
 from hilum.domain.submissions import (
     FEED_KIND_OF_STATE,
     HISTORY_KEPT,
@@ -154,6 +156,9 @@ class SqlSubmissions:
     async def files(self, study_id: StudyId, after: int, limit: int) -> Sequence[FileNote]:
         return await self._read(lambda connection: find_files(connection, study_id, after, limit))
 
+    async def worst_files(self, study_id: StudyId, limit: int) -> Sequence[FileNote]:
+        return await self._read(lambda connection: find_worst_files(connection, study_id, limit))
+
     async def submissions(
         self, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[SubmissionRecord]:
@@ -188,7 +193,7 @@ def _receive(connection: Connection, new: NewSubmission, now: int, patience: int
         [
             (
                 key, file.number, None, FileState.RECEIVED.value, file.size_bytes, file.sha256,
-                None, None, None, None, None, "", file.place, clean(file.name), b"",
+                None, None, None, None, None, "", file.place, clean(file.name), b"", NO_GRAVITY,
             )
             for file in new.files
         ],
@@ -290,5 +295,5 @@ def _file_row(key: int, note: FileNote) -> tuple[Any, ...]:
     return (
         key, note.number, note.parent, note.state.value, note.size_bytes, *uid_columns(note.uids),
         note.sop_class_uid, note.version, clean(note.code), note.place, clean(note.name),
-        packed_findings(note.findings),
+        packed_findings(note.findings), gravity(note.findings),
     )  # fmt: skip

@@ -19,6 +19,8 @@ from hilum.domain.submissions import (
     Unfinished,
 )
 
+_REMARK: Final = 2
+"""See `hilum.domain.findings.gravity`."""
 _SHOWN: Final = (
     "SELECT key, study_id, state, round, door, peer, principal, correlation_id, policy, created, "
     "changed, files, size_bytes, counts, data, attempts FROM submission"
@@ -34,6 +36,10 @@ _FILE: Final = (
 _FILES: Final = (
     f"SELECT {_FILE} FROM submission s CROSS JOIN submission_file f ON f.submission_key = s.key "
     "WHERE s.study_id = ? AND f.number > ? ORDER BY f.number LIMIT ?"
+)
+_WORST_FILES: Final = (
+    f"SELECT {_FILE} FROM submission s CROSS JOIN submission_file f ON f.submission_key = s.key "
+    "WHERE s.study_id = ? AND f.gravity < ? ORDER BY f.gravity, f.number LIMIT ?"
 )
 _UNFINISHED: Final = (
     "SELECT study_id, state, correlation_id FROM submission WHERE due <= ? ORDER BY due LIMIT ?"
@@ -56,6 +62,11 @@ def find_submission(connection: Connection, study_id: StudyId) -> SubmissionReco
 
 def find_files(connection: Connection, study_id: StudyId, after: int, limit: int) -> list[FileNote]:
     rows = connection.execute(_FILES, (study_id, after, limit)).fetchall()
+    return [_note(row) for row in rows]
+
+
+def find_worst_files(connection: Connection, study_id: StudyId, limit: int) -> list[FileNote]:
+    rows = connection.execute(_WORST_FILES, (study_id, _REMARK, limit)).fetchall()
     return [_note(row) for row in rows]
 
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
     for table, columns in (
         ("submission", ("due", "changed")),
         ("submission", ("state", "key")),
+        ("submission_file", ("submission_key", "gravity", "number")),
         ("submission_step", ("submission_key",)),
         ("quarantined", ("due", "changed")),
         ("quarantined", ("state", "key", "size_bytes")),
@@ -28,6 +29,7 @@ def upgrade() -> None:
         ("quarantined", ("code", "key")),
         ("quarantined", ("door", "key")),
         ("quarantined", ("study_id", "key")),
+        ("quarantined", ("study_id", "number")),
         ("quarantined", ("study_instance_uid", "key")),
         ("quarantined_step", ("quarantined_key",)),
     ):
@@ -138,6 +140,12 @@ def _files() -> None:
         _text("place"),
         _text("name"),
         sa.Column("findings", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "gravity",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="Of the worst finding: 0 an error",
+        ),
         sa.ForeignKeyConstraint(
             ["submission_key"],
             ["submission.key"],
