@@ -22,11 +22,14 @@ class Consistency:
 
     def __init__(self, profile: DeepProfile) -> None:
         self._profile = profile
-        self._studies: dict[str, dict[str, tuple[int, Facts]]] = defaultdict(dict)
+        self._studies: dict[str, dict[str, Facts]] = defaultdict(dict)
+        self._numbers: dict[str, list[int]] = defaultdict(list)
+        """Of all files of a study, also of those that come twice."""
 
     def add(self, number: int, facts: Facts) -> None:
-        """Of several files with one instance the first counts."""
-        self._studies[facts.study].setdefault(facts.sop_instance, (number, facts))
+        """Of several files with one instance the first is compared with the others."""
+        self._studies[facts.study].setdefault(facts.sop_instance, facts)
+        self._numbers[facts.study].append(number)
 
     def findings(self) -> Mapping[int, list[Finding]]:
         """By number of file. An error is one of every file of the study: whose, nobody knows.
@@ -34,9 +37,9 @@ class Consistency:
         Everything else is told with the first file of the study.
         """
         found: dict[int, list[Finding]] = defaultdict(list)
-        for members in self._studies.values():
-            numbers = sorted(number for number, _ in members.values())
-            rows = check_study([facts for _, facts in members.values()])
+        for study, members in self._studies.items():
+            numbers = sorted(self._numbers[study])
+            rows = check_study(list(members.values()))
             for finding in told(self._profile.apply(rows)):
                 if finding.code == _JUDGED_BEFORE:
                     continue

@@ -218,6 +218,15 @@ async def test_several_patients_in_one_study_refuse_all_of_it_but_no_other_study
     assert codes[:3] == ["study-patient-differs"] * 3
 
 
+async def test_what_is_wrong_in_a_study_keeps_its_doubled_files_too(opened: Uploads) -> None:
+    first, second = (an_instance(StudyInstanceUID="1.2.3.1", PatientID=one) for one in "AB")
+
+    study_id = await opened.through(first, second, first)
+
+    assert await opened.states(study_id) == [FileState.QUARANTINED] * 3
+    assert await opened.instances() == 0
+
+
 async def test_a_gap_between_slices_is_told_with_the_first_file(opened: Uploads) -> None:
     heights = (0, 1, 2, 3, 7, 8)
     files = [
