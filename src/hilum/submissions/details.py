@@ -43,6 +43,8 @@ class Details:
     def told(self, *, is_valid: bool, file_size: int) -> dict[str, object]:
         """As the event has it."""
         more = [f"... and {self._more} more"] if self._more else []
+        if not is_valid and not self._errors:
+            more = ["There is no file to keep."]
         return {
             "is_valid": is_valid,
             "errors": [*self._errors, *more],

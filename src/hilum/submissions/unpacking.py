@@ -54,11 +54,13 @@ class Unpacking:
     budget: MemoryBudget
     """Of members that are expanded in memory."""
 
-    async def __call__(self, record: SubmissionRecord, note: FileNote, free: int) -> int:
+    async def __call__(
+        self, record: SubmissionRecord, note: FileNote, free: int
+    ) -> tuple[int, FileNote]:
         """Make the members of the zip file `note` files of the submission.
 
-        `free` is the first number that no file has; returns the first one after that. Raises
-        `ArchiveFull`, `ArchiveUnavailable`.
+        `free` is the first number that no file has; returns the first one after that, and what
+        became of the zip file. Raises `ArchiveFull`, `ArchiveUnavailable`.
         """
         first, known = await self._noted(record, note, free)
         try:
@@ -66,15 +68,13 @@ class Unpacking:
                 SharedZip, self.holding.path(note.place), self.options.zip_limits
             )
         except ZipRefused as error:
-            await self._conclude(record, note, [file_finding(error.fault)])
-            return free
+            return free, await self._conclude(record, note, [file_finding(error.fault)])
         try:
             unpacked = _Unpacked(self, record, note, archive, first)
             await unpacked.go_on(known)
         finally:
             await asyncio.to_thread(archive.release)
-        await self._conclude(record, note, unpacked.findings)
-        return unpacked.number
+        return unpacked.number, await self._conclude(record, note, unpacked.findings)
 
     async def _noted(
         self, record: SubmissionRecord, note: FileNote, free: int
@@ -87,7 +87,7 @@ class Unpacking:
 
     async def _conclude(
         self, record: SubmissionRecord, note: FileNote, findings: Sequence[Finding]
-    ) -> None:
+    ) -> FileNote:
         """Note what became of the zip file; one that was not unpacked whole is kept apart."""
         if any(finding.code != ZIP_EMPTY for finding in findings):
             done = await self.aside(record, note, findings)
@@ -96,6 +96,7 @@ class Unpacking:
         await self.submissions.note_files(record.study_id, [done])
         if not done.place:
             await self.holding.discard(note.place)
+        return done
 
 
 class _Unpacked:

@@ -83,7 +83,7 @@ class Validating:
             },
         }
         return await self.submissions.advance(
-            record.study_id, Advance(state, in_words(counts, _WORDS), data)
+            record.study_id, Advance(state, in_words(counts, _WORDS) or "no files", data)
         )
 
 
@@ -124,7 +124,8 @@ class _Work:
         if notes:
             await self._stage.submissions.note_files(self._record.study_id, notes)
         for note in zips:
-            self._free = await self._stage.unpacking(self._record, note, self._free)
+            self._free, done = await self._stage.unpacking(self._record, note, self._free)
+            self.details.add(done)
 
     async def _judge(self, note: FileNote) -> Judged:
         async with self._slots:

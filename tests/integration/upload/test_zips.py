@@ -166,6 +166,8 @@ async def test_a_damaged_zip_file_is_kept_apart(opened: Uploads, keep: int) -> N
 
     assert await opened.codes(study_id) == {"z.zip": "zip-damaged"}
     assert len(await opened.quarantine(study_id)) == 1
+    (error,) = (await opened.record(study_id)).data["validation_details"]["errors"]
+    assert error.startswith("File 0: zip-damaged: ")
 
 
 async def test_an_empty_zip_file_is_told(opened: Uploads) -> None:
@@ -174,4 +176,6 @@ async def test_an_empty_zip_file_is_told(opened: Uploads) -> None:
     (note,) = await opened.notes(study_id)
     assert note.state is FileState.UNPACKED
     assert [found.code for found in note.findings] == ["zip-empty"]
-    assert (await opened.record(study_id)).state is SubmissionState.VALIDATION_FAILED
+    record = await opened.record(study_id)
+    assert record.state is SubmissionState.VALIDATION_FAILED
+    assert record.data["validation_details"]["errors"] == ["There is no file to keep."]

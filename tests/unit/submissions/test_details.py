@@ -27,6 +27,10 @@ def test_errors_name_number_code_and_tag_and_never_the_file() -> None:
     assert told["file_size"] == 7
 
 
+def test_an_upload_without_a_single_file_to_keep_says_so() -> None:
+    assert Details().told(is_valid=False, file_size=22)["errors"] == ["There is no file to keep."]
+
+
 def test_warnings_are_no_errors() -> None:
     details = Details()
     warning = Finding("value-format", Severity.WARNING, 0x00080020, "Odd.")
