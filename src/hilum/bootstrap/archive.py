@@ -249,8 +249,8 @@ def _spool(settings: Settings) -> DiskSpool:
 
 
 def holding_folder(settings: Settings) -> Path:
-    """Where files wait that are not archived yet."""
-    return settings.upload.folder or settings.data_dir / "holding"
+    """Where files wait that are not archived yet; whole, since events name places in it."""
+    return (settings.upload.folder or settings.data_dir / "holding").absolute()
 
 
 def _holding(settings: Settings, spool: DiskSpool) -> DiskHolding:
