@@ -108,14 +108,14 @@ def quarantine_decisions_router(quarantine: Quarantine, command_bytes: int = 65_
         " archive. 409: refused even so, or decided already.",
     )
     async def release(key: str, request: Request) -> Response:
-        body = await json_object(request, command_bytes)
+        body = await _decision(request, command_bytes, "reason", "profile")
         profile = _text(body, "profile") or "minimal"
         by, reason = _by(request), _text(body, "reason")
         return _answer(decided_document(await quarantine.release(_key(key), by, reason, profile)))
 
     @router.post("/quarantine/{key}/repair", summary="Archive a mended copy", description=_REPAIR)
     async def repair(key: str, request: Request) -> Response:
-        body = await json_object(request, command_bytes)
+        body = await _decision(request, command_bytes, "reason", "coercions")
         coercions, reason = _coercions(body), _text(body, "reason")
         decided = await quarantine.repair(_key(key), _by(request), reason, coercions)
         return _answer(decided_document(decided))
@@ -133,7 +133,7 @@ def quarantine_discard_router(quarantine: Quarantine, command_bytes: int = 65_53
         description="Body: `reason`. Its bytes go, its record stays. 409: decided otherwise.",
     )
     async def discard(key: str, request: Request) -> Response:
-        body = await json_object(request, command_bytes)
+        body = await _decision(request, command_bytes, "reason")
         decided = await quarantine.discard(_key(key), _by(request), _text(body, "reason"))
         return _answer(decided_document(decided))
 
@@ -165,6 +165,14 @@ def _key(text: str) -> int:
 
 def _by(request: Request) -> str:
     return origin_of(request, Door.QUARANTINE).principal
+
+
+async def _decision(request: Request, most_bytes: int, *members: str) -> dict[str, Any]:
+    """The body. A misspelt member is refused: without it, more might be done than was meant."""
+    body = await json_object(request, most_bytes)
+    if not body.keys() <= set(members):
+        raise MalformedBody(f"The body may have the members {', '.join(members)} and no others.")
+    return body
 
 
 def _text(body: dict[str, Any], name: str) -> str:

@@ -68,6 +68,19 @@ async def test_a_repaired_file_of_an_upload_is_archived_in_another_round(start: 
     assert original.content == unreadable()
 
 
+@pytest.mark.parametrize("decision", ["repair", "release", "discard"])
+async def test_a_misspelt_member_of_a_decision_does_nothing(start: Start, decision: str) -> None:
+    gateway = await start()
+    status = await upload(gateway, unreadable())
+    path = f"/api/v1/quarantine/{await number_of(gateway, status['study_id'])}"
+
+    answer = await gateway.client.post(f"{path}/{decision}", json={"coercion": ["fix-uids"]})
+
+    assert answer.status_code == 400
+    assert "reason" in answer.json()["detail"]
+    assert (await gateway.client.get(path)).json()["state"] == "held"
+
+
 async def test_an_upload_of_nothing_valid_is_archived_once_it_is_repaired(start: Start) -> None:
     gateway = await start()
     status = await upload(gateway, unreadable())
