@@ -59,7 +59,8 @@ def check_study(members: list[Facts]) -> tuple[Finding, ...]:
 def _check_series(members: list[Facts], number: int, findings: Findings) -> None:
     modalities = {facts.modality for facts in members}
     if len(modalities) > 1:
-        _add(findings, "series-differs", _MODALITY, "one modality", ", ".join(sorted(modalities)),
+        told = ", ".join(sorted(modality or "none" for modality in modalities))
+        _add(findings, "series-differs", _MODALITY, "one modality", told,
              "PS3.3 A.1.2", number)  # fmt: skip
     frames = {facts.frame_of_reference for facts in members if facts.frame_of_reference}
     if len(frames) > 1:

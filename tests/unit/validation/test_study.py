@@ -74,6 +74,12 @@ def test_images_in_one_place_are_told_unless_something_sets_them_apart() -> None
     assert _codes([first, replace(second, series_key=7)]) == []
 
 
+def test_an_instance_without_modality_is_told_as_such() -> None:
+    first, second = _stack(0, 5)
+    (finding,) = check_study([first, replace(second, modality="")])
+    assert (finding.code, finding.found) == ("series-differs", "CT, none")
+
+
 def test_series_have_one_modality_frame_of_reference_and_number_for_each() -> None:
     first, second = _stack(0, 5)
     mixed = replace(second, modality="MR", frame_of_reference="1.2.9", number=first.number)
