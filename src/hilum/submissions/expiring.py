@@ -1,6 +1,7 @@
 """Ends what has been in quarantine long enough, and what crashes left of it in the holding."""
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,7 +20,7 @@ from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
 from hilum.submissions.quarantine import turn_at
 from hilum.submissions.records import Submissions
 from hilum.submissions.refusals import PLACES
-from hilum.submissions.repairing import MENDED_PLACES
+from hilum.submissions.repairing import mended_of
 
 log = structlog.get_logger()
 
@@ -71,18 +72,25 @@ class Expiring:
                 await self.submissions.note_files(what.study_id, [gone])
 
     async def sweep(self) -> int:
-        """Remove what processes that died left of what they wanted to keep or to mend."""
+        """Remove what processes that died left of what they wanted to keep or to mend.
+
+        The mended copy of something that is held stays: the archive may have it already, and the
+        same repair, which is yet to be finished, would make another one.
+        """
         before, count = self.clock.now() - _LEFT_BEHIND, 0
         async for held in self.holding.list():
-            if held.since >= before:
-                continue
-            is_left = held.place.startswith(MENDED_PLACES) or (
-                held.place.startswith(PLACES) and await self.quarantine.at(held.place) is None
-            )
-            if is_left:
+            if held.since < before and await self._is_left(held.place):
                 await self.holding.discard(held.place)
                 count += 1
         return count
+
+    async def _is_left(self, place: str) -> bool:
+        if place.startswith(PLACES):
+            return await self.quarantine.at(place) is None
+        if (key := mended_of(place)) is None:
+            return False
+        record = await self.quarantine.get(key)
+        return record is None or record.state is not QuarantineState.HELD
 
     async def gauge(self) -> None:
         """Tell how much is held."""
@@ -90,11 +98,14 @@ class Expiring:
 
 
 class ExpiryWorker:
-    """Sweeps once, then looks every `every_seconds`; use with `async with`."""
+    """Looks at once and every `every_seconds`, sweeps less often; use with `async with`."""
 
-    def __init__(self, expiring: Expiring, every_seconds: float) -> None:
+    def __init__(
+        self, expiring: Expiring, every_seconds: float, *, sweep_seconds: float = 3600.0
+    ) -> None:
         self._expiring = expiring
         self._every_seconds = every_seconds
+        self._sweep_seconds = sweep_seconds
 
     async def __aenter__(self) -> Self:
         self._tasks = [
@@ -108,15 +119,17 @@ class ExpiryWorker:
             await end(task)
 
     async def _run(self) -> None:
-        is_swept = False
+        swept: float | None = None
         while True:
             try:
                 await self._expiring.expire()
-                if not is_swept:
+                if swept is None or time.monotonic() - swept >= self._sweep_seconds:
                     await self._expiring.sweep()
-                    is_swept = True
+                    swept = time.monotonic()
             except ArchiveFault as error:
                 log.warning("quarantine_expiry_failed", error=error.code)
+            except Exception as error:  # the worker outlives a bug, the log tells it
+                log.exception("quarantine_expiry_failed", error=type(error).__name__)
             await asyncio.sleep(self._every_seconds)
 
     async def _gauge(self) -> None:

@@ -204,6 +204,12 @@ def _gone(before: Sequence[Finding], after: Sequence[Finding]) -> Sequence[Findi
     return [each for each in before if (each.code, each.path, each.tag) not in left]
 
 
+def mended_of(place: str) -> int | None:
+    """Number in quarantine of what a copy in this place was made of; None for other places."""
+    key = place.removeprefix(MENDED_PLACES).partition("-")[0]
+    return int(key) if place.startswith(MENDED_PLACES) and key.isdigit() else None
+
+
 def _place(record: Quarantined, wanted: Mapping[str, str]) -> str:
     told = "\n".join(f"{name}={value}" for name, value in sorted(wanted.items()))
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]

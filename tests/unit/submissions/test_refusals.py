@@ -1,5 +1,6 @@
 """What doors refuse is kept when it should be, and a refusal stays one whatever goes wrong."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from hilum.domain.instances import (
 from hilum.domain.origins import Door, Origin
 from hilum.domain.quarantine import QuarantineState
 from hilum.ports.quarantine import QuarantineQuery
-from hilum.submissions.expiring import Expiring
+from hilum.submissions.expiring import Expiring, ExpiryWorker
 from hilum.submissions.refusals import KeepRefused, QuarantineOptions
 from tests.holding_twin import MemoryHolding
 from tests.submission_twins import MemoryQuarantine
@@ -196,7 +197,7 @@ async def test_an_outage_keeps_nothing_and_raises_nothing(
 async def test_what_a_crash_left_in_the_holding_is_swept(kept: Kept) -> None:
     key = await kept.refusals.keep(an_arrival(), REFUSED)
     await kept.holding.keep("q-left/0", InMemory(b"without a row"))
-    await kept.holding.keep("r-1-abc/0", InMemory(b"mended, and nobody took it"))
+    await kept.holding.keep("r-9-abc/0", InMemory(b"mended, and what it is of is forgotten"))
     await kept.holding.keep("0a-study/0", InMemory(b"of an upload"))
     for place in kept.holding.since:
         kept.holding.since[place] = NOW - timedelta(hours=2)
@@ -209,6 +210,34 @@ async def test_what_a_crash_left_in_the_holding_is_swept(kept: Kept) -> None:
     (record,) = await kept.quarantine.list(QuarantineQuery(), None, 10)
     assert record.key == key
     assert record.what.place in kept.holding.since
+
+
+async def test_a_mended_copy_stays_until_the_repair_is_done(kept: Kept) -> None:
+    key = await kept.refusals.keep(an_arrival(), REFUSED)
+    assert key is not None
+    copy = f"r-{key}-abc/0"
+    await kept.holding.keep(copy, InMemory(b"mended, and perhaps archived"))
+    kept.holding.since[copy] = NOW - timedelta(hours=2)
+    expiring = Expiring(kept.quarantine, kept.holding, kept.clock, None, kept.meter)
+
+    assert await expiring.sweep() == 0
+    await kept.quarantine.decide(key, QuarantineState.RELEASED, "me", "", NOW)
+    assert await expiring.sweep() == 1
+    assert copy not in kept.holding.since
+
+
+async def test_what_a_crash_left_just_before_the_start_is_swept_later(kept: Kept) -> None:
+    await kept.holding.keep("q-left/0", InMemory(b"without a row"))
+    kept.holding.since["q-left/0"] = NOW
+    expiring = Expiring(kept.quarantine, kept.holding, kept.clock, None, kept.meter)
+
+    async with ExpiryWorker(expiring, 0.001, sweep_seconds=0.0):
+        await asyncio.sleep(0.01)
+        assert "q-left/0" in kept.holding.since
+        kept.clock.time += timedelta(hours=2)
+        async with asyncio.timeout(10):
+            while "q-left/0" in kept.holding.since:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.001)
 
 
 async def test_a_repaired_original_goes_when_its_time_is_over(kept: Kept) -> None:
