@@ -61,18 +61,23 @@ def make_delivery(
     if bus is not None:
         wanted = published(beyond_the_process=not is_in_process(settings))
         followers.append((Declared(BUS_SUBSCRIPTION, BUS_SUBSCRIPTION, wanted), BusSink(bus)))
-    poll_seconds = settings.delivery.poll_seconds
-    if divided and not on_server(settings):
-        poll_seconds = min(poll_seconds, _NO_BELL_SECONDS)
     shared = divided or on_server(settings)
     return Delivery(
         engines,
         followers,
-        delivery_options(settings, shared=shared, poll_seconds=poll_seconds),
+        delivery_options(
+            settings, shared=shared, poll_seconds=poll_seconds(settings, divided=divided)
+        ),
         holder=holder,
         clock=clock,
         meter=meter,
     )
+
+
+def poll_seconds(settings: Settings, *, divided: bool) -> float:
+    """How often to look for what other processes did; see `make_delivery`."""
+    chosen = settings.delivery.poll_seconds
+    return min(chosen, _NO_BELL_SECONDS) if divided and not on_server(settings) else chosen
 
 
 def operating(archive: Archive, delivery: Delivery) -> Operating:

@@ -74,14 +74,14 @@ def upload_policy(settings: Settings) -> StorePolicy:
     return StorePolicy(upload.profile, OnConflict(upload.on_conflict), depth=upload.depth)
 
 
-def status_stream_options(settings: Settings) -> StatusStreamOptions:
+def status_stream_options(settings: Settings, poll_seconds: float) -> StatusStreamOptions:
     events = settings.events
     return StatusStreamOptions(
         clients=events.clients,
         heartbeat_seconds=events.heartbeat_seconds,
         slow_seconds=events.slow_seconds,
         lifetime_seconds=events.lifetime_seconds,
-        poll_seconds=settings.delivery.poll_seconds,
+        poll_seconds=poll_seconds,
     )
 
 

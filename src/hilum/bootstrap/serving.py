@@ -12,7 +12,7 @@ from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.archive_view import has_view, open_view, view_followers
 from hilum.bootstrap.bus import bus_checks, open_bus
-from hilum.bootstrap.delivery import DeliveryCheck, make_delivery
+from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, poll_seconds
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
@@ -120,6 +120,7 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
         metrics=metrics,
         tracing=tracing,
         base_url=BaseUrl.of(settings.http.public_url, settings.http.trusted_proxies),
+        poll_seconds=poll_seconds(settings, divided=not served.is_whole),
     )
 
 

@@ -33,6 +33,8 @@ class Surroundings:
     metrics: Metrics
     tracing: Tracing | None
     base_url: BaseUrl
+    poll_seconds: float
+    """How often to look for what other processes did."""
 
 
 def nothing() -> None:

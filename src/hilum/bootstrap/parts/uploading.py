@@ -54,9 +54,8 @@ async def status_part(around: Surroundings) -> AsyncIterator[Part]:
     """`/status/{study_id}` for those who ask, and `/api/v1/uploads`."""
     index = around.archive.index
     submissions = index.submissions
-    streams = StatusStreams(
-        submissions, submissions.moved, options.status_stream_options(around.settings)
-    )
+    stream_options = options.status_stream_options(around.settings, around.poll_seconds)
+    streams = StatusStreams(submissions, submissions.moved, stream_options)
     around.metrics.observe("hilum_status_stream_clients", lambda: streams.open)
     files = SubmissionFiles(submissions, index.quarantine)
     yield Part(

@@ -114,8 +114,14 @@ class StatusStreams:
                 yield BEAT
                 beat = time.monotonic() + options.heartbeat_seconds
             await asyncio.sleep(options.pause_seconds * min(self.open / _MANY, 1))
-            left = min(options.poll_seconds, beat - time.monotonic(), ends - time.monotonic())
+            left = min(self._poll_seconds, beat - time.monotonic(), ends - time.monotonic())
             await rest(self._moved.wait(rung, max(left, 0.0)), self._closing, gone)
+
+    @property
+    def _poll_seconds(self) -> float:
+        """As told; where that is very often, many listeners look less often, but each second."""
+        many = self._options.pause_seconds * self.open / _MANY
+        return max(self._options.poll_seconds, min(many, 1.0))
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
