@@ -23,7 +23,7 @@ from hilum.domain.submissions import (
 from hilum.ports.archive_view import ArchiveView, WrittenView
 from hilum.ports.holding import Holding
 from hilum.submissions.codes import CONFLICT, file_finding
-from hilum.submissions.details import in_words
+from hilum.submissions.details import Details, in_words
 from hilum.submissions.judging import unreadable
 from hilum.submissions.options import StageOptions
 from hilum.submissions.records import HELD, Submissions, begin, freed, pages
@@ -66,19 +66,20 @@ class Archiving:
         work = _Work(self, record)
         await work.all()
         await freed(self.submissions, self.holding, study_id)
-        return await self._conclude(record, work.studies)
+        return await self._conclude(record, work)
 
-    async def _conclude(
-        self, record: SubmissionRecord, studies: Sequence[str]
-    ) -> SubmissionState | None:
+    async def _conclude(self, record: SubmissionRecord, work: "_Work") -> SubmissionState | None:
         study_id = record.study_id
         view = None if self.view is None else await self.view.write(study_id)
         found = await self.submissions.submission(study_id)
         counts: Mapping[FileState, int] = {} if found is None else found.counts
         if any(counts.get(state) for state in HELD):
-            state, data = SubmissionState.ARCHIVED, _archived(counts, studies, view)
+            state, data = SubmissionState.ARCHIVED, _archived(counts, work.studies, view)
         else:
-            state, data = SubmissionState.VALIDATION_FAILED, _nothing_held(record, counts)
+            state, data = (
+                SubmissionState.VALIDATION_FAILED,
+                _nothing_held(record, counts, work.errors),
+            )
         return await self.submissions.advance(
             study_id, Advance(state, in_words(counts, _WORDS), data)
         )
@@ -93,11 +94,17 @@ class _Work:
         self._policy = _judged_before(record.policy)
         self._slots = asyncio.Semaphore(stage.options.files_at_once)
         self._studies: dict[str, None] = {}
+        self._details = Details()
 
     @property
     def studies(self) -> Sequence[str]:
         """UIDs of the studies that instances were kept of, in the order met."""
         return tuple(self._studies)
+
+    @property
+    def errors(self) -> Sequence[str]:
+        """What was wrong with files that were not kept, in the words of `validation_details`."""
+        return self._details.errors
 
     async def all(self) -> None:
         submissions, study_id = self._stage.submissions, self._record.study_id
@@ -118,6 +125,8 @@ class _Work:
     def _count(self, note: FileNote) -> None:
         if note.state in HELD and note.uids is not None and len(self._studies) < _MOST_STUDIES:
             self._studies[note.uids.study] = None
+        if note.state is FileState.QUARANTINED:
+            self._details.add(note)
 
     async def _archive(self, note: FileNote) -> FileNote:
         async with self._slots, self._stage.holding.take(note.place) as content:
@@ -178,13 +187,15 @@ def _archived(
     }
 
 
-def _nothing_held(record: SubmissionRecord, counts: Mapping[FileState, int]) -> dict[str, object]:
-    """Every file was valid by itself and could not be taken into this archive."""
+def _nothing_held(
+    record: SubmissionRecord, counts: Mapping[FileState, int], errors: Sequence[str]
+) -> dict[str, object]:
+    """What was valid by itself could not be taken into this archive."""
     details = record.data.get("validation_details")
     told = dict(details) if isinstance(details, Mapping) else {}
     return {
         "file_path": record.data.get("file_path", ""),
-        "validation_details": {**told, "is_valid": False},
+        "validation_details": {**told, "is_valid": False, "errors": list(errors)},
         "files": {
             "valid": 0,
             "quarantined": counts.get(FileState.QUARANTINED, 0),

@@ -40,14 +40,18 @@ class Details:
         elif error not in self._errors:
             self._more += 1
 
+    @property
+    def errors(self) -> list[str]:
+        """The first of them, and how many more there are."""
+        more = [f"... and {self._more} more"] if self._more else []
+        return [*self._errors, *more]
+
     def told(self, *, is_valid: bool, file_size: int) -> dict[str, object]:
         """As the event has it."""
-        more = [f"... and {self._more} more"] if self._more else []
-        if not is_valid and not self._errors:
-            more = ["There is no file to keep."]
+        nothing = [] if is_valid else ["There is no file to keep."]
         return {
             "is_valid": is_valid,
-            "errors": [*self._errors, *more],
+            "errors": self.errors or nothing,
             "missing_tags": sorted(self._missing),
             "file_size": file_size,
             "modality": self._modality,

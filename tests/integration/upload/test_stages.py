@@ -261,6 +261,10 @@ async def test_other_bytes_than_are_held_go_into_quarantine_as_a_conflict(
     (aside,) = await opened.quarantine(study_id)
     assert record.state is SubmissionState.VALIDATION_FAILED
     assert aside.what.code == "conflict"
+    details = record.data["validation_details"]
+    assert isinstance(details, dict)
+    assert details["is_valid"] is False
+    assert [error.split(": ")[:2] for error in details["errors"]] == [["File 0", "conflict"]]
     assert aside.what.uids is not None
     assert [path.read_bytes() for path in opened.objects] == [held]
 
