@@ -295,6 +295,12 @@ class MemoryQuarantine:
         kept.row = replace(kept.row, state=state, changed=now, history=(*kept.row.history, step))
         return True
 
+    async def tell(self, key: int, by: str, text: str, now: datetime) -> None:
+        self._raise_fault()
+        if (kept := self._kept.get(key)) is not None:
+            step = QuarantineStep(now, kept.row.state, by, text)
+            kept.row = replace(kept.row, history=(*kept.row.history, step))
+
     async def expired(self, now: datetime, limit: int) -> Sequence[Quarantined]:
         self._raise_fault()
         due = [

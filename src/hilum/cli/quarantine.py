@@ -240,18 +240,27 @@ def repair(
 def discard(
     keys: Keys,
     reason: Reason,
+    original: Annotated[
+        bool, typer.Option("--original", help="Of something repaired: its original.")
+    ] = False,
     data: options.Data = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Give files up for good. Their records stay, with the reason."""
+    """Give files up for good. Their records stay, with the reason.
+
+    The original of something repaired is kept until its time is over, also when the instance is
+    deleted from the archive; `--original` gives it up before.
+    """
     if not reason.strip():
         message = "Discarding needs a reason: somebody will ask one day."
         raise WrongUsage(message)
     _decide(
         options.settings(data, config),
         keys,
-        lambda quarantine, key: quarantine.discard(key, OPERATOR, reason),
+        lambda quarantine, key: (quarantine.discard_original if original else quarantine.discard)(
+            key, OPERATOR, reason
+        ),
         as_json=as_json,
     )
 

@@ -130,11 +130,14 @@ def quarantine_discard_router(quarantine: Quarantine, command_bytes: int = 65_53
     @router.post(
         "/quarantine/{key}/discard",
         summary="Give it up for good",
-        description="Body: `reason`. Its bytes go, its record stays. 409: decided otherwise.",
+        description="Body: `reason`. Its bytes go, its record stays. With"
+        " `original` true: the original of something repaired goes, which a delete of the instance"
+        " does not reach. 409: decided otherwise; not repaired.",
     )
     async def discard(key: str, request: Request) -> Response:
-        body = await _decision(request, command_bytes, "reason")
-        decided = await quarantine.discard(_key(key), _by(request), _text(body, "reason"))
+        body = await _decision(request, command_bytes, "reason", "original")
+        discarded = quarantine.discard_original if _original(body) else quarantine.discard
+        decided = await discarded(_key(key), _by(request), _text(body, "reason"))
         return _answer(decided_document(decided))
 
     return router
@@ -180,6 +183,13 @@ def _text(body: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise MalformedBody(f"{name} should be a text of at most {_LONGEST_TEXT} characters.")
     return value
+
+
+def _original(body: dict[str, Any]) -> bool:
+    told = body.get("original", False)
+    if not isinstance(told, bool):
+        raise MalformedBody("original should be true or false.")
+    return told
 
 
 def _coercions(body: dict[str, Any]) -> Sequence[str] | None:

@@ -55,6 +55,10 @@ class QuarantineList(Protocol):
         """Change its state from HELD; False, and nothing, when it has left that state."""
         ...
 
+    async def tell(self, key: int, by: str, text: str, now: datetime) -> None:
+        """Add a line to its history; its state stays. An unknown key is no error."""
+        ...
+
     async def expired(self, now: datetime, limit: int) -> Sequence[Quarantined]:
         """Those whose time is over and whose bytes may still be there, in whichever state."""
         ...

@@ -5,6 +5,7 @@ does the rest, and the archive knows the bytes it has. Who decides has the turn 
 processes: of two who decide at once one does, the other only hears that it is decided.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from hilum.ports.quarantine_telemetry import NoQuarantineMeter, QuarantineMeter
 from hilum.submissions.archiving import kept
 from hilum.submissions.mending.mend import Applied, Mended, parsed, usual_coercions
 from hilum.submissions.quarantine_errors import (
+    NotRepaired,
     QuarantineDecided,
     QuarantinedNotFound,
     StillRefused,
@@ -153,6 +155,26 @@ class Quarantine:
             note = await self._note(record)
             if note is not None and note.state is FileState.QUARANTINED:
                 await self._return(record, replace(note, state=FileState.DISCARDED, place=""))
+            await self._free(record)
+            return Decided(await self.show(key))
+
+    async def discard_original(self, key: int, by: str, reason: str = "") -> Decided:
+        """Give up the original of something repaired before its time is over.
+
+        A delete of the mended instance does not reach it. Again changes nothing. Raises
+        `NotRepaired`, `ArchiveFault`.
+        """
+        async with self._turn(key):
+            record = await self.show(key)
+            if record.state is not QuarantineState.REPAIRED:
+                raise NotRepaired(record)
+            if await asyncio.to_thread(self.holding.path(record.what.place).exists):
+                text = f"The original is discarded.{_said(reason)}"
+                await self.list.tell(key, by, text, self.clock.now())
+                log.info(
+                    "quarantine_original_discarded", number=key,
+                    correlation_id=record.what.origin.correlation_id,
+                )  # fmt: skip
             await self._free(record)
             return Decided(await self.show(key))
 

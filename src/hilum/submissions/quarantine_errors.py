@@ -52,6 +52,19 @@ class NothingToRepair(StateConflict):
     title: ClassVar[str] = "Nothing that could be repaired in this way"
 
 
+class NotRepaired(StateConflict):
+    """Only of something repaired there is an original beside what is archived."""
+
+    code: ClassVar[str] = "not-repaired"
+    title: ClassVar[str] = "It was not repaired"
+
+    def __init__(self, record: Quarantined) -> None:
+        super().__init__(
+            f"Number {record.key} is {record.state.value}: only of something repaired there is an"
+            " original to discard."
+        )
+
+
 def _reasons(outcome: Outcome) -> str:
     if outcome.error is not None:
         return str(outcome.error)

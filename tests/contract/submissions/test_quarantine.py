@@ -122,6 +122,21 @@ async def test_one_decides_and_only_once(stores: Stores) -> None:
     assert await stores.quarantine.decide(key + 1, RELEASED, "anna", "", later) is False
 
 
+async def test_a_line_is_added_to_a_history_and_the_state_stays(stores: Stores) -> None:
+    key = await stores.quarantine.add(a_quarantined("a/0"))
+    await stores.quarantine.decide(key, DISCARDED, "operator", "", BEGIN)
+
+    await stores.quarantine.tell(key, "another", "and so on", BEGIN)
+    await stores.quarantine.tell(key + 1, "nobody", "of nothing", BEGIN)
+
+    record = await stores.quarantine.get(key)
+    assert record is not None
+    assert record.state is DISCARDED
+    last = record.history[-1]
+    assert (last.state, last.by, last.text) == (DISCARDED, "another", "and so on")
+    assert len(record.history) == 3
+
+
 async def test_its_time_is_over_until_its_bytes_are_gone(stores: Stores) -> None:
     held = await stores.quarantine.add(a_quarantined("a/0"))
     repaired = await stores.quarantine.add(a_quarantined("b/0", expires=BEGIN + MONTH * 2))

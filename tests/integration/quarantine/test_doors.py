@@ -96,6 +96,29 @@ async def test_the_original_can_be_had_until_it_expires(start: Start) -> None:
     assert (await gateway.client.get(path)).json()["state"] == "repaired"
 
 
+async def test_the_original_of_something_repaired_can_be_given_up(start: Start) -> None:
+    gateway = await a_gateway(start)
+    await send(gateway.serving, a_faulty_ct(StudyDate=b"2004.01.19"))
+    (listed,) = (await gateway.client.get("/api/v1/quarantine")).json()
+    path = f"/api/v1/quarantine/{listed['key']}"
+    wanted = {"reason": "deleted by request", "original": True}
+    before = await gateway.client.post(f"{path}/discard", json=wanted)
+    await gateway.client.post(f"{path}/repair")
+    assert (await gateway.client.get(f"{path}/file")).status_code == 200
+
+    answers = [await gateway.client.post(f"{path}/discard", json=wanted) for _ in range(2)]
+
+    assert (before.status_code, before.json()["type"]) == (409, "/problems/not-repaired")
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (await gateway.client.get(f"{path}/file")).status_code == 404
+    shown = (await gateway.client.get(path)).json()
+    assert shown["state"] == "repaired"
+    assert [step["text"] for step in shown["history"]][2:] == [
+        "The original is discarded. deleted by request"
+    ]
+    assert len((await gateway.client.get("/dicom-web/instances")).json()) == 1
+
+
 async def test_a_sender_that_repeats_what_is_refused_fills_nothing(start: Start) -> None:
     gateway = await a_gateway(start)
     dataset = a_faulty_ct(StudyDate=b"2004.01.19")

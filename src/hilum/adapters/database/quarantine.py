@@ -55,6 +55,7 @@ _STEPS: Final = (
     "SELECT time, state, decided_by, text FROM quarantined_step WHERE quarantined_key = ? "
     "ORDER BY key"
 )
+_STATE: Final = "SELECT state FROM quarantined WHERE key = ?"
 _DECIDE: Final = "UPDATE quarantined SET state = ?, changed = ? WHERE key = ? AND state = 'held'"
 _EXPIRED: Final = f"{_SHOWN} WHERE due <= ? ORDER BY due LIMIT ?"
 _FORGET: Final = "UPDATE quarantined SET due = NULL WHERE key = ?"
@@ -113,6 +114,10 @@ class SqlQuarantine:
         return await self._write(
             lambda connection: _decide(connection, key, state, (by, text), moment)
         )
+
+    async def tell(self, key: int, by: str, text: str, now: datetime) -> None:
+        moment = to_microseconds(now)
+        await self._write(lambda connection: _tell(connection, key, (by, text), moment))
 
     async def expired(self, now: datetime, limit: int) -> Sequence[Quarantined]:
         moment = to_microseconds(now)
@@ -185,9 +190,15 @@ def _decide(
     """`why` is who decided, and in which words."""
     if connection.execute(_DECIDE, (state.value, now, key)).rowcount == 0:
         return False
-    by, text = (clean(each)[:_TEXT_CHARACTERS] for each in why)
-    connection.execute(_STEP, (key, now, state.value, by, text))
+    _tell(connection, key, why, now)
     return True
+
+
+def _tell(connection: Connection, key: int, why: tuple[str, str], now: int) -> None:
+    by, text = (clean(each)[:_TEXT_CHARACTERS] for each in why)
+    found = connection.execute(_STATE, (key,)).fetchone()
+    if found is not None:
+        connection.execute(_STEP, (key, now, found[0], by, text))
 
 
 def _where(query: QuarantineQuery, before: int | None) -> tuple[str, list[str | int]]:
