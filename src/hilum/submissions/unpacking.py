@@ -79,11 +79,18 @@ class Unpacking:
     async def _noted(
         self, record: SubmissionRecord, note: FileNote, free: int
     ) -> tuple[int, Sequence[FileNote]]:
-        """The number of the first member, and what an attempt that broke off has noted."""
+        """The number of the first member, and what an attempt that broke off has noted.
+
+        One zip file is unpacked after the other, so that only the last file can be of one that is
+        not unpacked yet.
+        """
+        last = await self.submissions.files(record.study_id, record.files - 2, 1)
+        if not any(member.parent == note.number for member in last):
+            return free, ()
         known: list[FileNote] = []
         async for page in pages(self.submissions, record.study_id, note.number):
             known += [member for member in page if member.parent == note.number]
-        return (known[0].number if known else free), known
+        return known[0].number, known
 
     async def _conclude(
         self, record: SubmissionRecord, note: FileNote, findings: Sequence[Finding]

@@ -3,14 +3,19 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_LZMA, ZIP_STORED
 
 import pytest
 from pydicom.data import get_testdata_file
 
-from hilum.domain.instances import StorePolicy
+from hilum.domain.errors import ArchiveFull
+from hilum.domain.instances import Content, StorePolicy
 from hilum.domain.submissions import FileState, SubmissionState
+from hilum.ports.holding import Holding
+from hilum.submissions.records import Submissions
 from tests.instances import an_instance
 from tests.integration.upload.stages import Uploads, uploads, zipped
 
@@ -39,6 +44,69 @@ async def test_members_become_files_of_the_submission(opened: Uploads) -> None:
     assert await opened.instances() == 151
     assert await opened.held_places() == []
     assert (await opened.record(study_id)).files == 152
+
+
+class GivesOut:
+    """A holding with no space for one place, once."""
+
+    def __init__(self, holding: Holding, place: str) -> None:
+        self._holding = holding
+        self._place = place
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._holding, name)
+
+    async def keep(self, place: str, content: Content) -> None:
+        if place == self._place:
+            self._place = ""
+            raise ArchiveFull("full")
+        await self._holding.keep(place, content)
+
+
+async def test_unpacking_goes_on_where_it_broke_off(opened: Uploads) -> None:
+    zips = [zipped(*(an_instance() for _ in range(100))) for _ in range(2)]
+    study_id = await opened.submit(*((f"{n}.zip", data) for n, data in enumerate(zips)))
+    unpacking = opened.work.validating.unpacking
+    holding = GivesOut(unpacking.holding, f"{study_id}/{2 + 100 + 80}")
+    stage = replace(opened.work.validating, unpacking=replace(unpacking, holding=holding))
+
+    with pytest.raises(ArchiveFull):
+        await stage(study_id)
+    broken_off = await opened.notes(study_id)
+    await stage(study_id)
+
+    notes = await opened.notes(study_id)
+    assert len(broken_off) == 2 + 100 + 64
+    assert [note.number for note in notes] == list(range(202))
+    assert [note.parent for note in notes[2:]] == [0] * 100 + [1] * 100
+    assert {note.state for note in notes} == {FileState.UNPACKED, FileState.VALID}
+
+
+class Asked:
+    """The memory of submissions; counts how often it was asked for files."""
+
+    def __init__(self, submissions: Submissions) -> None:
+        self._submissions = submissions
+        self.times = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._submissions, name)
+
+    async def files(self, *arguments: Any) -> Any:
+        self.times += 1
+        return await self._submissions.files(*arguments)
+
+
+async def test_many_zip_files_are_not_looked_through_for_each_of_them(opened: Uploads) -> None:
+    count = 150
+    study_id = await opened.submit(*((f"{n}.zip", zipped(b"no")) for n in range(count)))
+    asked = Asked(opened.archive.index.submissions)
+    unpacking = replace(opened.work.validating.unpacking, submissions=asked)
+
+    await replace(opened.work.validating, unpacking=unpacking)(study_id)
+
+    assert len(await opened.notes(study_id)) == 2 * count
+    assert asked.times == count
 
 
 async def test_a_zip_file_is_known_by_its_bytes(opened: Uploads) -> None:
