@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hilum.domain.findings import Finding, Severity
+from hilum.domain.findings import Finding, Severity, worst
 from hilum.domain.submissions import (
     Advance,
     FileNote,
@@ -37,6 +37,8 @@ _WORDS: Final = {
     FileState.IGNORED: "ignored",
 }
 _SOP_INSTANCE_UID: Final = 0x00080018
+_FINDINGS_AT_ONCE: Final = 100_000
+"""Of all files of a study that are noted together, some hundred bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,14 @@ class _Work:
         found = await asyncio.to_thread(consistency.findings)
         if not found:
             return
+        most = max(1, _FINDINGS_AT_ONCE // len(found))
         concerned: list[FileNote] = []
         async for page in pages(self._stage.submissions, self._record.study_id):
-            concerned += [note for note in page if note.number in found]
+            concerned += [
+                replace(note, findings=worst(note.findings, most))
+                for note in page
+                if note.number in found
+            ]
         notes = [
             await self._with(note, found[note.number])
             for note in concerned
