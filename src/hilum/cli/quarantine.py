@@ -47,6 +47,16 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+class Way(StrEnum):
+    """The doors of `hilum.domain.origins.Door` whose refusals are kept; a test says so."""
+
+    UPLOAD = "upload"
+    C_STORE = "c-store"
+    STOW = "stow"
+    IMPORT = "import"
+    ORTHANC = "orthanc"
+
+
 Key = Annotated[int, typer.Argument(min=1, help="Number in quarantine.", show_default=False)]
 Keys = Annotated[
     list[int],
@@ -73,8 +83,7 @@ def list_quarantined(
         str | None, typer.Option(help="Those refused with this code.", show_default=False)
     ] = None,
     door: Annotated[
-        str | None,
-        typer.Option(help="Those that came in by this door: c-store, upload and so on."),
+        Way | None, typer.Option(help="Those that came in by this door.", show_default=False)
     ] = None,
     upload: Annotated[
         str | None, typer.Option(metavar="STUDY_ID", help="Those of this upload.")
@@ -105,7 +114,7 @@ def list_quarantined(
     query = QuarantineQuery(
         state=None if all_states else QuarantineState(state.value),
         code=code,
-        door=door,
+        door=None if door is None else door.value,
         study_id=None if upload is None else StudyId(upload),
         study_instance_uid=study,
     )

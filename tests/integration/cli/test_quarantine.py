@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from hilum.cli.quarantine import State
+from hilum.cli.quarantine import State, Way
+from hilum.domain.origins import Door
 from hilum.domain.quarantine import QuarantineState
+from hilum.settings.quarantine import QuarantineDoor
 from tests.integration.cli.conftest import Hilum
 from tests.integration.quarantine.senders import a_faulty_ct, part10
 from tests.served import ServedHilum
@@ -103,8 +106,16 @@ def test_wrong_words_are_told(refused: Hilum) -> None:
     assert reason.code == 2
 
 
-def test_states_are_those_there_are() -> None:
+def test_states_and_doors_are_those_there_are() -> None:
     assert [each.value for each in State] == [each.value for each in QuarantineState]
+    assert {each.value for each in Way} == {Door.UPLOAD.value, *get_args(QuarantineDoor)}
+
+
+def test_a_misspelt_door_is_no_empty_list(refused: Hilum) -> None:
+    misspelt = refused("quarantine", "list", "--door", "cstore")
+
+    assert misspelt.code == 2
+    assert "c-store" in misspelt.err
 
 
 @pytest.mark.slow
