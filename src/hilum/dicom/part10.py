@@ -123,6 +123,8 @@ def _refuse_what_is_no_data_set(head: bytes, available: int) -> None:
         raise NotDicom("it is empty")
     if len(head) < 8:
         raise NotDicom("it is shorter than one element")
+    if head.startswith(b"PK\x03\x04"):
+        raise NotDicom("it is a zip file; unpack it")
     group, element, length = struct.unpack("<HHI", head)
     if head[4:6] in BY_CODE:
         if group < 0x0400 or head[0] < 0x04:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from zipfile import ZipFile
 
 import pydicom
 import pytest
@@ -50,6 +51,15 @@ def test_a_right_file_ends_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[
 
     assert main(["validate", str(file)]) == 0
     assert "1 file, 0 with errors" in capsys.readouterr().out
+
+
+def test_a_zip_file_is_named_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "studies.zip"
+    with ZipFile(file, "w") as archive:
+        archive.writestr("right.dcm", base(CT))
+
+    assert main(["validate", str(file)]) == 1
+    assert "it is a zip file; unpack it" in capsys.readouterr().out
 
 
 def test_findings_are_told_by_study_with_the_files_that_share_them(
