@@ -111,5 +111,6 @@ def stage_options(settings: Settings) -> StageOptions:
             free_bytes=chosen.zip_free_bytes,
             members=chosen.zip_members,
         ),
+        zip_total_bytes=chosen.zip_total_bytes,
         quarantine=timedelta(days=settings.quarantine.retention_days),
     )

@@ -87,6 +87,8 @@ class ZipLimits:
     """Most expanded bytes for each byte of the zip file, beyond `free_bytes`."""
     free_bytes: int = 64 << 20
     """What any zip file may expand to whatever its ratio: empty images compress 1,000 to 1."""
+    total_bytes: int | None = None
+    """What the zip file may expand to whatever its size; None: what the others allow."""
     members: int = 1_000_000
     directory_bytes: int = 256 << 20
     """Largest central directory, which is read into memory."""
@@ -153,11 +155,14 @@ class SharedZip:
         with self._lock:
             self._expanded_bytes += count
             total = self._expanded_bytes
-        allowed = max(self._limits.free_bytes, self._limits.ratio * self.size_bytes)
-        if total > allowed:
+        limits = self._limits
+        if total > max(limits.free_bytes, limits.ratio * self.size_bytes):
             self.is_bomb = True
-            reason = f"the zip file expands to more than {self._limits.ratio} times its size"
+            reason = f"the zip file expands to more than {limits.ratio} times its size"
             raise ZipRefused(ZipFault.BOMB, reason)
+        if limits.total_bytes is not None and total > limits.total_bytes:
+            self.is_bomb = True
+            raise ZipRefused(ZipFault.BOMB, "the zip file expands to more than is left for it")
 
 
 class MemberReader:

@@ -36,5 +36,7 @@ class SubmissionSettings(Section):
     """What any ZIP file may unpack to whatever its ratio: empty images compress 1,000 to 1."""
     zip_member_bytes: ByteCount = 2 << 30
     """Largest member of a ZIP file, unpacked."""
+    zip_total_bytes: ByteCount = 32 << 30
+    """What all ZIP files of one upload may unpack to, so that one cannot fill the disk."""
     zip_members: Count = 100_000
     """Members of one ZIP file."""

@@ -22,5 +22,7 @@ class StageOptions:
     memory_member_bytes: int = 1 << 20
     """Members of zip files up to this size are expanded in memory, larger ones in the spool."""
     zip_limits: ZipLimits = field(default_factory=ZipLimits)
+    zip_total_bytes: int = 32 << 30
+    """What all zip files of one submission may expand to."""
     quarantine: timedelta = timedelta(days=30)
     """How long what is refused is kept."""

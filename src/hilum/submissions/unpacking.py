@@ -43,6 +43,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What came of a zip file."""
+
+    note: FileNote
+    free: int
+    """The first number that no file has now."""
+    size_bytes: int
+    """Of the members that were unpacked this time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unpacking:
     """Unpacks into the holding."""
 
@@ -55,26 +66,30 @@ class Unpacking:
     """Of members that are expanded in memory."""
 
     async def __call__(
-        self, record: SubmissionRecord, note: FileNote, free: int
-    ) -> tuple[int, FileNote]:
+        self, record: SubmissionRecord, note: FileNote, free: int, unpacked_bytes: int
+    ) -> Unpacked:
         """Make the members of the zip file `note` files of the submission.
 
-        `free` is the first number that no file has; returns the first one after that, and what
-        became of the zip file. Raises `ArchiveFull`, `ArchiveUnavailable`.
+        `free` is the first number that no file has, `unpacked_bytes` what zip files of the
+        submission, this one too, expanded to before. Raises `ArchiveFull`, `ArchiveUnavailable`.
         """
         first, known = await self._noted(record, note, free)
+        limits = replace(
+            self.options.zip_limits,
+            total_bytes=max(0, self.options.zip_total_bytes - unpacked_bytes),
+        )
         try:
-            archive = await _in_thread(
-                SharedZip, self.holding.path(note.place), self.options.zip_limits
-            )
+            archive = await _in_thread(SharedZip, self.holding.path(note.place), limits)
         except ZipRefused as error:
-            return free, await self._conclude(record, note, [file_finding(error.fault)])
+            done = await self._conclude(record, note, [file_finding(error.fault)])
+            return Unpacked(done, free, 0)
         try:
             unpacked = _Unpacked(self, record, note, archive, first)
             await unpacked.go_on(known)
         finally:
             await asyncio.to_thread(archive.release)
-        return unpacked.number, await self._conclude(record, note, unpacked.findings)
+        done = await self._conclude(record, note, unpacked.findings)
+        return Unpacked(done, unpacked.number, unpacked.size_bytes)
 
     async def _noted(
         self, record: SubmissionRecord, note: FileNote, free: int
@@ -126,6 +141,8 @@ class _Unpacked:
         self._faults: list[str] = []
         self.number = first
         """Of the next member."""
+        self.size_bytes = 0
+        """Of the members unpacked here."""
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -144,6 +161,7 @@ class _Unpacked:
             )
             await self._tools.submissions.note_files(self._record.study_id, notes)
             self._count(notes)
+            self.size_bytes += sum(note.size_bytes for note in notes if note.place)
 
     def _count(self, notes: Sequence[FileNote]) -> None:
         self.number += len(notes)

@@ -96,6 +96,8 @@ class _Work:
         self._stage = stage
         self._record = record
         self._free = record.files
+        self._unpacked_bytes: int | None = None
+        """Of members of zip files; None before it is asked for."""
         self._slots = asyncio.Semaphore(stage.options.files_at_once)
         self._digests: dict[str, object] = {}
         """What the first file with a SOP Instance UID holds."""
@@ -126,8 +128,27 @@ class _Work:
         if notes:
             await self._stage.submissions.note_files(self._record.study_id, notes)
         for note in zips:
-            self._free, done = await self._stage.unpacking(self._record, note, self._free)
-            self.details.add(done)
+            if self._unpacked_bytes is None:
+                self._unpacked_bytes = await self._unpacked_before()
+            unpacked = await self._stage.unpacking(
+                self._record, note, self._free, self._unpacked_bytes
+            )
+            self._free = unpacked.free
+            self._unpacked_bytes += unpacked.size_bytes
+            self.details.add(unpacked.note)
+
+    async def _unpacked_before(self) -> int:
+        """What zip files expanded to in an attempt that broke off: those members come last."""
+        submissions, study_id = self._stage.submissions, self._record.study_id
+        last = await submissions.files(study_id, self._record.files - 2, 1)
+        if not any(note.parent is not None for note in last):
+            return 0
+        size_bytes = 0
+        async for page in pages(submissions, study_id):
+            size_bytes += sum(
+                note.size_bytes for note in page if note.parent is not None and note.place
+            )
+        return size_bytes
 
     async def _judge(self, note: FileNote) -> Judged:
         async with self._slots:

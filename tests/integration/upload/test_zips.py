@@ -190,6 +190,29 @@ async def test_a_bomb_is_stopped_and_kept_as_it_came(opened: Uploads) -> None:
     assert (await opened.record(study_id)).state is SubmissionState.VALIDATION_FAILED
 
 
+async def test_all_zip_files_of_an_upload_together_have_a_bound(tmp_path: Path) -> None:
+    image = an_instance()
+    settings = {"submissions.zip_total_bytes": 5 * len(image)}
+    async with uploads(tmp_path / "data", **settings) as opened:
+        zips = [zipped(*(an_instance() for _ in range(2))) for _ in range(4)]
+        study_id = await opened.submit(*((f"{n}.zip", data) for n, data in enumerate(zips)))
+        unpacking = opened.work.validating.unpacking
+        holding = GivesOut(unpacking.holding, f"{study_id}/6")
+        stage = replace(opened.work.validating, unpacking=replace(unpacking, holding=holding))
+        with pytest.raises(ArchiveFull):
+            await stage(study_id)
+        await stage(study_id)
+
+        notes = await opened.notes(study_id)
+
+    assert [note.state for note in notes[:4]] == [
+        FileState.UNPACKED, FileState.UNPACKED, FileState.QUARANTINED, FileState.QUARANTINED,
+    ]  # fmt: skip
+    assert [note.code for note in notes[2:4]] == ["zip-bomb"] * 2
+    kept = [note.state for note in notes[4:]].count(FileState.VALID)
+    assert kept in {4, 5}, "members are unpacked side by side"
+
+
 async def test_a_member_that_lies_about_its_size_is_counted(tmp_path: Path) -> None:
     settings = {"submissions.zip_member_bytes": 10_000}
     archive = bytearray(zipped(("a.dcm", an_instance(50_000)), ("b.dcm", an_instance())))
