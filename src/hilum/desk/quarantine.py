@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from hilum.desk.parameters import json_object, whole_number
 from hilum.desk.quarantine_documents import (
+    MOST_TOLD,
     decided_document,
     prospect_document,
     quarantined_document,
@@ -39,11 +40,13 @@ Newest first, those with a `key` below `before`, at most `limit` (default {_DEFA
 {_MAXIMUM_LIMIT}), without findings and histories. `state` ({", ".join(QuarantineState)}), `code`,
 `door`, `study_id` (of an upload) and `study_instance_uid` narrow it.
 """
-_SHOW: Final = """
+_SHOW: Final = f"""
 With its findings, its history and, while it is held, what could be done about it: `repairs` names
 the coercions that find something to mend, what each would change, and which findings would be gone;
 `default` says whether it is applied without being named. `remaining` is what would still be wrong
-after all of those, `would_pass` whether the archive would take it then.
+after all of those, `would_pass` whether the archive would take it then. At most {MOST_TOLD} of
+anything are told; `changes_complete`, `mends_complete` and `remaining_complete` say whether that is
+all.
 """
 _REPAIR: Final = f"""
 Mends a copy and has the archive judge it as the original was judged. Body: `reason`, and

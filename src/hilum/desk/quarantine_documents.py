@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from hilum.domain.errors import HilumError
+from hilum.domain.findings import Finding
 from hilum.domain.instances import Outcome
 from hilum.domain.quarantine import Quarantined
 from hilum.submissions.mending.mend import COERCIONS, Applied
 from hilum.submissions.quarantine import Decided
 from hilum.submissions.repairing import Proposal, Prospect
 from hilum.wire.finding_documents import finding_document, worst_first
+
+MOST_TOLD: Final = 200
+"""Changes of one coercion, and findings: a file may have as many faults as elements."""
 
 
 def quarantined_document(record: Quarantined) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def prospect_document(prospect: Prospect) -> dict[str, Any]:
     """What a repair could do."""
     return {
         "repairs": [_proposal(each) for each in prospect.proposals],
-        "remaining": [finding_document(each) for each in worst_first(prospect.remaining)],
+        **_findings("remaining", prospect.remaining),
         "would_pass": prospect.would_pass,
         "not_repairable": prospect.cause or None,
     }
@@ -83,7 +87,7 @@ def _proposal(proposal: Proposal) -> dict[str, Any]:
         "default": not coercion.only_when_named,
         "parameter": coercion.parameter or None,
         **_applied(proposal.applied),
-        "mends": [finding_document(each) for each in worst_first(proposal.mends)],
+        **_findings("mends", proposal.mends),
     }
 
 
@@ -92,8 +96,9 @@ def _applied(applied: Applied) -> dict[str, Any]:
         "name": applied.coercion,
         "changes": [
             {"path": None if change.path is None else str(change.path), "text": change.text}
-            for change in applied.changes
+            for change in applied.changes[:MOST_TOLD]
         ],
+        "changes_complete": len(applied.changes) <= MOST_TOLD,
     }
 
 
@@ -103,12 +108,15 @@ def _outcome(outcome: Outcome) -> Mapping[str, Any]:
         "sop_instance_uid": outcome.sop_instance_uid,
         "version": outcome.version,
         "error": outcome.error.code if isinstance(outcome.error, HilumError) else None,
-        "findings": _findings(outcome),
+        **_findings("findings", outcome.findings),
     }
 
 
-def _findings(outcome: Outcome) -> Sequence[Mapping[str, Any]]:
-    return [finding_document(each) for each in worst_first(outcome.findings)]
+def _findings(name: str, findings: Sequence[Finding]) -> Mapping[str, Any]:
+    return {
+        name: [finding_document(each) for each in worst_first(findings)[:MOST_TOLD]],
+        f"{name}_complete": len(findings) <= MOST_TOLD,
+    }
 
 
 def _time(time: datetime) -> str:

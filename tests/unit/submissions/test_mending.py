@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from hilum import __version__
 from hilum.dicom.errors import TruncatedInstance
@@ -237,6 +239,33 @@ def test_what_is_in_sequences_is_mended_there_and_the_whole_former_sequence_is_k
     (value,) = original.NonconformingModifiedAttributesSequence
     assert value.SelectorSequencePointer == 0x00400275
     assert value.SelectorSequencePointerItems == 1
+
+
+def test_of_very_many_faults_every_former_value_is_kept() -> None:
+    dataset = a_faulty_ct()
+    items = []
+    for _ in range(300):
+        item = pydicom.Dataset()
+        for keyword in ("ContentDate", "AcquisitionDate"):
+            tag = Tag(keyword)
+            item[tag] = RawDataElement(tag, "DA", 10, b"2004.01.19", 0, False, True)
+        items.append(item)
+    dataset.RequestAttributesSequence = items
+
+    mended = mend(part10(dataset))
+
+    (changes,) = (each.changes for each in mended.applied if each.coercion == "fix-vr-values")
+    assert len(changes) == 600
+    after = read(bytes_of(mended))
+    assert {item.ContentDate for item in after.RequestAttributesSequence} == {"20040119"}
+    (original,) = after.OriginalAttributesSequence
+    (modified,) = original.ModifiedAttributesSequence
+    assert {item.ContentDate for item in modified.RequestAttributesSequence} == {""}
+    former = [
+        each.NonconformingDataElementValue
+        for each in original.NonconformingModifiedAttributesSequence
+    ]
+    assert former == [b"2004.01.19"] * 600
 
 
 def test_a_second_repair_keeps_what_the_first_said() -> None:

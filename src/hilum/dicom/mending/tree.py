@@ -111,6 +111,11 @@ def found(elements: list[Element], tag: int) -> Element | None:
     return next((each for each in reversed(elements) if each.tag == tag), None)
 
 
+def by_tag(elements: list[Element]) -> dict[int, Element]:
+    """All at once what `found` tells of one: for whoever asks for many."""
+    return {each.tag: each for each in elements}
+
+
 def text_of(element: Element | None) -> str:
     if element is None or not isinstance(element.value, bytes):
         return ""

@@ -1,13 +1,14 @@
 """What a mended file says of itself: Original Attributes and Contributing Equipment (PS3.3)."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from hilum.dicom.attributes import tag_of
 from hilum.dicom.elements import ElementPath
-from hilum.dicom.mending.tree import Element, Form, Item, LooseFile, copied, found, put
+from hilum.dicom.mending.tree import Element, Form, Item, LooseFile, by_tag, copied, level_at
 from hilum.submissions.mending.draft import Change, Draft
 
 _ORIGINAL_ATTRIBUTES: Final = tag_of("OriginalAttributesSequence")
@@ -62,29 +63,28 @@ def _original(
 
 def _modified(draft: Draft, changed: Sequence[Change]) -> list[Element]:
     """The top-level attributes as they were; what broke its VR is there without its value."""
+    former, present = by_tag(draft.former), by_tag(draft.file.elements)
     modified: list[Element] = []
     for tag in sorted({change.path.top_level_tag for change in changed if change.path}):
-        former = found(draft.former, tag)
-        if former is None:
-            now = draft.file.get(tag)
-            vr = "UN" if now is None else now.vr
-            former = Element(tag, vr, items=[] if vr == "SQ" else None)
-        put(modified, copied([former])[0])
-    for change in changed:
-        if change.is_nonconforming and change.path is not None:
-            _empty(modified, change.path)
+        was = former.get(tag)
+        if was is None:
+            vr = present[tag].vr if tag in present else "UN"
+            was = Element(tag, vr, items=[] if vr == "SQ" else None)
+        modified += copied([was])
+    _empty(modified, [each.path for each in changed if each.is_nonconforming and each.path])
     return modified
 
 
-def _empty(elements: list[Element], path: ElementPath) -> None:
-    for tag, index in path.items:
-        sequence = found(elements, tag)
-        if sequence is None or sequence.items is None:
-            return
-        elements = sequence.items[index].elements
-    element = found(elements, path.tag)
-    if element is not None:
-        element.value, element.tail = b"", b""
+def _empty(elements: list[Element], paths: Sequence[ElementPath]) -> None:
+    of_levels = defaultdict[tuple[tuple[int, int], ...], list[int]](list)
+    for path in paths:
+        of_levels[path.items].append(path.tag)
+    for items, tags in of_levels.items():
+        level = level_at(elements, items)
+        there = {} if level is None else by_tag(level[0])
+        for tag in tags:
+            if (element := there.get(tag)) is not None:
+                element.value, element.tail = b"", b""
 
 
 def _selected(path: ElementPath | None, former: bytes | None, form: Form) -> list[Element]:
