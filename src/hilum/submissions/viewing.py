@@ -1,6 +1,7 @@
 """The archive view of a submission: making it, taking out what is gone, making all of it again."""
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -10,7 +11,14 @@ import structlog
 from hilum.catalogue.stored_metadata import read_metadata
 from hilum.dicom.json_values import JsonDataset
 from hilum.domain.errors import ObjectMissing
-from hilum.domain.identifiers import ObjectKey, PartitionKey, Scope, SOPInstanceUID, Version
+from hilum.domain.identifiers import (
+    ObjectKey,
+    PartitionKey,
+    Scope,
+    SOPInstanceUID,
+    StudyInstanceUID,
+    Version,
+)
 from hilum.domain.instances import Metadata
 from hilum.domain.records import InstanceRecord
 from hilum.domain.submissions import (
@@ -191,9 +199,11 @@ class Viewing:
         stand: frozenset[tuple[str, int, Version]],
     ) -> Sequence[ViewFolder]:
         folders = []
+        of_study = defaultdict[StudyInstanceUID, list[Wanted]](list)
+        for one in wanted:
+            of_study[one.uids.study].append(one)
         for each in studies:
-            of_study = [one for one in wanted if one.uids.study == each.study]
-            shown = await self._held(each, of_study)
+            shown = await self._held(each, of_study[each.study])
             described_by = await self._described(shown)
             if described_by is None:
                 continue
