@@ -9,7 +9,8 @@ from hilum.ingest.sniffing import looks_like_dicom
 HEAD_BYTES: Final = 512
 """Enough for the preamble and the first elements of the file meta information."""
 
-_DIRECTORY_CLASS: Final = b"\x02\x00\x02\x00UI"
+_CLASS: Final = b"\x02\x00\x02\x00UI"
+"""Media Storage SOP Class UID (0002,0002)."""
 _DIRECTORY_UID: Final = b"1.2.840.10008.1.3.10"
 _SYSTEM_FOLDERS: Final = frozenset({"__macosx", ".git", "$recycle.bin"})
 _SYSTEM_FILES: Final = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".directory"})
@@ -28,12 +29,12 @@ def leads_out(name: str) -> bool:
 
 
 def is_directory(name: str, head: bytes) -> bool:
-    """True for a DICOMDIR (PS3.10 section 8.6), by its name or its SOP class."""
-    if PurePosixPath(name).name.upper().split(";")[0] == "DICOMDIR":
-        return True
-    at = head.find(_DIRECTORY_CLASS, 132)
-    value = at + len(_DIRECTORY_CLASS) + 2
-    return at >= 0 and head[value : value + len(_DIRECTORY_UID)] == _DIRECTORY_UID
+    """True for a DICOMDIR (PS3.10 section 8.6), by its SOP class, else by its name."""
+    at = head.find(_CLASS, 132)
+    if at >= 0:
+        value = at + len(_CLASS) + 2
+        return head[value : value + len(_DIRECTORY_UID)] == _DIRECTORY_UID
+    return PurePosixPath(name).name.upper().split(";")[0] == "DICOMDIR"
 
 
 def is_of_system(name: str, head: bytes) -> bool:

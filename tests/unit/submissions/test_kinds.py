@@ -35,6 +35,10 @@ def test_a_dicomdir_is_known_by_its_name_in_any_case_and_by_its_class() -> None:
     assert not is_directory("DICOMDIR.txt", b"")
 
 
+def test_an_image_that_is_named_like_a_dicomdir_is_an_image() -> None:
+    assert not is_directory("cd/DICOMDIR", head("CT_small.dcm"))
+
+
 def test_what_systems_leave_is_known_by_its_name_unless_it_is_dicom() -> None:
     for name in ("__MACOSX/a/1.dcm", "a/.DS_Store", "Thumbs.db", "a/._1.dcm", "DESKTOP.INI"):
         assert is_of_system(name, b"whatever")
