@@ -32,7 +32,7 @@ async function upload(files) {
     remember(accepted.study_id);
     await view.follow(accepted.study_id);
   } catch (error) {
-    view.refused(error.name === "AbortError" ? "Cancelled. Nothing was kept." : problemText(error));
+    view.refused(error.name === "AbortError" ? "Cancelled." : problemText(error));
   }
 }
 

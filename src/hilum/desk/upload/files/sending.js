@@ -19,7 +19,8 @@ export function send(files, { onProgress, signal }) {
     request.addEventListener("error", () => {
       reject(
         new Error(
-          "The connection ended before the server had answered. Nothing was kept; send it again.",
+          "The connection ended before the server had answered. Send it again: what arrived already " +
+            "is not kept twice.",
         ),
       );
     });
