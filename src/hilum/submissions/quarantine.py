@@ -278,10 +278,13 @@ def _as_it_is(policy: StorePolicy, profile: str) -> StorePolicy:
 
 
 def _as_judged(policy: StorePolicy, mended: Mended) -> StorePolicy:
-    policy = replace(policy, on_conflict=OnConflict.NEW_VERSION, quarantine=False)
     if mended.renames:
-        return replace(policy, study=None, sop_class=None, sop_instance=None)
-    return policy
+        # What is held under a name that was made here need not be the same instance.
+        return replace(
+            policy, on_conflict=OnConflict.REFUSE, quarantine=False,
+            study=None, sop_class=None, sop_instance=None,
+        )  # fmt: skip
+    return replace(policy, on_conflict=OnConflict.NEW_VERSION, quarantine=False)
 
 
 def _said(reason: str) -> str:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from hilum.domain.errors import NotHeld, StateConflict
 from hilum.domain.findings import Finding, Severity
-from hilum.domain.instances import Outcome
+from hilum.domain.instances import Disposition, Outcome
 from hilum.domain.quarantine import Quarantined
 
 _SHOWN = 3
@@ -68,6 +68,8 @@ class NotRepaired(StateConflict):
 def _reasons(outcome: Outcome) -> str:
     if outcome.error is not None:
         return str(outcome.error)
+    if outcome.disposition is Disposition.CONFLICT:
+        return "Other bytes are held under the UIDs that it would have."
     errors = [each for each in outcome.findings if each.severity is Severity.ERROR]
     more = f" And {len(errors) - _SHOWN} more." if len(errors) > _SHOWN else ""
     return " ".join(_reason(errors[:_SHOWN])) + more if errors else "The archive refuses it."

@@ -15,6 +15,7 @@ from hilum.ports.quarantine_telemetry import NoQuarantineMeter
 from tests.instances import a_multipart
 from tests.integration.http.conftest import Gateway, Start
 from tests.integration.quarantine.senders import a_faulty_ct, part10, send
+from tests.integration.upload.test_served import settled
 from tests.ports import free_port
 
 
@@ -117,6 +118,28 @@ async def test_the_original_of_something_repaired_can_be_given_up(start: Start) 
         "The original is discarded. deleted by request"
     ]
     assert len((await gateway.client.get("/dicom-web/instances")).json()) == 1
+
+
+async def test_a_repair_that_changes_uids_takes_the_place_of_nothing(start: Start) -> None:
+    gateway = await a_gateway(start)
+    there = a_faulty_ct(SOPInstanceUID=b"1.2.3.4")
+    wrong = a_faulty_ct(SOPInstanceUID=b"1.2.03.4", PatientID=b"somebody else")
+    headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=B'}
+    await gateway.client.post(
+        "/dicom-web/studies", content=a_multipart(part10(there)), headers=headers
+    )
+    uploaded = await gateway.client.post("/upload", files={"file": ("a.dcm", part10(wrong))})
+    await settled(gateway, uploaded.json()["study_id"])
+    (listed,) = (await gateway.client.get("/api/v1/quarantine")).json()
+    path = f"/api/v1/quarantine/{listed['key']}"
+
+    repaired = await gateway.client.post(f"{path}/repair")
+
+    assert (repaired.status_code, repaired.json()["type"]) == (409, "/problems/still-refused")
+    assert "Other bytes are held" in repaired.json()["detail"]
+    assert (await gateway.client.get(path)).json()["state"] == "held"
+    (found,) = (await gateway.client.get("/dicom-web/instances?includefield=00100020")).json()
+    assert found["00100020"]["Value"] == [there.PatientID]
 
 
 async def test_a_sender_that_repeats_what_is_refused_fills_nothing(start: Start) -> None:

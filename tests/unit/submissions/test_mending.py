@@ -108,6 +108,7 @@ def test_a_file_in_which_nothing_is_wrong_is_left_alone() -> None:
         ("PatientAge", b"42y", "042Y"),
         ("Modality", b"ct", "CT"),
         ("KVP", b"120,5", "120.5"),
+        ("KVP", b"0,488", "0.488"),
         ("KVP", b"0.33333333333333333333", "0.33333333333333"),
         ("InstanceNumber", b"7.0", "7"),
         ("StudyDescription", b"a\r\nb", "a b"),
@@ -135,6 +136,11 @@ def test_values_are_written_in_the_form_of_their_vr(keyword: str, wrong: bytes, 
 @pytest.mark.parametrize("value", [b"19.1.2004", b"2004.13.01", b"yesterday", b"20040119"])
 def test_what_cannot_be_told_for_sure_stays(value: bytes) -> None:
     assert not mend(part10(a_faulty_ct(StudyDate=value)), "fix-vr-values").applied
+
+
+@pytest.mark.parametrize("value", [b"1,234", b"-12,500", b"1,234,567", b"1,2,3"])
+def test_a_comma_that_may_part_thousands_stays(value: bytes) -> None:
+    assert not mend(part10(a_faulty_ct(KVP=value)), "fix-vr-values").applied
 
 
 @pytest.mark.parametrize(

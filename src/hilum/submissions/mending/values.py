@@ -17,6 +17,8 @@ _DATE_TIME: Final = re.compile(
 _AGE: Final = re.compile(r"(\d{1,3}) ?([DWMYdwmy])")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _SPACES: Final = re.compile(r" {2,}")
+_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+"""`1,234` is either of two numbers that are far apart."""
 _LONGEST_DECIMAL: Final = 16
 _MICROSECOND_DIGITS: Final = 7
 
@@ -94,6 +96,8 @@ def _code(value: str) -> str:
 
 def _decimal(value: str) -> str:
     text = _stripped(value)
+    if _THOUSANDS.fullmatch(text) is not None:
+        return value
     if "," in text and "." not in text:
         text = text.replace(",", ".", 1)
     try:
