@@ -51,7 +51,7 @@ def expiring(archive: Archive, clock: Clock, meter: QuarantineMeter) -> Expiring
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCheck:
-    """Tells how full the quarantine is; a full one hinders nothing but keeping what is refused."""
+    """Tells how full the quarantine is; a full one hinders keeping what is refused, and uploads."""
 
     quarantine: QuarantineList
     options: QuarantineOptions
@@ -62,7 +62,10 @@ class QuarantineCheck:
         most_files, most_bytes = self.options.maximum_files, self.options.maximum_bytes
         text = f"{files:,} held, {size_bytes >> 20:,} of {most_bytes >> 20:,} MiB."
         if files >= most_files or size_bytes >= most_bytes:
-            return f"Full, so that what is refused is not kept any more: {text}"
+            return (
+                "Full, so that what is refused is not kept any more, and uploads are turned away "
+                f"once theirs alone fill it: {text}"
+            )
         return text
 
 

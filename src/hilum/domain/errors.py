@@ -273,7 +273,10 @@ class ArchiveFault(HilumError):
 
 
 class ArchiveFull(ArchiveFault):
-    """No space is left (ENOSPC, EDQUOT, or the reserve of free disk space is reached)."""
+    """No space is left (ENOSPC, EDQUOT, or the reserve of free disk space is reached).
+
+    For uploads also the quarantine's, which what was refused of them fills.
+    """
 
     code = "archive-full"
     title = "The archive has no space left"
