@@ -8,6 +8,7 @@ it. Whatever fails on the way, the object goes unless the index refers to it.
 import asyncio
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, Self
 
@@ -178,6 +179,8 @@ class Ingest:
             if not outcome.held and self._refusals.wants(arrival, outcome.disposition):
                 number = await self._refusals.keep(arrival, outcome)
                 outcome = replace(outcome, quarantined=number)
+                if outcome.disposition is Disposition.CONFLICT:
+                    await _drop(arrival.content)
             return self._answered(arrival, outcome)
         finally:
             self._admission.leave(size_bytes)
@@ -319,6 +322,13 @@ class Ingest:
             correlation_id=arrival.origin.correlation_id,
         )
         return ArchiveFault(_INTERNAL_ERROR)
+
+
+async def _drop(content: Content) -> None:
+    """Remove what was given back and not kept: its door may have looked after it already."""
+    if isinstance(content, Spooled):
+        with suppress(OSError):
+            await asyncio.to_thread(content.path.unlink)
 
 
 def _memory_bytes(content: Content) -> int:

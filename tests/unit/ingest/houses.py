@@ -17,6 +17,7 @@ from hilum.domain.origins import Door, Origin
 from hilum.ingest.committer import Committer
 from hilum.ingest.judging import Criteria
 from hilum.ingest.pipeline import Ingest, IngestLimits
+from hilum.ports.quarantine import Refusals
 from hilum.ports.telemetry import NoIngestMeter, Stage
 from tests.twins import MemoryIndex, MemoryIntents, MemoryObjects
 
@@ -72,6 +73,7 @@ async def a_house(
     batch_instances: int = 256,
     queue_instances: int = 1024,
     criteria: Criteria | None = None,
+    refusals: Refusals | None = None,
 ) -> AsyncIterator[House]:
     index, objects, intents, meter = (
         MemoryIndex(),
@@ -91,6 +93,7 @@ async def a_house(
             limits=limits,
             meter=meter,
             criteria=criteria,
+            refusals=refusals,
         ) as ingest,
     ):
         yield House(ingest, committer, index, objects, intents, meter)

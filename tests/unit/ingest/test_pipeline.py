@@ -18,7 +18,7 @@ from hilum.domain.errors import (
     NotIndexable,
     ShuttingDown,
 )
-from hilum.domain.instances import Arrival, Disposition, OnConflict, Spooled
+from hilum.domain.instances import Arrival, Disposition, OnConflict, Outcome, Spooled
 from hilum.domain.origins import Door
 from hilum.domain.records import FeedKind
 from hilum.ingest.pipeline import IngestLimits
@@ -132,6 +132,53 @@ async def test_other_bytes_under_the_same_uids_conflict() -> None:
         assert outcome.disposition is Disposition.CONFLICT
         assert not outcome.held
         assert list(house.objects.held.values()) == [data]
+        house.demand_tidy()
+
+
+class Apart:
+    """`Refusals` that wants everything, takes what it is told to, and remembers what it saw."""
+
+    def __init__(self, *, takes: bool) -> None:
+        self._takes = takes
+        self.seen: list[tuple[Disposition, bytes]] = []
+
+    def wants(self, arrival: Arrival, disposition: Disposition) -> bool:  # noqa: ARG002
+        return True
+
+    async def keep(self, arrival: Arrival, outcome: Outcome) -> int | None:
+        assert isinstance(arrival.content, Spooled)
+        self.seen.append((outcome.disposition, arrival.content.path.read_bytes()))
+        if not self._takes:
+            return None
+        arrival.content.path.unlink()
+        return 17
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_a_spooled_conflict_is_given_back_to_be_kept_apart(
+    tmp_path: Path, takes: bool
+) -> None:
+    data = an_instance(300_000, SOPInstanceUID="1.2.3", PatientID="another")
+    spooled = tmp_path / "spooled"
+    spooled.write_bytes(data)
+    apart = Apart(takes=takes)
+    async with a_house(refusals=apart) as house:
+        first = an_arrival(an_instance(300_000, SOPInstanceUID="1.2.3"))
+        await house.ingest(first)
+
+        async def taken() -> None:
+            spooled.unlink()
+
+        house.objects.after_put = taken
+        outcome = await house.ingest(
+            Arrival(Spooled(spooled, len(data)), first.origin, first.policy)
+        )
+
+        assert apart.seen == [(Disposition.CONFLICT, data)]
+        assert (outcome.disposition, outcome.quarantined) == (
+            Disposition.CONFLICT, 17 if takes else None,
+        )  # fmt: skip
+        assert not spooled.exists()
         house.demand_tidy()
 
 
