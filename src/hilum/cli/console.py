@@ -63,6 +63,13 @@ def say(text: str) -> None:
     out().print(text, markup=False)
 
 
+def printable(name: str) -> str:
+    """The name of a file without what commands a terminal, or is no text in UTF-8."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in name
+    )
+
+
 def complain(text: str) -> None:
     """Write one line of error; `text` is no markup."""
     err().print(f"[red]hilum:[/red] {escape(text)}")

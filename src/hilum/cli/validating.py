@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hilum.cli import options
-from hilum.cli.console import CannotStart, Ending, WrongUsage, complain, count_progress, end, say
+from hilum.cli.console import (
+    CannotStart,
+    Ending,
+    WrongUsage,
+    complain,
+    count_progress,
+    end,
+    printable,
+    say,
+)
 
 if TYPE_CHECKING:
     from hilum.domain.identifiers import InstanceUIDs, StudyInstanceUID
@@ -147,7 +156,7 @@ class Report:
             self._skipped += 1
             return
         findings = self.profile.apply(examination.findings)
-        self.summary.add(name, examination, findings)
+        self.summary.add(printable(name), examination, findings)
         if self._document is not None:
             path = None if held else name
             sys.stdout.write(self._document.file(path, examination, findings, held))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -60,6 +61,22 @@ def test_a_zip_file_is_named_as_such(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     assert main(["validate", str(file)]) == 1
     assert "it is a zip file; unpack it" in capsys.readouterr().out
+
+
+def test_names_of_files_command_no_terminal_and_need_be_no_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, report = tmp_path / "files", tmp_path / "report.html"
+    files.mkdir()
+    for name in (b"\x1b[2J.dcm", b"\xff.dcm"):
+        (files / os.fsdecode(name)).write_bytes(_fault("a file cut short"))
+
+    assert main(["validate", str(files), "--html", str(report)]) == 1
+
+    for told in (capsys.readouterr().out, report.read_text("utf-8")):
+        assert r"\x1b[2J.dcm" in told
+        assert r"\udcff.dcm" in told
+        assert "\x1b" not in told
 
 
 def test_findings_are_told_by_study_with_the_files_that_share_them(
