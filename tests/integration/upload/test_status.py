@@ -156,6 +156,19 @@ async def test_the_files_come_in_pages(door: Door) -> None:
     }  # fmt: skip
 
 
+async def test_a_page_of_files_with_very_many_findings_ends_early(door: Door) -> None:
+    await received(door, files=120)
+    for number in range(120):
+        await noted(door, number, FileState.VALID, *[WARNING] * 200)
+
+    pages = [await got(door, f"/status/{A}/files?limit=1000")]
+    while (after := pages[-1]["next"]) is not None:
+        pages.append(await got(door, f"/status/{A}/files?limit=1000&after={after}"))
+
+    assert [len(page["files"]) for page in pages] == [50, 50, 20]
+    assert [each["number"] for page in pages for each in page["files"]] == list(range(120))
+
+
 async def test_uploads_are_listed_newest_first(door: Door) -> None:
     await received(door)
     await received(door, B)

@@ -11,6 +11,9 @@ from hilum.domain.submissions import FileNote, FileState, StudyId, SubmissionRec
 from hilum.ports.quarantine import QuarantineList
 from hilum.ports.submissions import SubmissionList
 
+_READ_AT_ONCE: Final = 50
+_PAGE_FINDINGS: Final = 5000
+"""Findings after which a page of files ends: some hundred bytes each."""
 _SHOWN: Final = 50
 """Files with findings that a status shows; the list of files has them all."""
 
@@ -25,11 +28,21 @@ class SubmissionFiles:
     async def page(
         self, study_id: StudyId, after: int, limit: int
     ) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-        """One page with numbers above `after`, and the number to go on after."""
-        notes = await self._submissions.files(study_id, after, limit)
-        keys = await self._keys(study_id, notes)
-        following = notes[-1].number if len(notes) == limit else None
-        return [file_document(note, keys.get(note.number)) for note in notes], following
+        """One page with numbers above `after`, and the number to go on after; None at the end.
+
+        A page with very many findings ends before `limit`.
+        """
+        documents: list[Mapping[str, Any]] = []
+        following: int | None = after
+        findings = 0
+        while following is not None and len(documents) < limit and findings < _PAGE_FINDINGS:
+            asked = min(_READ_AT_ONCE, limit - len(documents))
+            notes = await self._submissions.files(study_id, following, asked)
+            keys = await self._keys(study_id, notes)
+            documents += [file_document(note, keys.get(note.number)) for note in notes]
+            findings += sum(len(note.findings) for note in notes)
+            following = notes[-1].number if len(notes) == asked else None
+        return documents, following
 
     async def findings(self, record: SubmissionRecord) -> tuple[Sequence[Mapping[str, Any]], bool]:
         """The worst files with errors or warnings, and whether those are all there are."""

@@ -95,7 +95,8 @@ def status_router(
         summary="The files of an upload, with what was found in each",
         description=(
             "In the order of their `number`, those above `after`, at most `limit` of them "
-            f"(default {_DEFAULT_LIMIT}, at most {_MAXIMUM_LIMIT}). `next` is what `after` should "
+            f"(default {_DEFAULT_LIMIT}, at most {_MAXIMUM_LIMIT}), fewer where very much was "
+            "found. `next` is what `after` should "
             "be for the next page, null at the end."
         ),
     )
