@@ -21,6 +21,7 @@ from hilum.cli.console import (
     note,
     print_json,
     print_table,
+    printable,
     say,
     size_text,
     transfer_progress,
@@ -269,7 +270,7 @@ def _tell(result: "ImportReport", folder: Path) -> None:
         print_table(
             "Not accepted",
             ("files", "why", "for example"),
-            ((f"{group.count:,}", group.reason, group.examples[0]) for group in groups),
+            ((f"{group.count:,}", group.reason, printable(group.examples[0])) for group in groups),
         )
         say("")
     parts = [

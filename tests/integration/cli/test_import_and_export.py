@@ -188,6 +188,16 @@ def test_a_refusal_is_told_with_its_reason_and_ends_with_1(
     assert len((tmp_path / "refused.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_refused_name_commands_no_terminal(hilum: Hilum, tmp_path: Path) -> None:
+    (tmp_path / "\x1b[2J.dcm").write_bytes(bytes(128) + b"DICM")
+
+    ran = hilum("import", tmp_path)
+
+    assert ran.code == 1
+    assert "Not accepted" in ran.out
+    assert "\x1b" not in ran.out
+
+
 def test_other_bytes_under_the_same_uids_follow_the_choice(filled: Hilum, media: Path) -> None:
     dataset = pydicom.dcmread(media / "pet" / "IM0000")
     dataset.ImageComments = "Other bytes"
