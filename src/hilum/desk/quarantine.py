@@ -99,8 +99,8 @@ def quarantine_router(quarantine: Quarantine) -> APIRouter:
     return router
 
 
-def quarantine_decisions_router(quarantine: Quarantine, command_bytes: int = 65_536) -> APIRouter:
-    """What archives something: below `/api/v1`. `command_bytes`: the longest body."""
+def quarantine_release_router(quarantine: Quarantine, command_bytes: int = 65_536) -> APIRouter:
+    """What passes over the rules: below `/api/v1`. `command_bytes`: the longest body."""
     router = APIRouter(tags=["Quarantine"])
 
     @router.post(
@@ -115,6 +115,13 @@ def quarantine_decisions_router(quarantine: Quarantine, command_bytes: int = 65_
         profile = _text(body, "profile") or "minimal"
         by, reason = _by(request), _text(body, "reason")
         return _answer(decided_document(await quarantine.release(_key(key), by, reason, profile)))
+
+    return router
+
+
+def quarantine_repair_router(quarantine: Quarantine, command_bytes: int = 65_536) -> APIRouter:
+    """What has the archive judge once more: below `/api/v1`."""
+    router = APIRouter(tags=["Quarantine"])
 
     @router.post("/quarantine/{key}/repair", summary="Archive a mended copy", description=_REPAIR)
     async def repair(key: str, request: Request) -> Response:

@@ -309,4 +309,5 @@ async def test_each_decision_needs_its_scope(start: Start) -> None:
     assert await status("GET", "", writing) == 403
     assert await status("POST", "/1/repair", reading) == 403
     assert await status("POST", "/1/repair", writing) == 404
+    assert await status("POST", "/1/release", writing) == 403
     assert await status("POST", "/1/discard", writing) == 403

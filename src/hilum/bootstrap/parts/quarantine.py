@@ -9,8 +9,9 @@ from hilum.bootstrap.parts.part import Part, Surroundings
 from hilum.bootstrap.quarantine import QuarantineCheck, expiring, quarantine_of
 from hilum.bootstrap.submissions import submission_work
 from hilum.desk.quarantine import (
-    quarantine_decisions_router,
     quarantine_discard_router,
+    quarantine_release_router,
+    quarantine_repair_router,
     quarantine_router,
 )
 from hilum.servers.http import Mount
@@ -26,7 +27,13 @@ async def quarantine_part(around: Surroundings) -> AsyncIterator[Part]:
     command_bytes = settings.http.command_bytes
     mounts = [
         Mount(quarantine_router(quarantine), "/api/v1", AccessScope.READ),
-        Mount(quarantine_decisions_router(quarantine, command_bytes), "/api/v1", AccessScope.WRITE),
+        Mount(quarantine_repair_router(quarantine, command_bytes), "/api/v1", AccessScope.WRITE),
+        # Whoever may only store must not pass over the rules that refused what he sent.
+        Mount(
+            quarantine_release_router(quarantine, command_bytes),
+            "/api/v1",
+            AccessScope.EVERYTHING,
+        ),
         Mount(quarantine_discard_router(quarantine, command_bytes), "/api/v1", AccessScope.DELETE),
     ]
     check = QuarantineCheck(archive.index.quarantine, options.quarantine_options(settings))
