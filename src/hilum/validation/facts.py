@@ -16,9 +16,11 @@ differ in one of these may well lie in one place."""
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Of one instance. No patient is named: `patient` tells whether two are the same, no more."""
+    """Of one instance. No patient is named: hashes tell whether two are the same, no more."""
 
-    patient: int
+    patient: int | None
+    """Of Patient ID and its issuer; None without a Patient ID: nobody knows whose it is."""
+    patient_name: int
     study: str
     series: str
     sop_instance: str
@@ -45,7 +47,8 @@ def facts_of(root: Level) -> Facts:
     orientation = numbers(root.values("00200037"))
     position = numbers(root.values("00200032"))
     return Facts(
-        patient=hash((text("00100020"), text("00100021"), text("00100010"))),
+        patient=hash((text("00100020"), text("00100021"))) if text("00100020") else None,
+        patient_name=hash(text("00100010")),
         study=text("0020000D"),
         series=text("0020000E"),
         sop_instance=text("00080018"),

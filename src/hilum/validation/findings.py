@@ -128,6 +128,9 @@ CODES: Final[Mapping[str, Code]] = {
                           "Declare ISO_IR 192, if it is meant."),
         sop_class_unknown=("There are no tables for this SOP class: its modules are not looked at.",
                            "Nothing, if the class is private or new."),
+        study_patient_unclear=(
+            "Some instances of a study have no Patient ID, or spell the name another way.",
+            "Find out whether they are of the same patient, and fill in what is missing."),
         positions_equal=("Several images of a series have one position.",
                          "Look whether they are one acquisition."),
         slices_missing=("The distance between slices is not even: images may be missing.",

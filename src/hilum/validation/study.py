@@ -9,6 +9,7 @@ from hilum.dicom.elements import ElementPath
 from hilum.validation.facts import Facts
 from hilum.validation.findings import Finding, Findings
 
+_PATIENT_NAME: Final = 0x00100010
 _PATIENT_ID: Final = 0x00100020
 _SOP_INSTANCE: Final = 0x00080018
 _SERIES: Final = 0x0020000E
@@ -40,10 +41,7 @@ class Studies:
 def check_study(members: list[Facts]) -> tuple[Finding, ...]:
     """Judge the instances of one study."""
     findings = Findings()
-    patients = len({facts.patient for facts in members})
-    if patients > 1:
-        _add(findings, "study-patient-differs", _PATIENT_ID, "one patient", f"{patients} patients",
-             "PS3.3 A.1.2")  # fmt: skip
+    _check_patients(members, findings)
     repeated = [uid for uid, count in Counter(f.sop_instance for f in members).items() if count > 1]
     if repeated:
         _add(findings, "sop-instance-twice", _SOP_INSTANCE, "a UID for each instance",
@@ -54,6 +52,21 @@ def check_study(members: list[Facts]) -> tuple[Finding, ...]:
     for number, same in enumerate(series.values()):
         _check_series(same, number, findings)
     return tuple(findings.rows)
+
+
+def _check_patients(members: list[Facts], findings: Findings) -> None:
+    known = {facts.patient for facts in members if facts.patient is not None}
+    nameless = sum(facts.patient is None for facts in members)
+    names = len({facts.patient_name for facts in members})
+    if len(known) > 1:
+        _add(findings, "study-patient-differs", _PATIENT_ID, "one patient",
+             f"{len(known)} patients", "PS3.3 A.1.2")  # fmt: skip
+    elif known and nameless:
+        _add(findings, "study-patient-unclear", _PATIENT_ID, "one Patient ID for all instances",
+             f"none in {nameless} of {len(members)}", "PS3.3 A.1.2")  # fmt: skip
+    elif names > 1:
+        _add(findings, "study-patient-unclear", _PATIENT_NAME, "one Patient's Name",
+             f"{names} spellings", "PS3.3 A.1.2")  # fmt: skip
 
 
 def _check_series(members: list[Facts], number: int, findings: Findings) -> None:

@@ -147,7 +147,7 @@ def test_no_value_of_a_patient_is_shown(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["validate", "--json", str(tmp_path)]) == 1
 
     said = capsys.readouterr().out
-    assert "study-patient-differs" in said
+    assert "study-patient-unclear" in said
     assert "value-characters" in said
     assert "Secret" not in said
     assert "AGING" not in said

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from hilum.domain.findings import Severity
 from hilum.validation.facts import Facts
 from hilum.validation.study import check_study
 
 _SLICE = Facts(
     patient=1,
+    patient_name=1,
     study="1.2.1",
     series="1.2.2",
     sop_instance="1.2.3",
@@ -61,6 +63,21 @@ def test_two_patients_in_one_study_are_told_without_their_names() -> None:
     members[1] = replace(members[1], patient=2)
     (finding,) = check_study(members)
     assert (finding.code, finding.found) == ("study-patient-differs", "2 patients")
+
+
+def test_an_instance_without_patient_id_is_no_other_patient() -> None:
+    members = _stack(0, 5, 10)
+    members[1] = replace(members[1], patient=None, patient_name=0)
+    (finding,) = check_study(members)
+    assert (finding.code, finding.found) == ("study-patient-unclear", "none in 1 of 3")
+    assert finding.severity is Severity.WARNING
+
+
+def test_a_name_that_is_spelled_another_way_is_doubtful() -> None:
+    members = _stack(0, 5)
+    members[1] = replace(members[1], patient_name=2)
+    (finding,) = check_study(members)
+    assert (finding.code, finding.found) == ("study-patient-unclear", "2 spellings")
 
 
 def test_one_name_for_two_instances_is_an_error() -> None:
