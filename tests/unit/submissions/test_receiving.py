@@ -5,7 +5,7 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +22,13 @@ from hilum.domain.errors import (
 from hilum.domain.instances import Content, InMemory, Spooled, StorePolicy
 from hilum.domain.origins import Door, Origin
 from hilum.domain.quarantine import NewQuarantined, QuarantineState
-from hilum.domain.submissions import FileState, NewSubmission, StudyId
+from hilum.domain.submissions import (
+    Advance,
+    FileState,
+    NewSubmission,
+    StudyId,
+    SubmissionState,
+)
 from hilum.submissions.orphans import Orphans, OrphanSweeper
 from hilum.submissions.receiving import Received, Receiving, ReceivingLimits
 from hilum.submissions.refusals import QuarantineOptions
@@ -255,6 +261,29 @@ async def test_only_old_files_of_unknown_submissions_are_orphans(site: Site) -> 
         f"{known.study_id}/0", f"{known.study_id}/1", "q-1/0", "something-else/3",
         f"{A}3/0", f"{A}4/0",
     }  # fmt: skip
+
+
+async def test_of_a_settled_submission_only_what_somebody_needs_stays(site: Site) -> None:
+    known = (await site.upload(an_instance(), an_instance(), an_instance())).study_id
+    _placed(site, *(f"{known}/{number}" for number in (0, 1, 2, 7)), hours=9)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    assert await site.orphans.sweep(long_ago) == 0
+
+    kept, refused, _ = await site.submissions.files(known, -1, 10)
+    await site.submissions.note_files(
+        known,
+        [
+            replace(kept, state=FileState.ARCHIVED, place=""),
+            replace(refused, state=FileState.QUARANTINED, place=""),
+        ],
+    )
+    await site.quarantine.add(
+        NewQuarantined(refused.place, 1, ORIGIN, POLICY, "x", (), datetime.now(UTC))
+    )
+    await site.submissions.advance(known, Advance(SubmissionState.ARCHIVED))
+
+    assert await site.orphans.sweep(long_ago) == 2
+    assert set(site.holding.since) == {f"{known}/1", f"{known}/2"}
 
 
 @pytest.mark.parametrize("size_bytes", [1, 500])
