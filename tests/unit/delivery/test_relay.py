@@ -95,6 +95,7 @@ async def test_an_event_says_what_the_feed_says(world: World) -> None:
     assert body["feed"] == await world.index.feed_id()
 
 
+@pytest.mark.slow
 async def test_an_outage_of_an_hour_costs_nothing_but_delay(world: World) -> None:
     async def down_for_an_hour(_events: Sequence[Event]) -> Sequence[Rejected]:
         if world.clock.seconds < 3600:

@@ -49,6 +49,7 @@ def a_note(size_bytes: int, name: str = "a.dcm") -> FileNote:
     return FileNote(0, FileState.RECEIVED, name, "file", size_bytes)
 
 
+@pytest.mark.slow
 async def test_files_with_random_damage_are_judged_and_never_stop_the_work(
     tmp_path: Path, judge_of_ingest: IngestJudging
 ) -> None:

@@ -78,6 +78,7 @@ def test_every_table_of_the_standard_can_be_asked() -> None:
     assert tables.iod_of("1.2.3") is None
 
 
+@pytest.mark.slow
 def test_no_finding_about_a_planted_fault_holds_the_name_of_the_patient() -> None:
     for fault in FAULTS:
         for finding in _told(fault.part10()):
