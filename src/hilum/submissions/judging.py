@@ -1,7 +1,6 @@
 """One file of a submission: kept, refused, or not meant to be kept."""
 
 import asyncio
-import os
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -11,10 +10,8 @@ import structlog
 
 from hilum.dicom.errors import MalformedElement, NotDicom, TruncatedInstance
 from hilum.domain.errors import (
-    ArchiveUnavailable,
     HilumError,
     LimitExceeded,
-    ObjectMissing,
     UnreadableInstance,
 )
 from hilum.domain.findings import Finding, Severity
@@ -32,6 +29,7 @@ from hilum.submissions.codes import (
     file_finding,
 )
 from hilum.submissions.kinds import HEAD_BYTES, is_directory, is_of_system
+from hilum.submissions.records import reading
 from hilum.validation.facts import Facts
 
 _log = structlog.get_logger("hilum.submissions")
@@ -133,12 +131,5 @@ def _refused(note: FileNote, finding: Finding) -> FileNote:
 
 
 def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb", buffering=0) as file:
-            return file.read(HEAD_BYTES)
-    except FileNotFoundError as error:
-        message = "A file that was received is no longer held."
-        raise ObjectMissing(message) from error
-    except OSError as error:
-        message = f"A file that was received cannot be read: {os.strerror(error.errno or 0)}."
-        raise ArchiveUnavailable(message) from error
+    with reading(), path.open("rb", buffering=0) as file:
+        return file.read(HEAD_BYTES)

@@ -1,9 +1,12 @@
 """The memory of submissions as stages see it, and how they read it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
+from hilum.domain.errors import ArchiveUnavailable, ObjectMissing
 from hilum.domain.submissions import (
     Advance,
     FileNote,
@@ -64,6 +67,23 @@ async def side_by_side(work: Iterable[Awaitable[T]]) -> list[T]:
             raise result
         done.append(result)
     return done
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say what the file system says of a file in the holding as the archive says it.
+
+    Raises `ObjectMissing` when it is not there any more, `ArchiveUnavailable` when it cannot be
+    read.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        message = "A file that was received is no longer held."
+        raise ObjectMissing(message) from error
+    except OSError as error:
+        message = f"A file that was received cannot be read: {os.strerror(error.errno or 0)}."
+        raise ArchiveUnavailable(message) from error
 
 
 async def freed(submissions: SubmissionList, holding: Holding, study_id: StudyId) -> None:

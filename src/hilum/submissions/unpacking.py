@@ -6,14 +6,12 @@ numbers.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, ParamSpec, TypeVar
 
-from hilum.domain.errors import ArchiveUnavailable, ObjectMissing
 from hilum.domain.findings import Finding
 from hilum.domain.instances import Content, InMemory
 from hilum.domain.submissions import FileNote, FileState, SubmissionRecord
@@ -33,7 +31,7 @@ from hilum.submissions.kinds import HEAD_BYTES, leads_out
 from hilum.submissions.names import shown_name
 from hilum.submissions.options import StageOptions
 from hilum.submissions.receiving import place_of
-from hilum.submissions.records import PAGE, Submissions, pages, side_by_side
+from hilum.submissions.records import PAGE, Submissions, pages, reading, side_by_side
 from hilum.submissions.setting_aside import SettingAside, refused
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -219,11 +217,5 @@ def _lost(note: FileNote, fault: ZipFault) -> FileNote:
 
 
 async def _in_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    try:
+    with reading():
         return await asyncio.to_thread(work, *arguments, **named)
-    except FileNotFoundError as error:
-        message = "A file that was received is no longer held."
-        raise ObjectMissing(message) from error
-    except OSError as error:
-        message = f"A file that was received cannot be read: {os.strerror(error.errno or 0)}."
-        raise ArchiveUnavailable(message) from error

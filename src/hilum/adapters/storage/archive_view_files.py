@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Final
 
 from hilum.adapters.storage.free_space import FreeSpace
-from hilum.adapters.storage.system import FOLDER_MODE, System, flush_folder, write_all
+from hilum.adapters.storage.system import (
+    FOLDER_MODE,
+    System,
+    chunks_of,
+    flush_folder,
+    write_all,
+    write_file,
+)
 from hilum.domain.errors import ObjectMissing
 from hilum.domain.identifiers import ObjectKey, parse_uid
 from hilum.ports.archive_view import ViewFile, ViewFolder, WrittenView
 
 METADATA: Final = "metadata.json"
-_COPY_BYTES: Final = 1 << 20
 _NO_LINK: Final = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
 )
@@ -180,15 +186,11 @@ class ViewTree:
             if target.read_bytes() == data:
                 return
         temporary = self._temporary()
-        fd = self._system.create(os.fspath(temporary))
         try:
-            write_all(self._system, fd, data)
-            self._system.fdatasync(fd)
+            write_file(self._system, os.fspath(temporary), (data,))
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        finally:
-            os.close(fd)
         temporary.replace(target)
 
     def _temporary(self) -> Path:
@@ -222,5 +224,4 @@ def _left_to_copy(source: int, target: int) -> Iterator[bytes]:
     except OSError as error:
         if error.errno not in _NO_RANGE:
             raise
-    while chunk := os.read(source, _COPY_BYTES):
-        yield chunk
+    yield from chunks_of(source)

@@ -28,9 +28,10 @@ from hilum.adapters.storage.system import (
     FOLDER_MODE,
     PosixSystem,
     System,
+    chunks_of,
     flush_folder,
     make_folder,
-    write_all,
+    write_file,
 )
 from hilum.domain.errors import ArchiveUnavailable, ObjectExists, ObjectMissing
 from hilum.domain.identifiers import ObjectKey
@@ -201,8 +202,7 @@ class DiskObjects:
                 self._link(os.fspath(content.path), parts, name)
             else:
                 self._free_space.demand(content.size_bytes)
-                chunks = iter(lambda: os.read(source, _COPY_BYTES), b"")
-                self._publish_incoming(chunks, parts, name)
+                self._publish_incoming(chunks_of(source), parts, name)
         finally:
             os.close(source)
         with suppress(OSError):
@@ -212,7 +212,7 @@ class DiskObjects:
         """Write a file under a temporary name, durably, and link it to its own name."""
         path = f"{self._incoming_folder()}/{next(self._names)}"
         try:
-            self._write(path, chunks)
+            write_file(self._system, path, chunks)
             self._link(path, parts, name)
         finally:
             with suppress(OSError):
@@ -236,15 +236,6 @@ class DiskObjects:
             Path(folder).mkdir(FOLDER_MODE, exist_ok=True)
             self._of_thread.folder = folder  # only now: a full disk may have refused it
         return folder
-
-    def _write(self, path: str, chunks: Iterable[bytes]) -> None:
-        fd = self._system.create(path)
-        try:
-            for chunk in chunks:
-                write_all(self._system, fd, chunk)
-            self._system.fdatasync(fd)
-        finally:
-            os.close(fd)
 
 
 def _read(path: str, offset: int, length: int) -> bytes:

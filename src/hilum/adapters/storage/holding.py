@@ -27,9 +27,10 @@ from hilum.adapters.storage.system import (
     FOLDER_MODE,
     PosixSystem,
     System,
+    chunks_of,
     flush_folder,
     make_folder,
-    write_all,
+    write_file,
 )
 from hilum.adapters.storage.turns import Turns
 from hilum.domain.errors import ObjectMissing
@@ -40,7 +41,6 @@ _T = TypeVar("_T")
 
 _PLACE: Final = re.compile(r"([a-z0-9-]{1,64})/(0|[1-9][0-9]{0,17})", re.ASCII)
 _FILES: Final = "files"
-_COPY_BYTES: Final = 1 << 20
 _LIST_PAGE: Final = 500
 _NO_LINKS: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK})
 """Why a file cannot have a second name; a bind mount of the same disk says EXDEV, too."""
@@ -179,7 +179,7 @@ class DiskHolding:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                self._keep_bytes(_chunks(source), content.size_bytes, parts, name)
+                self._keep_bytes(chunks_of(source), content.size_bytes, parts, name)
         finally:
             os.close(source)
         with suppress(OSError):  # it was copied, or was another name of what was held
@@ -191,20 +191,11 @@ class DiskHolding:
         self._free_space.demand(size_bytes)
         path = f"{self._incoming.path}/{next(self._names)}"
         try:
-            self._write(path, chunks)
+            write_file(self._system, path, chunks)
             self._folders.move(path, parts, name)
         finally:
             with suppress(OSError):
                 self._system.unlink(path)
-
-    def _write(self, path: str, chunks: Iterable[bytes]) -> None:
-        fd = self._system.create(path)
-        try:
-            for chunk in chunks:
-                write_all(self._system, fd, chunk)
-            self._system.fdatasync(fd)
-        finally:
-            os.close(fd)
 
     def _take(self, held: Path, path: Path) -> int:
         try:
@@ -219,14 +210,10 @@ class DiskHolding:
                 if error.errno not in _NO_LINKS:
                     raise
                 self._free_spool_space.demand(size)
-                self._write(os.fspath(path), _chunks(source))
+                write_file(self._system, os.fspath(path), chunks_of(source))
         finally:
             os.close(source)
         return size
-
-
-def _chunks(source: int) -> Iterable[bytes]:
-    return iter(lambda: os.read(source, _COPY_BYTES), b"")
 
 
 def _located(place: str) -> tuple[Parts, str]:

@@ -6,10 +6,12 @@ Passing another `System` shows or disturbs their order, as a failing disk would.
 import ctypes
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
+
+_CHUNK_BYTES: Final = 1 << 20
 
 
 class System(Protocol):
@@ -138,6 +140,22 @@ def write_all(system: System, fd: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[system.write(fd, rest) :]
+
+
+def write_file(system: System, path: str, chunks: Iterable[bytes]) -> None:
+    """Create the file `path` with these bytes, on stable storage on return; its name is not."""
+    fd = system.create(path)
+    try:
+        for chunk in chunks:
+            write_all(system, fd, chunk)
+        system.fdatasync(fd)
+    finally:
+        os.close(fd)
+
+
+def chunks_of(fd: int) -> Iterator[bytes]:
+    """The bytes of an open file from where it stands."""
+    return iter(lambda: os.read(fd, _CHUNK_BYTES), b"")
 
 
 def make_folder(folder: Path, system: System) -> None:
