@@ -26,7 +26,7 @@ from sqlalchemy import (
 from hilum.dicom.attributes import INDEXED_ATTRIBUTES, Folding
 from hilum.domain.levels import Level
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The migration after which these tables exist."""
 
 DESCRIPTION_FORMAT: Final = 2

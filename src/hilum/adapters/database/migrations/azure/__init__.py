@@ -1,0 +1,1 @@
+"""The pieces of revision 0006, one for each concern."""

@@ -1,0 +1,9 @@
+"""Positions of the change feed."""
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,9 @@
+"""Jobs that outlive their requests."""
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,9 @@
+"""What data partitions need beside their table."""
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

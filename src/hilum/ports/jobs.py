@@ -1,0 +1,80 @@
+"""The memory of jobs: survives crashes, shared by all processes of a database.
+
+Each call is one transaction, durable on return; an outage raises `ArchiveUnavailable`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from hilum.domain.jobs import JobId, JobKind, JobRecord, JobState, NewJob, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs; None means any."""
+
+    kind: JobKind | None = None
+    state: JobState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that this process works on, and what only its work may know."""
+
+    record: JobRecord
+    secrets: Mapping[str, str]
+
+
+class Jobs(Protocol):
+    """For those who ask for jobs and look at them."""
+
+    async def add(self, new: NewJob) -> JobRecord:
+        """Note a job to be done. Raises `JobActive` when `new.exclusive` is taken."""
+        ...
+
+    async def get(self, job_id: JobId) -> JobRecord | None: ...
+
+    async def list(self, query: JobQuery, before: int | None, limit: int) -> Sequence[JobRecord]:
+        """Newest first, those with a key below `before`."""
+        ...
+
+    async def cancel(self, job_id: JobId) -> JobRecord | None:
+        """Ask for its end: one nobody works on ends at once, another when its work notices.
+
+        One that has ended stays as it is. None when there is none.
+        """
+        ...
+
+
+class JobQueue(Protocol):
+    """For those who do the work. A claim ends when it is not renewed: then another may go on."""
+
+    async def claim(
+        self, kinds: Collection[JobKind], holder: str, seconds: float
+    ) -> ClaimedJob | None:
+        """Take the oldest job that is due and that nobody works on; it is RUNNING then."""
+        ...
+
+    async def renew(self, job_id: JobId, holder: str, seconds: float) -> bool:
+        """Keep a claim; False when it is another's by now, or when the job is to be cancelled."""
+        ...
+
+    async def save(self, job_id: JobId, holder: str, progress: Progress) -> bool:
+        """Note progress; False, and nothing, under the same conditions as of `renew`."""
+        ...
+
+    async def finish(
+        self, job_id: JobId, holder: str, state: JobState, progress: Progress, error: str = ""
+    ) -> bool:
+        """End it, and forget its secrets; False, and nothing, when the claim is another's."""
+        ...
+
+    async def postpone(self, job_id: JobId, holder: str, until: datetime, error: str) -> None:
+        """Give a claim back after a failure that may pass; nobody takes it before `until`."""
+        ...
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Forget up to `limit` jobs that ended before then; how many went."""
+        ...
