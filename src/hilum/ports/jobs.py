@@ -25,6 +25,8 @@ class ClaimedJob:
 
     record: JobRecord
     secrets: Mapping[str, str]
+    stalled: int = 1
+    """Attempts since it last got anywhere, this one included."""
 
 
 class Jobs(Protocol):
@@ -41,7 +43,7 @@ class Jobs(Protocol):
         ...
 
     async def cancel(self, job_id: JobId) -> JobRecord | None:
-        """Ask for its end: one nobody works on ends at once, another when its work notices.
+        """Ask for its end: it is CANCELED when its work has noticed, or somebody has tidied up.
 
         One that has ended stays as it is. None when there is none.
         """
@@ -54,7 +56,10 @@ class JobQueue(Protocol):
     async def claim(
         self, kinds: Collection[JobKind], holder: str, seconds: float
     ) -> ClaimedJob | None:
-        """Take the oldest job that is due and that nobody works on; it is RUNNING then."""
+        """Take the oldest job that is due and that nobody works on; it is RUNNING then.
+
+        A job to be cancelled is given out, too: whoever gets it ends it.
+        """
         ...
 
     async def renew(self, job_id: JobId, holder: str, seconds: float) -> bool:
@@ -73,6 +78,10 @@ class JobQueue(Protocol):
 
     async def postpone(self, job_id: JobId, holder: str, until: datetime, error: str) -> None:
         """Give a claim back after a failure that may pass; nobody takes it before `until`."""
+        ...
+
+    async def give_back(self, job_id: JobId, holder: str) -> None:
+        """Leave it to another process at once; this attempt counts for nothing."""
         ...
 
     async def prune(self, before: datetime, limit: int) -> int:

@@ -11,7 +11,7 @@ from tests.served_dicomweb import ServedDicomWeb
 _JSON = "application/dicom+json"
 
 
-_LATER = ("quarantined_step", "quarantined", "submission_step", "submission_file", "submission")
+_LATER = ("job_secret", "job", "quarantined_step", "quarantined", "submission_step", "submission_file", "submission")
 """Tables of later migrations."""
 
 

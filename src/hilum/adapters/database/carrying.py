@@ -18,6 +18,7 @@ from hilum.adapters.database.delivery_tables import (
     study_watch,
     subscription,
 )
+from hilum.adapters.database.job_tables import job, job_secret
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.reading import read_feed_id
 from hilum.adapters.database.statements import columns_of, insert_into, marks, quoted
@@ -48,12 +49,13 @@ _NUMBERED: Final = {
     each.name
     for each in (
         feed, dead_letter, arrival, arrival_step, submission, submission_step, quarantined,
-        quarantined_step,
+        quarantined_step, job,
     )
 }  # fmt: skip
 """Tables that number their rows themselves."""
 _NOBODY_FETCHES: Final = "UPDATE arrival SET worker = NULL, due = 0 WHERE state = 'fetching'"
 _NOBODY_WORKS: Final = "UPDATE submission SET due = 0 WHERE due IS NOT NULL"
+_NOBODY_DOES: Final = "UPDATE job SET due = 0, holder = NULL WHERE due IS NOT NULL"
 _NOBODY_FOLLOWS: Final = "UPDATE source_cursor SET worker = '', until = 0"
 _READ_FLOOR: Final = "SELECT value FROM counter WHERE name = ?"
 _RAISE_FLOOR: Final = (
@@ -116,6 +118,11 @@ SUBMISSIONS: Final = Part(
     mend=lambda connection: connection.execute(_NOBODY_WORKS),
 )
 QUARANTINE: Final = Part("quarantined files", (quarantined, quarantined_step))
+JOBS: Final = Part(
+    "operations",
+    (job, job_secret),
+    mend=lambda connection: connection.execute(_NOBODY_DOES),
+)
 PARTS: Final = (
     Part("API keys", (api_key,)),
     Part("subscriptions", (subscription,), mend=_mend_followers),
@@ -129,6 +136,7 @@ PARTS: Final = (
     ),
     SUBMISSIONS,
     QUARANTINE,
+    JOBS,
 )
 ORIGINS: Final = "origins of instances"
 

@@ -16,6 +16,7 @@ from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
 from hilum.adapters.database.delivery import SqlDelivery
 from hilum.adapters.database.dialects import dialect_for
+from hilum.adapters.database.jobs import SqlJobs
 from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
 from hilum.adapters.database.maintaining import SqlMaintenance
@@ -124,6 +125,8 @@ class SqlIndex:
         """Uploads that are answered later."""
         self.quarantine = SqlQuarantine(self._lookups, self._writer, now)
         """What was refused and is kept apart."""
+        self.jobs = SqlJobs(self._lookups, self._writer, now)
+        """Long work in the background."""
         self._write = self._writer.run
         self._read = self._readers.run
         self._look_up = self._lookups.run
