@@ -26,6 +26,7 @@ from hilum.wire.capabilities import (
 )
 from hilum.wire.media_types import DICOM
 from hilum.wire.query_parameters import accept_of
+from hilum.wire.request_facts import surface_url
 from hilum.wire.retrieve_rules import AS_STORED, EXPLICIT_LITTLE
 from hilum.wire.surfaces import Surface
 from hilum.wire.wadl import wadl
@@ -61,7 +62,7 @@ def capabilities_router(
         media_type = negotiate_capabilities(accept)
         if not known:
             known.append(describe(routers, surface))
-        url = base(request.scope) + surface.prefix
+        url = surface_url(base, request.scope, surface)
         headers = {"Vary": "Accept", "Cache-Control": "no-cache"}
         if request.method == "OPTIONS":
             headers["Allow"] = "GET, OPTIONS"

@@ -45,7 +45,7 @@ def findings_router(
     router = APIRouter(tags=["Validation"])
 
     async def answer(request: Request, *uids: str) -> Response:
-        return await _answer(findings, profiles, request, scope_of(*uids))
+        return await _answer(findings, profiles, request, scope_of(request, *uids))
 
     @router.get(
         "/studies/{study}/findings", summary="Validate a held study", description=_DESCRIPTION

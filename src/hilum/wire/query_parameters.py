@@ -9,7 +9,12 @@ from urllib.parse import unquote, unquote_plus
 from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
 from hilum.dicom.dictionary import DICTIONARY
 from hilum.domain.errors import InvalidQuery, NotAcceptable
-from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID
+from hilum.domain.identifiers import (
+    DEFAULT_PARTITION,
+    PartitionKey,
+    SeriesInstanceUID,
+    StudyInstanceUID,
+)
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query
 from hilum.wire.query_attributes import (
@@ -62,8 +67,9 @@ def read_search(
     level: Level,
     study: StudyInstanceUID | None = None,
     series: SeriesInstanceUID | None = None,
+    partition: PartitionKey = DEFAULT_PARTITION,
 ) -> SearchRequest:
-    """Read the query string of a search for `level` below the UIDs of the path.
+    """Read the query string of a search for `level` below the UIDs of the path, in `partition`.
 
     Raises `InvalidQuery`, which names the parameter and never its value.
     """
@@ -74,7 +80,7 @@ def read_search(
         read_attribute(reading, name, value)
     limit, capped = _limit(reserved, rules)
     offset = _offset(reserved, rules)
-    query = Query(level, conditions_of(reading), study, series, limit=limit, offset=offset)
+    query = Query(level, conditions_of(reading), study, series, partition, limit, offset)
     named = _named(reading, reserved.get("includefield", ()))
     tags = _returned(reading, named, everything=_ALL in named)
     return SearchRequest(query, tags, _known(reading, named, tags), capped)

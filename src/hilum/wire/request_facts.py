@@ -62,12 +62,18 @@ def origin_of(request: Request, door: Door) -> Origin:
     )
 
 
-def scope_of(study: str, series: str | None = None, sop_instance: str | None = None) -> Scope:
-    """Parse the UIDs of a path. Raises `InvalidUID`, naming the culprit."""
+def scope_of(
+    request: Request, study: str, series: str | None = None, sop_instance: str | None = None
+) -> Scope:
+    """The scope of these UIDs, of the path, in the request's partition.
+
+    Raises `InvalidUID`, naming the culprit.
+    """
     return Scope(
         StudyInstanceUID(parse_uid(study, "StudyInstanceUID")),
         None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
         None if sop_instance is None else SOPInstanceUID(parse_uid(sop_instance, "SOPInstanceUID")),
+        partition_of(request),
     )
 
 

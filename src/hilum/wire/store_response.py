@@ -44,8 +44,8 @@ Item = dict[str, Element]
 class StoreRequest:
     """What the answer needs to know of the request."""
 
-    base_url: str
-    """See `hilum.wire.base_url`."""
+    surface_url: str
+    """See `hilum.wire.request_facts`."""
     study: StudyInstanceUID | None = None
     """The study in the URL."""
     on_conflict: OnConflict = OnConflict.REFUSE
@@ -81,7 +81,7 @@ def store_answer(
         dataset.add(outcome)
     headers: dict[str, str] = {}
     if any(MULTIPLE_VALUES in outcome.warnings for outcome in outcomes if outcome.held):
-        host = request.base_url.partition("//")[2].partition("/")[0]
+        host = request.surface_url.partition("//")[2].partition("/")[0]
         headers["Warning"] = f'299 {host}: "{_MULTIPLE_VALUES_TEXT}"'
     media_type, body = form.media_type, orjson.dumps(dataset.elements())
     if form.xml:
@@ -101,7 +101,7 @@ class _DataSet:
     def __init__(self, request: StoreRequest, surface: Surface) -> None:
         self._request = request
         self._surface = surface
-        self._base = f"{request.base_url}{surface.prefix}"
+        self._base = request.surface_url
         self._stored: list[Item] = []
         self._failed: list[Item] = []
         self._other_failures: list[Item] = []

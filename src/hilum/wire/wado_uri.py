@@ -9,11 +9,18 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from hilum.domain.errors import InvalidQuery, NotAcceptable
-from hilum.domain.identifiers import Scope, parse_uid
+from hilum.domain.identifiers import (
+    DEFAULT_PARTITION,
+    PartitionKey,
+    Scope,
+    SeriesInstanceUID,
+    SOPInstanceUID,
+    StudyInstanceUID,
+    parse_uid,
+)
 from hilum.wire.accept import MediaRange, parse_accept
 from hilum.wire.media_types import DICOM, MULTIPART
 from hilum.wire.rendering_parameters import LARGEST_SIDE
-from hilum.wire.request_facts import scope_of
 from hilum.wire.retrieve_rules import AS_STORED
 
 _REQUIRED: Final = ("requestType", "studyUID", "seriesUID", "objectUID")
@@ -97,13 +104,15 @@ class UriRequest:
         return f"{size},{place},{width:.9g},{height:.9g}"
 
 
-def read_uri_request(query_string: bytes, accept: str | None) -> UriRequest:
+def read_uri_request(
+    query_string: bytes, accept: str | None, partition: PartitionKey = DEFAULT_PARTITION
+) -> UriRequest:
     """Read the query string; `accept` is the header, which counts without a `contentType`.
 
     Raises `InvalidQuery` and `InvalidUID`, naming the parameter, and `NotAcceptable`.
     """
     given = _given(query_string)
-    scope = _scope(given)
+    scope = _scope(given, partition)
     kind, ranges = _kind(given.get("contentType"), accept)
     _demand_utf_8(given.get("charset"))
     accept_dicom = _of_dicom(_transfer_syntax(given.get("transferSyntax")))
@@ -139,15 +148,19 @@ def _given(query_string: bytes) -> Mapping[str, str]:
     return given
 
 
-def _scope(given: Mapping[str, str]) -> Scope:
+def _scope(given: Mapping[str, str], partition: PartitionKey) -> Scope:
     if given.get("requestType") != "WADO":
         raise InvalidQuery("requestType", "it is required, and is WADO")
     for name in _REQUIRED:
         if not given.get(name):
             raise InvalidQuery(name, "it is required, and is one UID")
-    for name in _REQUIRED[1:]:
-        parse_uid(given[name], name)  # so that an error names the parameter
-    return scope_of(*(given[name] for name in _REQUIRED[1:]))
+    study, series, sop_instance = (parse_uid(given[name], name) for name in _REQUIRED[1:])
+    return Scope(
+        StudyInstanceUID(study),
+        SeriesInstanceUID(series),
+        SOPInstanceUID(sop_instance),
+        partition,
+    )
 
 
 def _kind(content_type: str | None, accept: str | None) -> tuple[Kind, list[MediaRange]]:

@@ -50,7 +50,7 @@ def answer(
     surface: Surface, *outcomes: Outcome, study: str | None = None, upsert: bool = False
 ) -> StoreAnswer:
     request = StoreRequest(
-        BASE,
+        f"{BASE}{surface.prefix}",
         None if study is None else StudyInstanceUID(study),
         OnConflict.NEW_VERSION if upsert else OnConflict.REFUSE,
     )

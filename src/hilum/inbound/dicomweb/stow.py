@@ -19,7 +19,7 @@ from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import DICOM_XML, negotiate_datasets
 from hilum.wire.media_types import DICOM_JSON, JSON
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
-from hilum.wire.request_facts import origin_of
+from hilum.wire.request_facts import origin_of, partition_of, surface_url
 from hilum.wire.store_response import StoreRequest, store_answer
 from hilum.wire.surfaces import Surface
 
@@ -112,7 +112,9 @@ class _Store:
         )
         uid = StudyInstanceUID(parse_uid(study, "StudyInstanceUID")) if study is not None else None
         content_type = self._accepted(headers)
-        policy = StorePolicy(self._surface.validation_profile, on_conflict, study=uid)
+        policy = StorePolicy(
+            self._surface.validation_profile, on_conflict, partition_of(request), study=uid
+        )
         origin = origin_of(request, Door.STOW)
         async with Intake(
             self._ingest, self._spool, self._limits, origin, policy, self._budget
@@ -122,7 +124,7 @@ class _Store:
             else:
                 await intake.read_single(request.stream())
             outcomes = await intake.outcomes()
-        about = StoreRequest(self._base_url(request.scope), uid, on_conflict)
+        about = StoreRequest(surface_url(self._base_url, request.scope, surface), uid, on_conflict)
         answer = store_answer(outcomes, about, surface, form)
         return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
 

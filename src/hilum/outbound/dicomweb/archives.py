@@ -21,7 +21,7 @@ from hilum.foundation.clock import Clock, SystemClock
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.bodies import StreamedResponse
 from hilum.wire.media_types import ZIP
-from hilum.wire.request_facts import warning
+from hilum.wire.request_facts import surface_url, warning
 from hilum.wire.surfaces import Surface
 from hilum.wire.zip_writer import ZipFile, ZipWriter, archive_bytes
 
@@ -52,7 +52,7 @@ class ArchiveSender:
         status = 200
         if plan.left_out:
             text = f"{plan.left_out} instances cannot be given in a transfer syntax that is named."
-            base = self.base_url(request.scope) + self.surface.prefix
+            base = surface_url(self.base_url, request.scope, self.surface)
             headers["warning"], status = warning(base, text), 206
         length = None
         if all(self.retrieve.goes_as_stored(file.record, wanted) for file in file_set.files):

@@ -29,17 +29,17 @@ def bulk_router(
 
     @documented(router, f"{study_path}/bulkdata", "Bulk data of a study", ALL_BULK_DATA)
     async def retrieve_study_bulk(request: Request, study: str) -> Response:
-        return await send.all_of(request, scope_of(study))
+        return await send.all_of(request, scope_of(request, study))
 
     @documented(router, f"{series_path}/bulkdata", "Bulk data of a series", ALL_BULK_DATA)
     async def retrieve_series_bulk(request: Request, study: str, series: str) -> Response:
-        return await send.all_of(request, scope_of(study, series))
+        return await send.all_of(request, scope_of(request, study, series))
 
     @documented(router, f"{instance_path}/bulkdata", "Bulk data of an instance", ALL_BULK_DATA)
     async def retrieve_instance_bulk(
         request: Request, study: str, series: str, instance: str
     ) -> Response:
-        return await send.all_of(request, scope_of(study, series, instance))
+        return await send.all_of(request, scope_of(request, study, series, instance))
 
     told = bulk_answers(surface.frames)
 
@@ -47,6 +47,6 @@ def bulk_router(
     async def retrieve_bulk_value(
         request: Request, study: str, series: str, instance: str, path: str
     ) -> Response:
-        return await send.one(request, scope_of(study, series, instance), path)
+        return await send.one(request, scope_of(request, study, series, instance), path)
 
     return router

@@ -33,6 +33,7 @@ from hilum.wire.etags import cache_control, none_match
 from hilum.wire.frame_rules import media_type_of
 from hilum.wire.multipart_writer import MultipartWriter
 from hilum.wire.query_parameters import accept_of, by_accept
+from hilum.wire.request_facts import surface_url
 from hilum.wire.surfaces import Surface
 
 _OCTETS: Final = (Offer(OCTETS),)
@@ -140,7 +141,7 @@ class BulkSender:
         return [await self.bulk.open(found)]
 
     def _url(self, request: Request, found: FoundBulk) -> str:
-        base = self.base_url(request.scope) + self.surface.prefix
+        base = surface_url(self.base_url, request.scope, self.surface)
         return f"{instance_url(base, found.record.uids)}/bulkdata/{found.path}"
 
 

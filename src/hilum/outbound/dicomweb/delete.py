@@ -14,7 +14,7 @@ def delete_router(delete: Delete, surface: Surface) -> APIRouter:
     router = APIRouter(tags=[f"{surface.prefix} delete"])
 
     async def answer(request: Request, *uids: str) -> Response:
-        await delete(scope_of(*uids), origin_of(request, Door.DELETE))
+        await delete(scope_of(request, *uids), origin_of(request, Door.DELETE))
         return Response(status_code=204)
 
     @router.delete("/studies/{study}", summary="Delete a study", **DELETED)

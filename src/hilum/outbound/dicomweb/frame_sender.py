@@ -24,6 +24,7 @@ from hilum.wire.frame_choices import frame_forms, frame_wishes
 from hilum.wire.frame_list import frame_numbers
 from hilum.wire.frame_tags import frame_tag
 from hilum.wire.query_parameters import by_accept
+from hilum.wire.request_facts import surface_url
 from hilum.wire.surfaces import Surface
 
 _FAILURES = (FramesUnknown, PixelsNotDecodable, PixelLimitExceeded)
@@ -102,6 +103,6 @@ class FrameSender:
         }
 
     def _urls(self, request: Request, found: FoundFrames) -> Sequence[str]:
-        base = self.base_url(request.scope) + self.surface.prefix
+        base = surface_url(self.base_url, request.scope, self.surface)
         of_instance = instance_url(base, found.record.uids)
         return [f"{of_instance}/frames/{frame + 1}" for frame in found.frames]

@@ -29,6 +29,6 @@ def frames_router(
     async def retrieve_frames(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
-        return await send(request, scope_of(study, series, instance), frames)
+        return await send(request, scope_of(request, study, series, instance), frames)
 
     return router

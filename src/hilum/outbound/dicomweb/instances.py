@@ -18,7 +18,7 @@ from hilum.wire.etags import cache_control, entity_tag, etag_header, none_match
 from hilum.wire.media_types import DICOM, InstanceForm, negotiate_retrieve
 from hilum.wire.multipart_writer import MultipartWriter
 from hilum.wire.query_parameters import accept_of
-from hilum.wire.request_facts import warning
+from hilum.wire.request_facts import surface_url, warning
 from hilum.wire.surfaces import Surface
 
 
@@ -118,7 +118,7 @@ class InstanceSender:
         return _part_head(writer, base, opened.record, syntax, size)
 
     def _base(self, request: Request) -> str:
-        return self.base_url(request.scope) + self.surface.prefix
+        return surface_url(self.base_url, request.scope, self.surface)
 
     def _cache_headers(self, tag: str) -> dict[str, str]:
         rules = self.surface.retrieve

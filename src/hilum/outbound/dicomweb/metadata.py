@@ -21,7 +21,7 @@ from hilum.wire.dataset_forms import negotiate_datasets
 from hilum.wire.etags import entity_tag, etag_header, none_match
 from hilum.wire.metadata_join import GzipJoin, PlainJoin
 from hilum.wire.query_parameters import accept_of
-from hilum.wire.request_facts import scope_of
+from hilum.wire.request_facts import scope_of, surface_url
 from hilum.wire.surfaces import Surface
 from hilum.wire.xml_join import XmlJoin
 
@@ -56,7 +56,7 @@ class MetadataSender:
             offers_xml=surface.offers_xml,
             single=level is Level.INSTANCE,
         )
-        scope = scope_of(*uids)
+        scope = scope_of(request, *uids)
         summary = await self.retrieve.summary(scope)
         urls = self._urls(request)
         tag = entity_tag(summary, level)
@@ -124,7 +124,7 @@ class MetadataSender:
     def _urls(self, request: Request) -> BulkUrls | None:
         if not self.surface.retrieve.tells_bulk_data:
             return None
-        base = self.base_url(request.scope) + self.surface.prefix
+        base = surface_url(self.base_url, request.scope, self.surface)
         if self.bulk_uris is BulkURIs.PATH:
             base = path_of(base)
         return BulkUrls(base)

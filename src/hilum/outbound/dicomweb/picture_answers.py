@@ -14,6 +14,7 @@ from hilum.wire.frame_tags import boundary_of
 from hilum.wire.multipart_writer import MultipartWriter
 from hilum.wire.query_parameters import by_accept
 from hilum.wire.rendered_choices import RenderedForm, rendered_form
+from hilum.wire.request_facts import surface_url
 from hilum.wire.surfaces import Surface
 
 
@@ -48,7 +49,7 @@ class PictureAnswers:
 
     def base(self, request: Request) -> str:
         """Base URL of the surface."""
-        return self.base_url(request.scope) + self.surface.prefix
+        return surface_url(self.base_url, request.scope, self.surface)
 
     def headers(self, tag: str) -> dict[str, str]:
         """What every answer has, 304 too."""

@@ -12,6 +12,7 @@ from hilum.outbound.dicomweb.documented import SEARCH_EXTRA, documented, search_
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import negotiate_datasets
 from hilum.wire.query_parameters import accept_of, read_search
+from hilum.wire.request_facts import partition_of, surface_url
 from hilum.wire.search_response import (
     capped_warning,
     in_utf_8,
@@ -46,12 +47,13 @@ class _Searcher:
             level,
             None if study is None else StudyInstanceUID(parse_uid(study, "StudyInstanceUID")),
             None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
+            partition_of(request),
         )
         found = await self.search(wanted.query, wanted.tags, wanted.known)
         datasets = found.datasets
         if surface.search.literal or not datasets:
             return search_response(datasets, form)
-        base = self.base_url(scope) + surface.prefix
+        base = surface_url(self.base_url, scope, surface)
         datasets = with_retrieve_urls(in_utf_8(datasets), wanted.tags, base)
         cut = found.more and wanted.limit_capped
         said = capped_warning(base, len(datasets)) if cut else None

@@ -67,13 +67,13 @@ def _instance_router(services: PictureServices, answers: PictureAnswers) -> APIR
 
     @documented(router, f"{_INSTANCE}/rendered", "Render an instance", instance, taken)
     async def render_instance(request: Request, study: str, series: str, instance: str) -> Response:
-        return await send.instance(request, scope_of(study, series, instance))
+        return await send.instance(request, scope_of(request, study, series, instance))
 
     @documented(router, f"{_FRAMES}/rendered", "Render frames", frames, taken)
     async def render_frames(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
-        return await send.frames(request, scope_of(study, series, instance), frames)
+        return await send.frames(request, scope_of(request, study, series, instance), frames)
 
     return router
 
@@ -86,11 +86,11 @@ def _study_router(services: PictureServices, answers: PictureAnswers) -> APIRout
 
     @documented(router, f"{_STUDY}/rendered", "Render a study", told, taken)
     async def render_study(request: Request, study: str) -> Response:
-        return await send(request, scope_of(study), Level.STUDY)
+        return await send(request, scope_of(request, study), Level.STUDY)
 
     @documented(router, f"{_SERIES}/rendered", "Render a series", told, taken)
     async def render_series(request: Request, study: str, series: str) -> Response:
-        return await send(request, scope_of(study, series), Level.SERIES)
+        return await send(request, scope_of(request, study, series), Level.SERIES)
 
     return router
 
@@ -103,23 +103,23 @@ def _thumbnail_router(services: PictureServices, answers: PictureAnswers, side: 
 
     @documented(router, f"{_STUDY}/thumbnail", "Thumbnail of a study", told, size)
     async def study_thumbnail(request: Request, study: str) -> Response:
-        return await send(request, scope_of(study), Level.STUDY)
+        return await send(request, scope_of(request, study), Level.STUDY)
 
     @documented(router, f"{_SERIES}/thumbnail", "Thumbnail of a series", told, size)
     async def series_thumbnail(request: Request, study: str, series: str) -> Response:
-        return await send(request, scope_of(study, series), Level.SERIES)
+        return await send(request, scope_of(request, study, series), Level.SERIES)
 
     @documented(router, f"{_INSTANCE}/thumbnail", "Thumbnail of an instance", told, size)
     async def instance_thumbnail(
         request: Request, study: str, series: str, instance: str
     ) -> Response:
-        return await send(request, scope_of(study, series, instance), Level.INSTANCE)
+        return await send(request, scope_of(request, study, series, instance), Level.INSTANCE)
 
     @documented(router, f"{_FRAMES}/thumbnail", "Thumbnail of a frame", told, size)
     async def frame_thumbnail(
         request: Request, study: str, series: str, instance: str, frames: str
     ) -> Response:
-        scope = scope_of(study, series, instance)
+        scope = scope_of(request, study, series, instance)
         return await send(request, scope, Level.INSTANCE, frames)
 
     return router

@@ -56,17 +56,17 @@ def wado_router(
 
     @documented(router, study_path, "Retrieve a study", several)
     async def retrieve_study(request: Request, study: str) -> Response:
-        return await send(request, scope_of(study), Level.STUDY)
+        return await send(request, scope_of(request, study), Level.STUDY)
 
     @documented(router, series_path, "Retrieve a series", several)
     async def retrieve_series(request: Request, study: str, series: str) -> Response:
-        return await send(request, scope_of(study, series), Level.SERIES)
+        return await send(request, scope_of(request, study, series), Level.SERIES)
 
     @documented(router, instance_path, "Retrieve an instance", one)
     async def retrieve_instance(
         request: Request, study: str, series: str, instance: str
     ) -> Response:
-        return await send(request, scope_of(study, series, instance), Level.INSTANCE)
+        return await send(request, scope_of(request, study, series, instance), Level.INSTANCE)
 
     @documented(router, f"{study_path}/metadata", "Metadata of a study", metadata)
     async def retrieve_study_metadata(request: Request, study: str) -> Response:

@@ -18,6 +18,7 @@ from hilum.outbound.dicomweb.picture_sender import PictureSender
 from hilum.outbound.dicomweb.rendered import PictureServices
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.query_parameters import accept_of
+from hilum.wire.request_facts import partition_of
 from hilum.wire.surfaces import Surface
 from hilum.wire.wado_uri import Kind, UriRequest, read_uri_request
 
@@ -67,7 +68,7 @@ class UriSender:
 
     async def __call__(self, request: Request) -> Response:
         header = accept_of(request.scope, b"", strict=False)
-        asked = read_uri_request(request.scope["query_string"], header)
+        asked = read_uri_request(request.scope["query_string"], header, partition_of(request))
         if asked.kind is Kind.DICOM:
             return await self._instance(request, asked)
         try:
