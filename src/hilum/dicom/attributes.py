@@ -23,6 +23,7 @@ class Folding(Enum):
     TIME = "time"  # HHMMSS.FFFFFF
     UID = "uid"  # as it is, without padding
     INTEGER = "integer"  # a number: IS US UL SS SL
+    DATE_TIME = "date-time"  # YYYYMMDDHHMMSS.FFFFFF
 
 
 _FOLDING_BY_VR: Final = {
@@ -35,7 +36,13 @@ _FOLDING_BY_VR: Final = {
     "UL": Folding.INTEGER,
     "SS": Folding.INTEGER,
     "SL": Folding.INTEGER,
+    "DT": Folding.DATE_TIME,
 }
+
+
+def folding_of(vr: str) -> Folding:
+    """How values of a VR are stored for matching; those of DS, FD and FL are not matched here."""
+    return _FOLDING_BY_VR.get(vr, Folding.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class IndexedAttribute:
 
     @property
     def folding(self) -> Folding:
-        return _FOLDING_BY_VR.get(self.vr, Folding.TEXT)
+        return folding_of(self.vr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class IndexedItem:
 
     @property
     def folding(self) -> Folding:
-        return _FOLDING_BY_VR.get(self.vr, Folding.TEXT)
+        return folding_of(self.vr)
 
 
 @cache

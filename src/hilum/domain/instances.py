@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hilum.domain.extended_tags import NO_EXTENDED_VALUES, ExtendedValues
 from hilum.domain.findings import Finding
 from hilum.domain.identifiers import (
     DEFAULT_PARTITION,
@@ -149,6 +150,18 @@ class Description:
     bulk_table: bytes = b""
     """`hilum.dicom.bulk_table.BulkTable.pack()`; empty when `metadata` has no gaps for bulk data
     and was made without regard to it."""
+    extended: ExtendedValues = NO_EXTENDED_VALUES
+    """Made anew by the commit where the tags have changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """That a version was made here, by changing attributes of a former one."""
+
+    of: Version | None
+    """The version that was changed, which must be live still; None: that is known no more."""
+    original: Version
+    """Number in the object key of what there was before the first change: it is kept beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +179,10 @@ class Kept:
     """Digest of the data set: equal digests and syntax mean the same instance (law 3)."""
     on_conflict: OnConflict
     origin: Origin
+    warned: bool = False
+    """Its sender was told that it holds values that are not valid: those are not indexed, and not
+    noted as errors of an extended query tag either."""
+    revision: Revision | None = None
 
 
 class Disposition(StrEnum):

@@ -19,6 +19,7 @@ from hilum.dicom.attributes import (
 from hilum.dicom.bulk_marks import Gap, has_inline
 from hilum.dicom.bulk_table import BulkTable, Segment, bulk_address, bulk_places
 from hilum.dicom.header import Header
+from hilum.domain.extended_tags import NO_EXTENDED_VALUES, ExtendedValues
 from hilum.domain.identifiers import InstanceUIDs, SOPClassUID, TransferSyntaxUID
 from hilum.domain.instances import Description, LevelDescription, Metadata, SequenceItemValue
 from hilum.domain.levels import Level
@@ -110,11 +111,15 @@ _SERIES: Final = _Remembered(tag_of("SeriesInstanceUID"), _PLANS[Level.SERIES])
 
 
 def describe(
-    header: Header, uids: InstanceUIDs, sop_class_uid: SOPClassUID, frame_table: bytes
+    header: Header,
+    uids: InstanceUIDs,
+    sop_class_uid: SOPClassUID,
+    frame_table: bytes,
+    extended: ExtendedValues = NO_EXTENDED_VALUES,
 ) -> Description:
     """Describe an instance that passed validation; `uids` and `sop_class_uid` are parsed.
 
-    `frame_table` is `FrameTable.pack()`, or empty.
+    `frame_table` is `FrameTable.pack()`, or empty; `extended` what `hilum.ingest.extended` made.
     """
     values = header.values
     metadata, segments = compress(header.json, header.gaps)
@@ -130,6 +135,7 @@ def describe(
         dataset_offset=header.dataset_offset,
         invalid_tags=tuple(sorted({problem.tag for problem in header.problems})),
         bulk_table=_bulk_table(header, uids, segments),
+        extended=extended,
     )
 
 

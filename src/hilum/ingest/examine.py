@@ -16,10 +16,13 @@ from hilum.dicom.limits import HeaderLimits
 from hilum.dicom.memo import Memo
 from hilum.dicom.sources import FileSource, Source
 from hilum.domain.errors import ArchiveUnavailable
+from hilum.domain.extended_tags import NO_EXTENDED_TAGS, ExtendedTags, ExtendedValues
+from hilum.domain.findings import Severity
 from hilum.domain.instances import Content, Description, InMemory, Spooled, StorePolicy
 from hilum.ingest.deep import DeepProfiles, deepened, profile_of
 from hilum.ingest.describe import WANTED_TAGS, describe
-from hilum.ingest.validate import Verdict, validate
+from hilum.ingest.extended import ExtendedElement, extended_elements, values_of
+from hilum.ingest.validate import VALUE_INVALID, Verdict, validate
 from hilum.ports.telemetry import IngestMeter, Stage
 from hilum.validation.profiles import DEEP_PROFILES
 
@@ -35,6 +38,8 @@ class Examined:
     """None when the verdict refuses the instance; then there are no digests either."""
     head_sha256: bytes = b""
     dataset_sha256: bytes = b""
+    warned: bool = False
+    """See `hilum.domain.instances.Kept`."""
 
 
 def examine(
@@ -44,20 +49,21 @@ def examine(
     meter: IngestMeter,
     memo: Memo | None = None,
     profiles: DeepProfiles = DEEP_PROFILES,
+    tags: ExtendedTags = NO_EXTENDED_TAGS,
 ) -> Examined:
     """Read, validate, describe and digest one instance.
 
     `memo` is what the reader of headers remembers with; without one, it shares one with others.
-    `profiles` are those that `policy.depth` may name.
+    `profiles` are those that `policy.depth` may name, `tags` what is indexed beside the usual.
 
     Raises `UnreadableInstance` (its kinds in `hilum.dicom.errors`), `LimitExceeded`, and
     `ArchiveUnavailable` when a spooled file cannot be read, or for a depth that is not known.
     """
     if isinstance(content, InMemory):
-        return _examine(content.data, content, policy, limits, meter, memo, profiles)
+        return _examine(content.data, content, policy, limits, meter, memo, profiles, tags)
     try:
         with FileSource(content.path) as source:
-            return _examine(source, content, policy, limits, meter, memo, profiles)
+            return _examine(source, content, policy, limits, meter, memo, profiles, tags)
     except OSError as error:
         message = f"The spooled instance cannot be read: {os.strerror(error.errno or 0)}."
         raise ArchiveUnavailable(message) from error
@@ -71,22 +77,45 @@ def _examine(
     meter: IngestMeter,
     memo: Memo | None,
     profiles: DeepProfiles,
+    tags: ExtendedTags,
 ) -> Examined:
     began = time.perf_counter()
     header = read_header(source, limits=limits, wanted=WANTED_TAGS, memo=memo)
     began = _stage_ended(meter, Stage.READ, began)
-    verdict = validate(header, policy)
+    elements = extended_elements(header.json, tags) if tags.tags else []
+    verdict = validate(header, policy, elements)
     if policy.depth:
         verdict = deepened(verdict, source, header, profile_of(policy.depth, profiles))
     began = _stage_ended(meter, Stage.VALIDATE, began)
     if verdict.is_refused or verdict.uids is None or verdict.sop_class_uid is None:
         return Examined(verdict, None)
     frames = _packed_frame_table(source, header)
-    description = describe(header, verdict.uids, verdict.sop_class_uid, frames)
+    warned = _was_warned(verdict)
+    description = describe(
+        header,
+        verdict.uids,
+        verdict.sop_class_uid,
+        frames,
+        _extended(header, elements, tags, warned=warned),
+    )
     began = _stage_ended(meter, Stage.DESCRIBE, began)
     head, dataset = digests(content, header.dataset_offset)
     _stage_ended(meter, Stage.DIGEST, began)
-    return Examined(verdict, description, head, dataset)
+    return Examined(verdict, description, head, dataset, warned)
+
+
+def _was_warned(verdict: Verdict) -> bool:
+    return any(
+        finding.code == VALUE_INVALID and finding.severity is Severity.WARNING
+        for finding in verdict.findings
+    )
+
+
+def _extended(
+    header: Header, elements: list[ExtendedElement], tags: ExtendedTags, *, warned: bool
+) -> ExtendedValues:
+    dropped = {problem.tag for problem in header.problems} if warned else ()
+    return values_of(elements, tags.generation, dropped)
 
 
 def _packed_frame_table(source: Source, header: Header) -> bytes:

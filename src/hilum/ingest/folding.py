@@ -3,6 +3,7 @@
 What cannot be folded gives None: an invalid date is not found by any date, as if it were empty.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -19,6 +20,9 @@ size of what an index row holds (PostgreSQL: 2,704 bytes)."""
 _DATE: Final = re.compile(r"([0-9]{4})(\.?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])")
 _TIME: Final = re.compile(
     r"([01][0-9]|2[0-3])(?::?([0-5][0-9])(?::?([0-5][0-9]|60)(?:\.([0-9]{1,6}))?)?)?"
+)
+_DATE_TIME: Final = re.compile(
+    r"([0-9]{4})(?:(0[1-9]|1[0-2])(?:(0[1-9]|[12][0-9]|3[01])([0-9.]*))?)?(?:[+-][0-9]{4})?"
 )
 _LARGEST: Final = 2**63
 
@@ -38,6 +42,16 @@ def fold_time(text: str) -> str | None:
     return f"{hours}{minutes or '00'}{seconds or '00'}.{fraction or '':0<6}"
 
 
+def fold_date_time(text: str) -> str | None:
+    """`YYYYMMDDHHMMSS.FFFFFF`; what it leaves out is its first moment, its offset does not count."""
+    found = _DATE_TIME.fullmatch(text.strip(" \0"))
+    if found is None:
+        return None
+    year, month, day, rest = found.groups()
+    time = fold_time(rest) if rest else "000000.000000"
+    return None if time is None else f"{year}{month or '01'}{day or '01'}{time}"
+
+
 def fold_uid(text: str) -> str | None:
     return text.strip(" \0") or None
 
@@ -49,6 +63,15 @@ def fold_integer(value: Any) -> int | None:  # noqa: ANN401 - any JSON value
     except (ValueError, TypeError, OverflowError):
         return None
     return number if number == _as_number(value) and -_LARGEST <= number < _LARGEST else None
+
+
+def fold_real(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
+    """A finite number, be it written as number or text."""
+    try:
+        number = float(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _as_number(value: Any) -> float | int:  # noqa: ANN401 - any JSON value
@@ -69,6 +92,7 @@ _BY_FOLDING: Final[Mapping[Folding, Callable[[str], str | None]]] = {
     Folding.TEXT: lru_cache(4096)(_text),
     Folding.DATE: lru_cache(1024)(fold_date),
     Folding.TIME: lru_cache(1024)(fold_time),
+    Folding.DATE_TIME: lru_cache(1024)(fold_date_time),
     Folding.UID: fold_uid,
 }
 _LONGEST_REMEMBERED: Final = 1024

@@ -11,8 +11,10 @@ from hilum.dicom.image_facts import image_pixels
 from hilum.dicom.limits import HeaderLimits
 from hilum.dicom.memo import Memo
 from hilum.domain.errors import PixelsNotDecodable
+from hilum.domain.extended_tags import NO_EXTENDED_TAGS
 from hilum.domain.instances import Content, Description, InMemory, StorePolicy
 from hilum.ingest.deep import DeepProfiles, profile_of, with_findings
+from hilum.ingest.current_tags import CurrentTags
 from hilum.ingest.examine import Examined, examine
 from hilum.ingest.frame_reading import ContentFrames
 from hilum.ingest.policies import NO_RULES, PolicyRules
@@ -39,6 +41,8 @@ class Criteria:
     """Decodes where a policy asks for it; without, nothing is decoded."""
     frame_bytes: int = 256 << 20
     """Stored frames of more bytes are not decoded."""
+    tags: CurrentTags | None = None
+    """What is indexed beside the usual; without, nothing is."""
 
 
 class Judging:
@@ -72,6 +76,9 @@ class Judging:
 
         Raises what `examine` does, and `PixelEngineBusy` when frames cannot be decoded now.
         """
+        tags = self._criteria.tags
+        if tags is not None and tags.is_due():
+            await tags.refresh()
         small = isinstance(content, InMemory) and content.size_bytes <= self._inline_bytes
         if small and not policy.depth:
             examined = self._examine(content, policy)
@@ -86,8 +93,15 @@ class Judging:
         return examined
 
     def _examine(self, content: Content, policy: StorePolicy) -> Examined:
+        criteria = self._criteria
         return examine(
-            content, policy, self._header_limits, self._meter, self._memo, self._criteria.profiles
+            content,
+            policy,
+            self._header_limits,
+            self._meter,
+            self._memo,
+            criteria.profiles,
+            NO_EXTENDED_TAGS if criteria.tags is None else criteria.tags.known,
         )
 
     async def _decoded(

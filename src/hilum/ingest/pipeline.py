@@ -238,6 +238,7 @@ class Ingest:
             dataset_sha256=examined.dataset_sha256,
             on_conflict=arrival.policy.on_conflict,
             origin=arrival.origin,
+            warned=examined.warned,
         )
         self._intents.begin(key)
         try:

@@ -42,6 +42,8 @@ class Profile:
     so it is when the element has another VR."""
     value_problem: Severity | None
     """What a value anywhere in the data set means that breaks its VR (PS3.5 section 6.2)."""
+    extended: Severity | None = None
+    """What a value means that an extended query tag cannot index; None lets it pass."""
 
 
 _AZURE_INDEXED: Final = {
@@ -64,12 +66,14 @@ def _profile(
     patient_id: Requirement | None = None,
     short_rules: Mapping[str, str] = MappingProxyType({}),
     value_problem: Severity | None = None,
+    extended: Severity | None = WARNING,
 ) -> Profile:
     return Profile(
         name,
         {} if patient_id is None else {PATIENT_ID: patient_id},
         {tag_of(keyword): vr for keyword, vr in short_rules.items()},
         value_problem,
+        extended,
     )
 
 
@@ -82,6 +86,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
                 "azure-v1",
                 patient_id=Requirement(absent=ERROR, empty=ERROR, invalid=ERROR),
                 short_rules=_AZURE_INDEXED,
+                extended=ERROR,
             ),
             # Version 2 looks at everything, and warns; only what identifies is refused.
             _profile(
@@ -101,7 +106,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
                 patient_id=Requirement(absent=ERROR, empty=None, invalid=None),
                 value_problem=ERROR,
             ),
-            _profile("minimal"),
+            _profile("minimal", extended=None),
         )
     }
 )

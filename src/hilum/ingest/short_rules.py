@@ -12,16 +12,12 @@ from hilum.dicom.attributes import Folding
 from hilum.dicom.grammar import DATE
 from hilum.domain.errors import InvalidUID
 from hilum.domain.identifiers import parse_uid
-from hilum.ingest.folding import fold_time, folded
+from hilum.ingest.folding import fold_date_time, fold_real, fold_time, folded
 
 Rule = Callable[[Any], str | None]
 
 _CONTROL: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]")  # all but ESC
 _PN_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
-_DATE_TIME: Final = re.compile(
-    r"[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12][0-9]|3[01])(?P<time>[0-9.]*))?)?"
-    r"(?:[+-][0-9]{4})?"
-)
 
 
 def _at_most(length: int, *, free_of_controls: bool) -> Rule:
@@ -50,10 +46,13 @@ def _time(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 
 def _date_time(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
-    found = _DATE_TIME.fullmatch(str(value).strip(" \0"))
-    if found is None or (found["time"] and fold_time(found["time"]) is None):
-        return "Value must be a date and time of the form yyyyMMddHHmmss.FFFFFF&ZZXX."
-    return None
+    if fold_date_time(str(value)):
+        return None
+    return "Value must be a date and time of the form yyyyMMddHHmmss.FFFFFF&ZZXX."
+
+
+def _decimal(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    return "Value must be a number." if fold_real(value) is None else None
 
 
 def _integer(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
@@ -87,6 +86,7 @@ SHORT_RULES: Final[Mapping[str, Rule]] = {
     "AS": _age,
     "CS": _at_most(16, free_of_controls=False),
     "DA": _date,
+    "DS": _decimal,
     "DT": _date_time,
     "IS": _integer,
     "LO": _at_most(64, free_of_controls=True),

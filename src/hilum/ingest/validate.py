@@ -18,6 +18,7 @@ from hilum.domain.identifiers import (
     parse_uid,
 )
 from hilum.domain.instances import StorePolicy
+from hilum.ingest.extended import ExtendedElement
 from hilum.ingest.profiles import ERROR, IDENTIFYING_TAGS, Profile, profile_named
 from hilum.ingest.short_rules import SHORT_RULES
 from hilum.validation.facts import Facts
@@ -70,8 +71,13 @@ class Verdict:
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def validate(header: Header, policy: StorePolicy) -> Verdict:
-    """Judge a header by the policy's profile. Raises `KeyError` for a profile there is not."""
+def validate(
+    header: Header, policy: StorePolicy, extended: Sequence[ExtendedElement] = ()
+) -> Verdict:
+    """Judge a header by the policy's profile. Raises `KeyError` for a profile there is not.
+
+    `extended` are the elements that an operator has indexed besides those of the profile.
+    """
     profile = profile_named(policy.profile)
     uids = {tag: _uid(header, tag) for tag in IDENTIFYING_TAGS}
     wrong_uids = [finding for finding in uids.values() if isinstance(finding, Finding)]
@@ -82,6 +88,7 @@ def validate(header: Header, policy: StorePolicy) -> Verdict:
         *_required(header, profile),
         *_indexed(header, profile),
     ]
+    findings.extend(_extended(extended, profile, {finding.tag for finding in findings}))
     findings.extend(_wrong_offset(header, profile))
     findings.extend(_value_problems(header, profile, {finding.tag for finding in findings}))
     triple = None
@@ -93,7 +100,7 @@ def validate(header: Header, policy: StorePolicy) -> Verdict:
         )
     return Verdict(
         tuple(findings),
-        frozenset(_notices(header)),
+        frozenset(_notices(header, extended)),
         triple,
         SOPClassUID(texts[_SOP_CLASS]) if _SOP_CLASS in texts else None,
         SOPInstanceUID(texts[_SOP_INSTANCE]) if _SOP_INSTANCE in texts else None,
@@ -158,6 +165,21 @@ def _indexed(header: Header, profile: Profile) -> Iterator[Finding]:
             yield from _short_rule(tag, vr, found, ERROR)
 
 
+def _extended(
+    elements: Sequence[ExtendedElement], profile: Profile, told: "set[int | None]"
+) -> Iterator[Finding]:
+    if profile.extended is None:
+        return
+    for element in elements:
+        tag, problem = element.tag.tag, element.problem
+        if problem is not None and tag not in told:
+            told.add(tag)
+            code = VALUE_INVALID if element.vr == element.tag.vr else VR_MISMATCH
+            name = keyword_of(tag) or f"({element.tag.path[:4]},{element.tag.path[4:]})"
+            text = f"{name} does not validate VR {element.tag.vr}: {problem}"
+            yield Finding(code, profile.extended, tag, text)
+
+
 def _short_rule(
     tag: int, vr: str, found: tuple[str, list[Any]], severity: Severity
 ) -> Iterator[Finding]:
@@ -209,7 +231,7 @@ def _required_text(tag: int) -> str:
     return f"The required tag '({tag >> 16:04x},{tag & 0xFFFF:04x})' is missing."
 
 
-def _notices(header: Header) -> Iterator[str]:
+def _notices(header: Header, extended: Sequence[ExtendedElement]) -> Iterator[str]:
     if header.transfer_syntax_uid == _IMPLICIT_VR_LITTLE_ENDIAN:
         yield IMPLICIT_VR
     values = header.values
@@ -218,3 +240,5 @@ def _notices(header: Header) -> Iterator[str]:
         if found is not None and len(found[1]) > 1:
             yield MULTIPLE_VALUES
             return
+    if any(len(element.values) > 1 for element in extended):
+        yield MULTIPLE_VALUES
