@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NewType
 
+from hilum.domain.editions import Edition
 from hilum.domain.errors import InvalidUID
 
 UID = NewType("UID", str)
@@ -67,6 +68,8 @@ class Scope:
     series: SeriesInstanceUID | None = None
     sop_instance: SOPInstanceUID | None = None
     partition: PartitionKey = DEFAULT_PARTITION
+    edition: Edition = Edition.LATEST
+    """Which version of instances that have two; searches and deletes have no choice."""
 
 
 def object_key(partition: PartitionKey, uids: InstanceUIDs, version: Version) -> ObjectKey:

@@ -34,6 +34,8 @@ class VersionRecord:
     created: datetime
     live: bool
     """False for a superseded version: its object was queued for deletion and may be gone."""
+    original: bool = False
+    """Superseded by a revision, and kept beside it."""
 
 
 class ProblemKind(StrEnum):

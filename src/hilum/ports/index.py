@@ -53,8 +53,21 @@ class InstanceWriter(Protocol):
         ...
 
 
+class InstanceReviser(Protocol):
+    """Changes to all of a study at once."""
+
+    async def revise(self, study: Scope, newest: Version, batch: Sequence[Kept]) -> Version | None:
+        """Write all of `batch`, revisions of instances of `study`, in one transaction, or nothing.
+
+        Returns the newest version of the study afterwards. None, and nothing is written, when
+        something of the study changed since its newest version was `newest`. Raises
+        `NotIndexable`, writing nothing, when an item has values that no row can hold.
+        """
+        ...
+
+
 class InstanceReader(Protocol):
-    """Questions by UID."""
+    """Questions by UID. `Scope.edition` says which version is meant of instances that have two."""
 
     async def summary(self, scope: Scope) -> ScopeSummary | None:
         """Count and newest version, or None when nothing is held."""

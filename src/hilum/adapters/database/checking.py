@@ -71,6 +71,11 @@ ORPHANED_DESCRIPTIONS: Final = (
     "SELECT d.instance_key FROM description d WHERE NOT EXISTS "
     "(SELECT 1 FROM instance i WHERE i.key = d.instance_key)"
 )
+ORPHANED_ORIGINALS: Final = (
+    "SELECT o.instance_key FROM original o WHERE NOT EXISTS (SELECT 1 FROM instance i "
+    "CROSS JOIN instance_version v ON v.instance_key = i.key "
+    "WHERE i.key = o.instance_key AND v.version = o.version AND i.version <> o.version)"
+)
 LOW_COUNTERS: Final = (
     "SELECT c.name FROM ({numbers}) AS c WHERE c.value < CASE c.name "
     "WHEN 'version' THEN (SELECT coalesce(max(version), 0) FROM instance_version) "
@@ -120,6 +125,7 @@ _CHECKS: Final = (
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_ITEMS, "sequence item {} has no owner"),
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_VERSIONS, "version {} has no instance"),
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_DESCRIPTIONS, "description {} has no instance"),
+    _Check(ProblemKind.ORPHANED_ROW, ORPHANED_ORIGINALS, "original of {} has no version"),
     _Check(ProblemKind.MISSING_DESCRIPTION, _MISSING_DESCRIPTION, "instance {} has no description"),
     _Check(ProblemKind.MISSING_VERSION, _MISSING_VERSION, "instance {} has no row of its version"),
     _Check(ProblemKind.MISSING_FEED_ENTRY, _MISSING_FEED, "version {} was never announced"),

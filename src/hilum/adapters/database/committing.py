@@ -4,8 +4,9 @@ Three questions find what is held of the batch's studies, series and instances; 
 decided in order, in memory; what was decided is written set by set (`levels`, `writes`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.finding import Finder
 from hilum.adapters.database.levels import LevelWriter
@@ -25,28 +26,39 @@ from hilum.domain.records import Committed
 
 
 def commit_batch(
-    connection: Connection, dialect: Dialect, batch: Sequence[Kept], now: int
+    connection: Connection,
+    dialect: Dialect,
+    batch: Sequence[Kept],
+    now: int,
+    clock: Callable[[], int] | None = None,
 ) -> list[Committed]:
     """Decide and write `batch` inside the transaction that is open on `connection`.
 
-    An item whose values no row can hold is reported as FAILED; the others are kept.
+    An item whose values no row can hold is reported as FAILED; the others are kept. `clock` says
+    what time it is when the feed is written, which others may have held up; without, it is `now`.
     """
     connection.execute("SAVEPOINT batch")
     try:
-        decided = Batch(connection, dialect, now).commit(batch)
+        decided = Batch(connection, dialect, now, clock).commit(batch)
     except Exception as error:
         if not dialect.is_data_error(error):
             raise
         connection.execute("ROLLBACK TO batch")
-        decided = [_commit_alone(connection, dialect, item, now) for item in batch]
+        decided = [_commit_alone(connection, dialect, item, now, clock) for item in batch]
     connection.execute("RELEASE batch")
     return decided
 
 
-def _commit_alone(connection: Connection, dialect: Dialect, item: Kept, now: int) -> Committed:
+def _commit_alone(
+    connection: Connection,
+    dialect: Dialect,
+    item: Kept,
+    now: int,
+    clock: Callable[[], int] | None,
+) -> Committed:
     connection.execute("SAVEPOINT item")
     try:
-        decided = Batch(connection, dialect, now).commit([item])[0]
+        decided = Batch(connection, dialect, now, clock).commit([item])[0]
     except Exception as error:
         if not dialect.is_data_error(error):
             raise
@@ -62,19 +74,26 @@ def _commit_alone(connection: Connection, dialect: Dialect, item: Kept, now: int
 class Batch:
     """The state of one batch while it is decided."""
 
-    def __init__(self, connection: Connection, dialect: Dialect, now: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        now: int,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._finder = Finder(connection, dialect)
         self._levels = LevelWriter(connection, dialect, now, self._fresh_version)
-        self._writes = Writes(now)
+        self._writes = Writes(now, lambda: feed_time(connection, dialect, now, clock))
         self._studies: dict[tuple[int, str], StudyState] = {}
         self._series: dict[tuple[int, str], SeriesState] = {}
         self._instances: dict[tuple[int, str], HeldInstance] = {}
         self._new_instances: dict[tuple[int, str], int] = {}
         self._added: dict[int, list[int]] = {}
 
-    def commit(self, batch: Sequence[Kept]) -> list[Committed]:
+    def commit(self, batch: Sequence[Kept], *, whole: bool = False) -> list[Committed]:
+        """Decide and write; with `whole`, write only if every item becomes a new version."""
         self._dialect.lock_studies(
             self._connection, {(item.partition, item.description.uids.study) for item in batch}
         )
@@ -84,6 +103,8 @@ class Batch:
         self._load_series(batch)
         self._load_instances(batch)
         decided = [self._decide(item) for item in batch]
+        if whole and any(each.disposition is not Disposition.NEW_VERSION for each in decided):
+            return decided
         if self._added:
             self._levels.write(list(self._studies.values()), list(self._series.values()))
             self._writes.run(self._connection)
@@ -152,6 +173,9 @@ class Batch:
         series = self._series[study.row.key, described.uids.series]
         name = (series.row.key, described.uids.sop_instance)
         held = self._instances.get(name)
+        made_of = None if item.revision is None else item.revision.of
+        if made_of is not None and (held is None or held.version != made_of):
+            return Committed(Disposition.CONFLICT, Version(0 if held is None else held.version))
         if held is None:
             self._keep(item, item.version, None, (study, series, self._new_instances[name]))
             return Committed(Disposition.CREATED, item.version)
@@ -160,7 +184,7 @@ class Batch:
             and held.transfer_syntax_uid == described.transfer_syntax_uid
         ):
             return Committed(Disposition.ALREADY_HELD, Version(held.version))
-        if item.on_conflict is OnConflict.REFUSE:
+        if made_of is None and item.on_conflict is OnConflict.REFUSE:
             return Committed(Disposition.CONFLICT, Version(held.version))
         version = item.version if item.version > held.version else Version(self._fresh_version())
         self._keep(item, version, held, (study, series, held.key))

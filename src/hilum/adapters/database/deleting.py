@@ -4,9 +4,10 @@ A delete is set-based SQL inside one transaction: no row passes through Python, 
 length is deleted in constant memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.modalities import settle_modalities
 from hilum.adapters.database.patients import drop_unused_patients
@@ -44,7 +45,14 @@ _QUEUE: Final = (
     "SELECT i.partition_key, v.object_key, ?, 0, ? FROM instance i "
     "CROSS JOIN instance_version v ON v.version = i.version WHERE {} ORDER BY i.key"
 )
+_QUEUE_ORIGINALS: Final = (
+    "INSERT INTO deletion (partition_key, object_key, due, attempts, created) "
+    "SELECT i.partition_key, v.object_key, ?, 0, ? FROM instance i "
+    "CROSS JOIN original o ON o.instance_key = i.key "
+    "CROSS JOIN instance_version v ON v.version = o.version WHERE {} ORDER BY i.key"
+)
 _FORGET: Final = (
+    "DELETE FROM original WHERE instance_key IN (SELECT i.key FROM instance i WHERE {})",
     "DELETE FROM description WHERE instance_key IN (SELECT i.key FROM instance i WHERE {})",
     "DELETE FROM sequence_item WHERE level = 3 AND owner_key IN "
     "(SELECT i.key FROM instance i WHERE {})",
@@ -78,9 +86,17 @@ _COUNT_PARTITION: Final = (
 
 
 def delete_scope(
-    connection: Connection, dialect: Dialect, scope: Scope, origin: Origin, now: int
+    connection: Connection,
+    dialect: Dialect,
+    scope: Scope,
+    origin: Origin,
+    now: int,
+    clock: Callable[[], int] | None = None,
 ) -> int:
-    """Delete what the scope holds inside the open transaction; how many instances went."""
+    """Delete what the scope holds inside the open transaction; how many instances went.
+
+    `clock`: see `commit_batch`.
+    """
     dialect.lock_studies(connection, [(scope.partition, scope.study)])
     depth, parameters = place(scope)
     found = connection.execute(_FIND[depth], parameters).fetchone()
@@ -91,11 +107,13 @@ def delete_scope(
     instances, size_bytes = connection.execute(_COUNT + gone, (key,)).fetchone()
     kind, correlation = FeedKind.DELETED.value, origin.correlation_id
     dialect.lock_patients(connection, [] if patient is None else [patient])
-    connection.execute(_QUEUE.format(gone), (now, now, key))
+    for sql in (_QUEUE, _QUEUE_ORIGINALS):
+        connection.execute(sql.format(gone), (now, now, key))
     for sql in _FORGET:
         connection.execute(sql.format(gone), (key,))
     # Announced late, since others cannot announce anything until this transaction has ended.
-    connection.execute(_ANNOUNCE.format(gone), (now, kind, correlation, key))
+    time = feed_time(connection, dialect, now, clock)
+    connection.execute(_ANNOUNCE.format(gone), (time, kind, correlation, key))
     connection.execute(_DROP_INSTANCES.format(gone), (key,))
     series = _drop_empty_series(connection, study_key, series_key)
     if series_key is not None and not series:

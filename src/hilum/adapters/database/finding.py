@@ -19,7 +19,7 @@ _SERIES: Final = (
 )
 _INSTANCE: Final = (
     'SELECT i.series_key, i."SOPInstanceUID", i.key, i.version, v.dataset_sha256, '
-    "v.transfer_syntax_uid, v.size_bytes, v.object_key FROM instance i"
+    "v.transfer_syntax_uid, v.size_bytes, v.object_key, w.object_key FROM instance i"
 )
 
 
@@ -53,9 +53,11 @@ class Finder:
         )
 
     def instances(self, series_keys: Iterable[int], uids: Iterable[str]) -> Iterator[Row]:
-        """`series_key, SOPInstanceUID, key, version, dataset_sha256, syntax, size, object_key`."""
+        """`series_key, SOPInstanceUID`, and what `HeldInstance` takes."""
         return self._pairs(
-            f"{_INSTANCE}{self._by_sop_uid} JOIN instance_version v ON v.version = i.version",
+            f"{_INSTANCE}{self._by_sop_uid} JOIN instance_version v ON v.version = i.version "
+            "LEFT JOIN original o ON o.instance_key = i.key "
+            "LEFT JOIN instance_version w ON w.version = o.version",
             ("SOPInstanceUID", uids),
             ("series_key", series_keys),
         )

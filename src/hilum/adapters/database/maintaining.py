@@ -18,7 +18,8 @@ _VERSIONS: Final = (
     'SELECT v.version, v.instance_key, v.partition_key, s."StudyInstanceUID", '
     'e."SeriesInstanceUID", i."SOPInstanceUID", v.version, v.transfer_syntax_uid, v.object_key, '
     "v.size_bytes, v.dataset_offset, v.head_sha256, v.dataset_sha256, v.door, v.correlation_id, "
-    "v.peer, v.principal, v.created, i.version = v.version "
+    "v.peer, v.principal, v.created, i.version = v.version, EXISTS (SELECT 1 FROM original o "
+    "WHERE o.instance_key = i.key AND o.version = v.version) "
     "FROM instance_version v CROSS JOIN instance i ON i.key = v.instance_key "
     "CROSS JOIN series e ON e.key = i.series_key CROSS JOIN study s ON s.key = i.study_key "
     "WHERE v.version > ? ORDER BY v.version LIMIT ?"
@@ -83,7 +84,7 @@ def _versions(connection: Connection, after: int, limit: int) -> list[VersionRec
 
 
 def _version(row: Row) -> VersionRecord:
-    door, correlation_id, peer, principal, created, live = row[13:]
+    door, correlation_id, peer, principal, created, live, original = row[13:]
     return VersionRecord(
         key=row[0],
         instance_key=row[1],
@@ -99,6 +100,7 @@ def _version(row: Row) -> VersionRecord:
         origin=Origin(Door(door), correlation_id, peer, principal),
         created=from_microseconds(created),
         live=bool(live),
+        original=bool(original),
     )
 
 

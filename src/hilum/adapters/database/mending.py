@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from hilum.adapters.database.change_feed import last_position
 from hilum.adapters.database.checking import (
     EMPTY_SERIES,
     EMPTY_STUDIES,
     ORPHANED_DESCRIPTIONS,
     ORPHANED_ITEMS,
+    ORPHANED_ORIGINALS,
     ORPHANED_VERSIONS,
     UNUSED_PATIENTS,
     WRONG_PARTITIONS,
@@ -18,8 +20,10 @@ from hilum.adapters.database.checking import (
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.deleting import SETTLE_SERIES, SETTLE_STUDY
 from hilum.adapters.database.modalities import settle_modalities
+from hilum.adapters.database.tables import POSITION_FLOOR
 
 _FORGET_VERSION: Final = ("DELETE FROM instance_version WHERE version = ?",)
+_FORGET_ORIGINAL: Final = ("DELETE FROM original WHERE instance_key = ?",)
 _FORGET_DESCRIPTION: Final = ("DELETE FROM description WHERE instance_key = ?",)
 _FORGET_SERIES: Final = (
     "DELETE FROM sequence_item WHERE level = 2 AND owner_key = ?",
@@ -42,8 +46,13 @@ _HIGHEST: Final = {
     "series": "SELECT max(key) FROM series",
     "instance": "SELECT max(key) FROM instance",
 }
+_KEEP_POSITIONS: Final = (
+    "INSERT INTO counter (name, value) VALUES (?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 _EVERYTHING: Final = (
     "sequence_item",
+    "original",
     "description",
     "instance_version",
     "instance",
@@ -63,6 +72,7 @@ def recount(connection: Connection, dialect: Dialect, now: int) -> int:
     changed = _forget(connection, ORPHANED_ITEMS, ("DELETE FROM sequence_item WHERE key = ?",))
     changed += _forget(connection, ORPHANED_DESCRIPTIONS, _FORGET_DESCRIPTION)
     changed += _forget(connection, ORPHANED_VERSIONS, _FORGET_VERSION)
+    changed += _forget(connection, ORPHANED_ORIGINALS, _FORGET_ORIGINAL)
     changed += _forget(connection, EMPTY_SERIES, _FORGET_SERIES)
     changed += _forget(connection, EMPTY_STUDIES, _FORGET_STUDY)
     changed += _settle_series(connection, dialect, now)
@@ -76,6 +86,7 @@ def recount(connection: Connection, dialect: Dialect, now: int) -> int:
 def wipe(connection: Connection, dialect: Dialect) -> None:
     """Empty the archive's tables inside the open transaction; numbers given out stay given out."""
     dialect.lock_all(connection)
+    connection.execute(_KEEP_POSITIONS, (POSITION_FLOOR, last_position(connection)))
     for table in _EVERYTHING:
         connection.execute(f"DELETE FROM {table}")
     connection.execute(

@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from struct import unpack
 from typing import Any, Final
 
 from hilum.adapters.database.connections import Connection, Dialect, Row, Sql, Streaming
 from hilum.adapters.database.statements import chunks, marks, padded
 from hilum.adapters.database.times import from_microseconds
+from hilum.domain.editions import Edition
 from hilum.domain.identifiers import (
     InstanceUIDs,
     ObjectKey,
@@ -49,23 +51,49 @@ def _walks(select: str, join: str = "", tail: str = "") -> tuple[str, str, str]:
     )
 
 
-_INSTANCE: Final = (
-    'i.key, e."SeriesInstanceUID", i."SOPInstanceUID", i."SOPClassUID", v.transfer_syntax_uid, '
-    "i.version, v.object_key, v.size_bytes, v.dataset_offset"
-)
-_VERSION: Final = "CROSS JOIN instance_version v ON v.version = i.version"
-_DESCRIPTION: Final = "CROSS JOIN description d ON d.instance_key = i.key"
-_INSTANCES: Final = _walks(_INSTANCE, _VERSION, _PAGE)
-_FRAMES: Final = _walks(
-    f"v.dataset_sha256, d.frame_table, {_INSTANCE}", f"{_VERSION} {_DESCRIPTION}"
-)[2]
-_BULK: Final = _walks(
-    f"v.dataset_sha256, d.frame_table, d.bulk_table, {_INSTANCE}",
-    f"{_VERSION} {_DESCRIPTION}",
-    _PAGE,
-)
-_DESCRIBED: Final = _walks("i.version, d.deflated, d.crc32, d.size_bytes", _DESCRIPTION)[2]
-_DESCRIPTIONS: Final = _walks(_METADATA, _DESCRIPTION, _PAGE)
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What is asked of one edition, each over a study, a series and an instance."""
+
+    instances: Sequence[str]
+    frames: str
+    bulk: Sequence[str]
+    described: str
+    descriptions: Sequence[str]
+    summaries: Sequence[str]
+
+
+def _statements(edition: Edition) -> _Statements:
+    beside, version = "", "i.version"
+    described = "d.{}"
+    if edition is Edition.ORIGINAL:  # where there is none, the live version is the original
+        beside = "LEFT JOIN original o ON o.instance_key = i.key "
+        version = "coalesce(o.version, i.version)"
+        described = "CASE WHEN o.version IS NULL THEN d.{0} ELSE o.{0} END"
+
+    def of(*names: str) -> str:
+        return ", ".join(described.format(name) for name in names)
+
+    instance = (
+        'i.key, e."SeriesInstanceUID", i."SOPInstanceUID", i."SOPClassUID", '
+        "v.transfer_syntax_uid, v.version, v.object_key, v.size_bytes, v.dataset_offset"
+    )
+    versions = f"{beside}CROSS JOIN instance_version v ON v.version = {version}"
+    description = "CROSS JOIN description d ON d.instance_key = i.key"
+    both = f"{versions} {description}"
+    text = of("deflated", "crc32", "size_bytes")
+    metadata = f"d.instance_key, {text}, {of('invalid_tags', 'bulk_table')}"
+    pixels = f"v.dataset_sha256, {of('frame_table')}"
+    return _Statements(
+        instances=_walks(instance, versions, _PAGE),
+        frames=_walks(f"{pixels}, {instance}", both)[2],
+        bulk=_walks(f"{pixels}, {of('bulk_table')}, {instance}", both, _PAGE),
+        described=_walks(f"{version}, {text}", f"{beside}{description}")[2],
+        descriptions=_walks(metadata, f"{beside}{description}", _PAGE),
+        summaries=(*_SUMMARIES, _walks(f"1, {version}", beside)[2]),
+    )
+
+
 _REFERENCED: Final = _walks(
     "1", "CROSS JOIN instance_version v ON v.instance_key = i.key", " AND v.object_key = ?"
 )[2]
@@ -75,8 +103,9 @@ _SUMMARIES: Final = (
     "SELECT e.number_of_instances, e.newest_version FROM study s "
     "CROSS JOIN series e ON e.study_key = s.key "
     'WHERE e."SeriesInstanceUID" = ? AND s."StudyInstanceUID" = ? AND s.partition_key = ?',
-    _walks("1, i.version")[2],
 )
+"""Of a study and a series; what is newest in them is so whichever edition is asked for."""
+_STATEMENTS: Final = {edition: _statements(edition) for edition in Edition}
 
 
 def place(scope: Scope) -> tuple[int, list[Any]]:
@@ -90,7 +119,7 @@ def place(scope: Scope) -> tuple[int, list[Any]]:
 
 def read_summary(connection: Connection, scope: Scope) -> ScopeSummary | None:
     depth, parameters = place(scope)
-    row = connection.execute(_SUMMARIES[depth], parameters).fetchone()
+    row = connection.execute(_STATEMENTS[scope.edition].summaries[depth], parameters).fetchone()
     return None if row is None else ScopeSummary(row[0], row[1])
 
 
@@ -98,7 +127,8 @@ def read_instances(
     connection: Connection, scope: Scope, after: int, limit: int
 ) -> list[InstanceRecord]:
     depth, parameters = place(scope)
-    rows = connection.execute(_INSTANCES[depth], [*parameters, after, limit]).fetchall()
+    sql = _STATEMENTS[scope.edition].instances[depth]
+    rows = connection.execute(sql, [*parameters, after, limit]).fetchall()
     return [_instance(row, scope) for row in rows]
 
 
@@ -107,18 +137,19 @@ def _instance(row: Sequence[Any], scope: Scope) -> InstanceRecord:
 
 
 def read_frames(connection: Connection, scope: Scope) -> FramesRecord | None:
-    row = connection.execute(_FRAMES, place(scope)[1]).fetchone()
+    row = connection.execute(_STATEMENTS[scope.edition].frames, place(scope)[1]).fetchone()
     return None if row is None else FramesRecord(_instance(row[2:], scope), row[0], row[1])
 
 
 def read_bulk(connection: Connection, scope: Scope, after: int, limit: int) -> list[BulkRecord]:
     depth, parameters = place(scope)
-    rows = connection.execute(_BULK[depth], [*parameters, after, limit]).fetchall()
+    sql = _STATEMENTS[scope.edition].bulk[depth]
+    rows = connection.execute(sql, [*parameters, after, limit]).fetchall()
     return [BulkRecord(_instance(row[3:], scope), row[0], row[1], row[2] or b"") for row in rows]
 
 
 def read_described(connection: Connection, scope: Scope) -> VersionedMetadata | None:
-    row = connection.execute(_DESCRIBED, place(scope)[1]).fetchone()
+    row = connection.execute(_STATEMENTS[scope.edition].described, place(scope)[1]).fetchone()
     return None if row is None else VersionedMetadata(row[0], Metadata(*row[1:]))
 
 
@@ -127,7 +158,7 @@ def read_metadata(
 ) -> list[MetadataRecord]:
     depth, parameters = place(scope)
     found: list[MetadataRecord] = []
-    asked = (_DESCRIPTIONS[depth], (*parameters, after, limit))
+    asked = (_STATEMENTS[scope.edition].descriptions[depth], (*parameters, after, limit))
     _fetch_metadata(connection, asked, found, limit_bytes)
     return found
 
@@ -232,14 +263,15 @@ def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]
     """
     rows = connection.execute(
         "SELECT sequence, time, partition_key, kind, study_instance_uid, series_instance_uid, "
-        "sop_instance_uid, version, correlation_id, payload FROM feed WHERE sequence > ? "
+        "sop_instance_uid, version, correlation_id, payload, position FROM feed "
+        "WHERE sequence > ? "
         "ORDER BY sequence LIMIT ?",
         (after, limit),
     ).fetchall()
     return [
         FeedEntry(
             row[0], from_microseconds(row[1]), row[2], FeedKind(row[3]),
-            InstanceUIDs(row[4], row[5], row[6]), row[7], row[8], row[9],
+            InstanceUIDs(row[4], row[5], row[6]), row[7], row[8], row[9], row[10],
         )
         for row in rows
     ]  # fmt: skip

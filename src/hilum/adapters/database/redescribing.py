@@ -41,9 +41,10 @@ def read_live(connection: Connection, versions: Sequence[Version]) -> set[Versio
     for some in chunks(list(versions)):
         values = padded(some)
         rows = connection.execute(
-            "SELECT i.version FROM instance_version v "
-            "JOIN instance i ON i.key = v.instance_key AND i.version = v.version "
-            f"WHERE v.version IN ({marks(len(values))})",
+            "SELECT v.version FROM instance_version v "
+            "JOIN instance i ON i.key = v.instance_key "
+            f"WHERE v.version IN ({marks(len(values))}) AND (i.version = v.version OR EXISTS "
+            "(SELECT 1 FROM original o WHERE o.instance_key = i.key AND o.version = v.version))",
             values,
         ).fetchall()
         found.update(Version(version) for (version,) in rows)

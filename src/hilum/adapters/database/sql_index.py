@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from hilum.adapters.database.arrivals import SqlArrivals
 from hilum.adapters.database.carrying import SqlCarrying
+from hilum.adapters.database.change_feed import SqlChangeFeed
 from hilum.adapters.database.committing import commit_batch
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.counters import raise_to
@@ -35,6 +36,7 @@ from hilum.adapters.database.reading import (
     read_summary,
 )
 from hilum.adapters.database.remembering import Remembered
+from hilum.adapters.database.revising import revise_study
 from hilum.adapters.database.searching import USUAL_EFFORT, Effort, Searcher
 from hilum.adapters.database.submissions import SqlSubmissions
 from hilum.adapters.database.tables import REVISION
@@ -119,6 +121,8 @@ class SqlIndex:
         """Rung when a commit of this process added to the feed."""
         self.delivery = SqlDelivery(self._lookups, self._writer, now, self.fed.ring)
         """Followers of the feed, dead letters, studies that come to rest."""
+        self.changes = SqlChangeFeed(self._lookups, self._writer, self._dialect)
+        """What happened to instances, by position and by time."""
         self.submissions = SqlSubmissions(
             self._lookups, self._writer, now, self.fed.ring, submission_seconds
         )
@@ -179,14 +183,27 @@ class SqlIndex:
         if not batch:
             return []
         committed = await self._write(
-            lambda connection: commit_batch(connection, self._dialect, batch, self._now())
+            lambda connection: commit_batch(
+                connection, self._dialect, batch, self._now(), self._now
+            )
         )
         self.fed.ring()
         return committed
 
+    async def revise(self, study: Scope, newest: Version, batch: Sequence[Kept]) -> Version | None:
+        revised = await self._write(
+            lambda connection: revise_study(
+                connection, self._dialect, study, newest, batch, self._now()
+            )
+        )
+        self.fed.ring()
+        return revised
+
     async def delete(self, scope: Scope, origin: Origin) -> int:
         deleted = await self._write(
-            lambda connection: delete_scope(connection, self._dialect, scope, origin, self._now())
+            lambda connection: delete_scope(
+                connection, self._dialect, scope, origin, self._now(), self._now
+            )
         )
         self.fed.ring()
         return deleted

@@ -1,10 +1,11 @@
 """The rows a batch writes for its instances, gathered and then written table by table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import pack
 from typing import Any, Final
 
 from hilum.adapters.database.connections import Connection
+from hilum.adapters.database.originals import Originals, keeps
 from hilum.adapters.database.statements import columns_of, insert_into, upsert_into
 from hilum.adapters.database.tables import (
     DESCRIPTION_FORMAT,
@@ -36,7 +37,7 @@ _VERSION: Final = (
 )  # fmt: skip
 _SUPERSEDED: Final = len(_VERSION) - 1
 _DESCRIPTION: Final = columns_of(description)
-_FEED: Final = columns_of(feed, without=["sequence"])
+_FEED: Final = columns_of(feed, without=["sequence", "position"])
 _DELETION: Final = columns_of(deletion, without=["key"])
 _ITEM: Final = columns_of(sequence_item, without=["key"])
 
@@ -62,8 +63,10 @@ class HeldInstance:
 
     __slots__ = (
         "dataset_sha256",
+        "described",
         "key",
         "object_key",
+        "original",
         "row",
         "size_bytes",
         "transfer_syntax_uid",
@@ -78,6 +81,7 @@ class HeldInstance:
         transfer_syntax_uid: str,
         size_bytes: int,
         object_key: str,
+        original: str | None = None,
     ) -> None:
         self.key = key
         self.version = version
@@ -85,15 +89,21 @@ class HeldInstance:
         self.transfer_syntax_uid = transfer_syntax_uid
         self.size_bytes = size_bytes
         self.object_key = object_key
+        self.original = original
+        """Object key of the version that is kept beside it."""
         self.row: list[Any] | None = None
         """The version's row when this batch writes it."""
+        self.described: tuple[Any, ...] = ()
+        """The row of its description, likewise."""
 
 
 class Writes:
     """What a batch has decided to write below its series."""
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, feed_time: Callable[[], int] | None = None) -> None:
+        """`feed_time`: takes the lock of the feed and says what time it is then; else `now`."""
         self._now = now
+        self._feed_time = feed_time
         self._created: dict[int, tuple[Any, ...]] = {}
         self._replaced: dict[int, tuple[Any, ...]] = {}
         self._created_descriptions: dict[int, tuple[Any, ...]] = {}
@@ -103,6 +113,7 @@ class Writes:
         self._superseded: list[tuple[int, int]] = []
         self._feed: list[tuple[Any, ...]] = []
         self._deletions: list[tuple[Any, ...]] = []
+        self._originals = Originals()
 
     def put(
         self, item: Kept, version: int, held: HeldInstance | None, keys: tuple[int, int, int]
@@ -112,32 +123,52 @@ class Writes:
         rows = self._created if created else self._replaced
         rows[keys[2]] = _instance_row(item, version, keys)
         descriptions = self._created_descriptions if created else self._replaced_descriptions
-        descriptions[keys[2]] = _description_row(item, keys[2])
+        described = descriptions[keys[2]] = _description_row(item, keys[2])
+        original = None
         if held is not None:
-            self._supersede(item.partition, held)
+            original = self._keep_original(item, held)
+            self._supersede(item.partition, held, original)
         if held is not None or item.description.instance.items:
             self._items[keys[2]] = _item_rows(item, keys[2])
         self._announce(item, version, FeedKind.CREATED if held is None else FeedKind.UPDATED)
         row = self._version_row(item, version, keys[2])
         self._versions.append(row)
         live = HeldInstance(
-            keys[2], version, item.dataset_sha256, row[5], item.size_bytes, item.object_key
-        )
-        live.row = row
+            keys[2], version, item.dataset_sha256, row[5], item.size_bytes, item.object_key,
+            original,
+        )  # fmt: skip
+        live.row, live.described = row, described
         return live
 
-    def _supersede(self, partition: int, held: HeldInstance) -> None:
+    def _keep_original(self, item: Kept, held: HeldInstance) -> str | None:
+        """See to it that a revision has its original beside it, and nothing else any; its key."""
+        if keeps(item.revision, held.original):
+            return held.original
+        if held.original is not None:
+            self._originals.forget(held.key)
+        if not keeps(item.revision, held.object_key):
+            return None
+        if held.row is None:
+            self._originals.take_over(held.key, held.version)
+        else:
+            row = dict(zip(_DESCRIPTION, held.described, strict=True))
+            self._originals.make(held.key, held.version, row)
+        return held.object_key
+
+    def _supersede(self, partition: int, held: HeldInstance, original: str | None) -> None:
         if held.row is not None:
             held.row[_SUPERSEDED] = self._now
         else:
             self._superseded.append((self._now, held.version))
-        self._deletions.append((partition, held.object_key, self._now, 0, self._now))
+        for gone in (held.object_key, held.original):
+            if gone is not None and gone != original:
+                self._deletions.append((partition, gone, self._now, 0, self._now))
 
     def _announce(self, item: Kept, version: int, kind: FeedKind) -> None:
         uids = item.description.uids
         self._feed.append(
             (
-                self._now, item.partition, kind.value, uids.study, uids.series, uids.sop_instance,
+                item.partition, kind.value, uids.study, uids.series, uids.sop_instance,
                 version, item.origin.correlation_id, None,
             )
         )  # fmt: skip
@@ -156,17 +187,21 @@ class Writes:
         for sql, parameters in (
             (_INSERT_INSTANCE, self._created.values()),
             (_REPLACE_INSTANCE, self._replaced.values()),
+            *self._originals.statements(),
             (_SUPERSEDE, self._superseded),
             (_INSERT_VERSION, self._versions),
             (_INSERT_DESCRIPTION, self._created_descriptions.values()),
             (_REPLACE_DESCRIPTION, self._replaced_descriptions.values()),
             (_FORGET_ITEMS, [(key,) for key in self._items if key in self._replaced]),
             (INSERT_ITEM, [row for rows in self._items.values() for row in rows]),
-            (_INSERT_FEED, self._feed),
             (_INSERT_DELETION, self._deletions),
         ):
             if parameters:
                 connection.executemany(sql, parameters)
+        # Last, since others cannot add to the feed until this transaction has ended.
+        if self._feed:
+            time = self._now if self._feed_time is None else self._feed_time()
+            connection.executemany(_INSERT_FEED, [(time, *row) for row in self._feed])
 
 
 def count_partitions(connection: Connection, added: dict[int, list[int]]) -> None:

@@ -5,6 +5,7 @@ from alembic import context
 import hilum.adapters.database.arrivals_tables
 import hilum.adapters.database.delivery_tables
 import hilum.adapters.database.job_tables
+import hilum.adapters.database.original_tables
 import hilum.adapters.database.submission_tables  # noqa: F401 (adds its tables)
 from hilum.adapters.database.tables import metadata
 
