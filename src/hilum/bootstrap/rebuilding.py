@@ -65,6 +65,8 @@ class _Former:
     version: int = 0
     sequence: int | None = None
     """Last of its feed; None when it cannot be read."""
+    position: int = 0
+    """Last of its change feed, when `sequence` is known."""
     problem: str | None = None
     carried: dict[str, int] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
@@ -130,7 +132,7 @@ async def _read_former(
         await free_everything_due(index, objects, lambda: datetime.max.replace(tzinfo=UTC))
         version = (await index.reserve_versions(1))[0]
         sequence = await index.maintenance.last_sequence()
-        return _Former(index, version, sequence)
+        return _Former(index, version, sequence, await index.carrying.last_position())
     except HilumError as error:
         return _Former(problem=str(error))
 
@@ -139,6 +141,9 @@ async def _take_over(former: _Former, fresh: SqlIndex) -> None:
     """Copy what can be read, and see to it that no number is given out a second time."""
     if former.version:
         await fresh.reserve_versions(former.version)
+    known = former.sequence is not None
+    # Before entries are copied, which get positions of the new feed.
+    await fresh.carrying.raise_position_floor(former.position if known else _above_any_sequence())
     for part in PARTS:
         try:
             if former.index is None:

@@ -162,6 +162,9 @@ class FeedEntry:
     payload: str | None = None
     """JSON of a study's or submission's fact (`hilum.ports.announcing.Announcements`,
     `hilum.ports.submissions.SubmissionNotes`); may hold patient data."""
+    position: int | None = None
+    """Of an entry about an instance: numbers without gaps, in the order of the feed. The time never
+    decreases along them."""
 
 
 @dataclass(frozen=True, slots=True)

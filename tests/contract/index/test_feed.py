@@ -27,6 +27,7 @@ async def test_an_entry_says_what_happened_when_and_why(engine: Engine) -> None:
         uids(),
         entry.version,
         "correlation",
+        position=1,
     )
     assert (entry.partition, entry.version) == (1, 4)
 

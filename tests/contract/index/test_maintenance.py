@@ -173,7 +173,9 @@ LOSSES = {
     "a version": ("DELETE FROM instance_version WHERE instance_key = 1", "missing-version"),
     "an announcement": ("DELETE FROM feed WHERE sequence = 1", "missing-feed-entry"),
     "one announcement too many": (
-        "INSERT INTO feed SELECT sequence + 100, time, partition_key, kind, study_instance_uid, "
+        "INSERT INTO feed (sequence, time, partition_key, kind, study_instance_uid, "
+        "series_instance_uid, sop_instance_uid, version, correlation_id, payload) "
+        "SELECT sequence + 100, time, partition_key, kind, study_instance_uid, "
         "series_instance_uid, sop_instance_uid, version, correlation_id, payload FROM feed LIMIT 1",
         "repeated-feed-entry",
     ),

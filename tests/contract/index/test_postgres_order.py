@@ -70,6 +70,7 @@ def test_what_began_to_announce_later_is_committed_later(engine: Engine) -> None
 def test_without_the_trigger_a_reader_would_skip_an_entry(engine: Engine) -> None:
     """So the interleaving above is one that loses entries unless something is done about it."""
     engine.execute("DROP TRIGGER feed_in_order ON feed")
+    engine.execute("DROP TRIGGER feed_position ON feed")
     with (
         closing(engine.dialect.connect_writer()) as early,
         closing(engine.dialect.connect_reader(Deadline())) as reader,

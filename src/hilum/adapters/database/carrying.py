@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from hilum.adapters.database.arrivals_tables import arrival, arrival_step, source_cursor
+from hilum.adapters.database.change_feed import last_position
 from hilum.adapters.database.connections import Connection, Dialect, Row, Sql
 from hilum.adapters.database.delivery_tables import (
     REVISION_FLOOR,
@@ -18,6 +19,7 @@ from hilum.adapters.database.delivery_tables import (
     study_watch,
     subscription,
 )
+from hilum.adapters.database.expiry_tables import study_expiry
 from hilum.adapters.database.job_tables import job, job_secret
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.reading import read_feed_id
@@ -29,7 +31,7 @@ from hilum.adapters.database.submission_tables import (
     submission_file,
     submission_step,
 )
-from hilum.adapters.database.tables import api_key, feed
+from hilum.adapters.database.tables import POSITION_FLOOR, api_key, feed
 from hilum.domain.records import FeedKind
 
 _PAGE: Final = 256
@@ -137,6 +139,7 @@ PARTS: Final = (
     SUBMISSIONS,
     QUARANTINE,
     JOBS,
+    Part("expiries of studies", (study_expiry,)),
 )
 ORIGINS: Final = "origins of instances"
 
@@ -217,6 +220,16 @@ class SqlCarrying:
     async def origins(self, after: int) -> Sequence[Row]:
         return await self._read(
             lambda connection: connection.execute(_READ_ORIGINS, (after, _PAGE)).fetchall()
+        )
+
+    async def last_position(self) -> int:
+        """The highest position that the feed ever gave to an entry; 0 when it gave none."""
+        return await self._read(last_position)
+
+    async def raise_position_floor(self, floor: int) -> None:
+        """Give entries of the feed positions above `floor` from now on."""
+        await self._write(
+            lambda connection: connection.execute(_RAISE_FLOOR, (POSITION_FLOOR, floor)).rowcount
         )
 
     async def revision_floor(self) -> int:

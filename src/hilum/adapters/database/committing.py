@@ -5,9 +5,11 @@ decided in order, in memory; what was decided is written set by set (`levels`, `
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
+from hilum.adapters.database.expiries import note_expiries
 from hilum.adapters.database.finding import Finder
 from hilum.adapters.database.levels import LevelWriter
 from hilum.adapters.database.merging import MergedLevel
@@ -91,6 +93,7 @@ class Batch:
         self._instances: dict[tuple[int, str], HeldInstance] = {}
         self._new_instances: dict[tuple[int, str], int] = {}
         self._added: dict[int, list[int]] = {}
+        self._expiries: dict[tuple[int, str], datetime | None] = {}
 
     def commit(self, batch: Sequence[Kept], *, whole: bool = False) -> list[Committed]:
         """Decide and write; with `whole`, write only if every item becomes a new version."""
@@ -109,6 +112,8 @@ class Batch:
             self._levels.write(list(self._studies.values()), list(self._series.values()))
             self._writes.run(self._connection)
             count_partitions(self._connection, self._added)
+        if self._expiries:
+            note_expiries(self._connection, self._expiries)
         return decided
 
     def _fresh_version(self) -> int:
@@ -183,6 +188,8 @@ class Batch:
             held.dataset_sha256 == item.dataset_sha256
             and held.transfer_syntax_uid == described.transfer_syntax_uid
         ):
+            if item.on_conflict is OnConflict.NEW_VERSION:
+                self._note_expiry(item, study)
             return Committed(Disposition.ALREADY_HELD, Version(held.version))
         if made_of is None and item.on_conflict is OnConflict.REFUSE:
             return Committed(Disposition.CONFLICT, Version(held.version))
@@ -198,6 +205,7 @@ class Batch:
         place: tuple[StudyState, SeriesState, int],
     ) -> None:
         study, series, key = place
+        self._note_expiry(item, study)
         described = item.description
         added = self._added.setdefault(item.partition, [0, 0, 0, 0])
         if study.row.created and not study.row.touched:
@@ -220,6 +228,14 @@ class Batch:
         self._instances[series.row.key, described.uids.sop_instance] = self._writes.put(
             item, version, held, keys
         )
+
+    def _note_expiry(self, item: Kept, study: StudyState) -> None:
+        """The last store decides when a study expires; nothing has to be taken from a new one."""
+        if item.expiry is None:
+            return
+        name = (item.partition, item.description.uids.study)
+        if item.expiry.at is not None or not study.row.created or name in self._expiries:
+            self._expiries[name] = item.expiry.at
 
     def _merge_items(self, level: Level, row: MergedLevel, said: LevelDescription) -> None:
         if row.items is None:

@@ -134,6 +134,10 @@ class Dialect(Protocol):
         """Let nobody else change any study until the transaction ends."""
         ...
 
+    def lock_feed(self, connection: Connection) -> None:
+        """Let nobody else add to the feed until the transaction ends."""
+        ...
+
     def lock_patients(self, connection: Connection, keys: Sequence[int]) -> None:
         """Let nobody else begin or cease to use these patients until the transaction ends."""
         ...

@@ -78,6 +78,9 @@ SETTLE_STUDY: Final = (
     "ON i.key = e.newest_instance_key WHERE e.study_key = study.key ORDER BY i.version DESC "
     "LIMIT 1), newest_version = ?, changed = ?, modalities = ? WHERE key = ?"
 )
+_FORGET_EXPIRY: Final = (
+    "DELETE FROM study_expiry WHERE partition_key = ? AND study_instance_uid = ?"
+)
 _COUNT_PARTITION: Final = (
     "UPDATE partition SET number_of_studies = number_of_studies - ?, number_of_series = "
     "number_of_series - ?, number_of_instances = number_of_instances - ?, size_bytes = "
@@ -119,6 +122,8 @@ def delete_scope(
     if series_key is not None and not series:
         connection.execute(SETTLE_SERIES, (_fresh_version(connection, dialect), now, series_key))
     studies = _settle_study(connection, dialect, study_key, patient, now)
+    if studies:
+        connection.execute(_FORGET_EXPIRY, (scope.partition, scope.study))
     counts = (studies, series, instances, size_bytes, scope.partition)
     connection.execute(_COUNT_PARTITION, counts)
     return int(instances)

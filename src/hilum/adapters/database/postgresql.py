@@ -156,6 +156,9 @@ class PostgresqlDialect:
     def lock_all(self, connection: Connection) -> None:
         postgresql_locks.lock_all(connection, self.schema)
 
+    def lock_feed(self, connection: Connection) -> None:
+        postgresql_locks.lock_feed(connection)
+
     def lock_patients(self, connection: Connection, keys: Sequence[int]) -> None:
         if keys:
             sql = "SELECT key FROM patient WHERE key = ANY(?) ORDER BY key FOR UPDATE"

@@ -63,6 +63,11 @@ def await_changes(connection: Connection, studies: Iterable[tuple[int, str]]) ->
     connection.execute(_AWAIT_STUDIES, (_study_numbers(studies),))
 
 
+def lock_feed(connection: Connection) -> None:
+    """Take the lock that the trigger on the feed's table takes, before anything is inserted."""
+    connection.execute(f"SELECT pg_advisory_xact_lock({FEED}, 'feed'::regclass::oid::int4)")
+
+
 def lock_all(connection: Connection, schema: str) -> None:
     """Nobody else changes any study until the transaction ends."""
     connection.execute(f"SELECT pg_advisory_xact_lock({CHANGES}, ?::int4)", (number_of(schema),))

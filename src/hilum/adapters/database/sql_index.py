@@ -17,6 +17,7 @@ from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, forget_freed, postpone, read_due
 from hilum.adapters.database.delivery import SqlDelivery
 from hilum.adapters.database.dialects import dialect_for
+from hilum.adapters.database.expiries import SqlExpiry
 from hilum.adapters.database.jobs import SqlJobs
 from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
@@ -127,6 +128,10 @@ class SqlIndex:
             self._lookups, self._writer, now, self.fed.ring, submission_seconds
         )
         """Uploads that are answered later."""
+        self.expiry = SqlExpiry(
+            self._lookups, self._writer, self._dialect, now, self.fed.ring
+        )
+        """Studies that are deleted by themselves."""
         self.quarantine = SqlQuarantine(self._lookups, self._writer, now)
         """What was refused and is kept apart."""
         self.jobs = SqlJobs(self._lookups, self._writer, now)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from hilum.dicom.attributes import INDEXED_ATTRIBUTES, Folding
@@ -38,6 +39,9 @@ NAMED: Final = ("PatientName", "ReferringPhysicianName")
 _KEY = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is SQLite's own row id
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # ordered by code points
 _UID = String(64)
+
+POSITION_FLOOR: Final = "position-floor"
+"""The counter above which positions of the feed begin."""
 
 metadata = MetaData(
     naming_convention={
@@ -260,6 +264,17 @@ feed = Table(
     _number("version"),
     Column("correlation_id", _TEXT, nullable=False),
     Column("payload", _TEXT, comment="JSON, for kinds that need more than identifiers"),
+    Column("position", BigInteger, comment="Of entries about instances; given by a trigger"),
+    *(
+        Index(
+            None,
+            *columns,
+            unique=unique,
+            sqlite_where=text("position IS NOT NULL"),
+            postgresql_where=text("position IS NOT NULL"),
+        )
+        for columns, unique in ((("position",), True), (("time", "position"), False))
+    ),
     sqlite_autoincrement=True,
 )
 
