@@ -64,6 +64,10 @@ _ESCAPES: Final[Mapping[bytes, str]] = {
 _KEEPS_ESCAPE: Final = frozenset({"iso2022_jp", "iso2022_jp_2"})
 """Python's codecs for these read the escape sequences themselves."""
 
+_SHIFTED: Final = frozenset({"gb2312", "euc_kr", *_KEEPS_ESCAPE})
+"""Sets that are reached by escape sequences only."""
+_SEPARATORS: Final = b"\\^="
+
 _FRAGMENT: Final = re.compile(rb"^[^\x1b]+|\x1b[^\x1b]*")
 TEXT_RESETS: Final = re.compile(rb"[\t\n\f\r]")
 """Where the first character set is in force again in LT, ST and UT (PS3.5 6.1.2.5.3)."""
@@ -71,6 +75,12 @@ VALUE_RESETS: Final = re.compile(rb"[\t\n\f\r\\]")
 """The same in LO, SH and UC, where a backslash separates values."""
 NAME_RESETS: Final = re.compile(rb"[\t\n\f\r\\^=]")
 """The same in PN."""
+RESETS: Final[Mapping[str, re.Pattern[bytes]]] = {
+    "PN": NAME_RESETS,
+    **dict.fromkeys(("LO", "SH", "UC"), VALUE_RESETS),
+    **dict.fromkeys(("LT", "ST", "UT"), TEXT_RESETS),
+}
+"""By VR: all whose bytes mean what the specific character set says."""
 _MISSPELT: Final = re.compile(r"ISO.?(?:2022.?)?IR.?([0-9]+)")
 
 
@@ -105,6 +115,27 @@ class Charset:
                 return found
         self.problem = "a character set is unknown"
         return DEFAULT_ENCODING
+
+    def encode(self, text: str, resets: re.Pattern[bytes] | None = None) -> bytes | None:
+        """Write `text` without escape sequences; None when that cannot be done, or be told.
+
+        `resets` is what the text is read again with, which must give the same text. Bytes of a
+        character that look like a separator are avoided, since some readers split before decoding.
+        """
+        if text.isascii():
+            return text.encode()
+        if self._is_ascii or self.problem is not None or self._first in _SHIFTED:
+            return None
+        try:
+            value = text.encode(self._first)
+        except UnicodeEncodeError:
+            return None
+        is_single = self._first not in _STAND_ALONE
+        if is_single and len(value) != len(text):
+            return None
+        if any(value.count(mark) != text.count(chr(mark)) for mark in _SEPARATORS):
+            return None
+        return value if self.decode(value, resets or TEXT_RESETS) == (text, True) else None
 
     def decode(self, value: bytes, resets: re.Pattern[bytes] = TEXT_RESETS) -> tuple[str, bool]:
         """Return the text of `value`, and whether the character set allows all of it.

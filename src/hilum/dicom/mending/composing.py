@@ -54,11 +54,13 @@ class Composed:
         return piece[start:stop]
 
 
-def compose(file: LooseFile, inflated_bytes: int) -> Composed:
+def compose(
+    file: LooseFile, inflated_bytes: int, setting: str = "quarantine.repair_bytes"
+) -> Composed:
     """Write `file`.
 
-    A deflated data set is deflated again in memory: one above `inflated_bytes` raises
-    `LimitExceeded`.
+    A deflated data set is deflated again in memory: one above `inflated_bytes`, which is a
+    `setting`, raises `LimitExceeded`.
     """
     pieces: list[Value] = []
     size = _write(file.elements, file.form, pieces)
@@ -66,8 +68,8 @@ def compose(file: LooseFile, inflated_bytes: int) -> Composed:
     if not file.is_deflated:
         return Composed(file.source, [opening, *pieces])
     if size > inflated_bytes:
-        what = "The deflated data set is too long to be repaired"
-        raise LimitExceeded("quarantine.repair_bytes", inflated_bytes, what)
+        what = "The deflated data set is too long to be changed"
+        raise LimitExceeded(setting, inflated_bytes, what)
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     parts = [deflate.compress(chunk) for chunk in Composed(file.source, pieces).chunks()]
     deflated = b"".join([*parts, deflate.flush()])

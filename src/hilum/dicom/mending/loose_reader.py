@@ -53,8 +53,13 @@ class _Ended(NamedTuple):
     """Tag of the delimiter, or of the item that begins where an element was expected; 0."""
 
 
-def read_loosely(source: Source, limits: HeaderLimits, memory_bytes: int) -> LooseFile:
-    """Read `source` as a tree that takes about `memory_bytes` at most.
+def read_loosely(
+    source: Source,
+    limits: HeaderLimits,
+    memory_bytes: int,
+    setting: str = "quarantine.repair_bytes",
+) -> LooseFile:
+    """Read `source` as a tree that takes about `memory_bytes` at most, which is a `setting`.
 
     Raises the errors of `hilum.dicom.errors`, and `LimitExceeded`.
     """
@@ -67,7 +72,7 @@ def read_loosely(source: Source, limits: HeaderLimits, memory_bytes: int) -> Loo
     head = bytes(source[start : start + 6])
     is_implicit = encoding.is_implicit if len(head) < 6 else not looks_explicit(head[4:6])
     form = Form(is_implicit, encoding.is_little_endian)
-    reader = _Reader(source, limits, memory_bytes)
+    reader = _Reader(source, limits, memory_bytes, setting)
     return LooseFile(
         source=source,
         opening=before,
@@ -85,18 +90,21 @@ def read_loosely(source: Source, limits: HeaderLimits, memory_bytes: int) -> Loo
 
 def _meta(before: bytes, limits: HeaderLimits) -> list[Element]:
     start = before.find(b"\x02\0", 0 if before[:2] == b"\x02\0" else before.find(b"DICM") + 4)
-    reader = _Reader(before, limits, len(before) * 100)
+    reader = _Reader(before, limits, len(before) * 100, "")
     elements = reader.read(max(0, start), _META_FORM)
     return [each for each in elements if each.tag >> 16 == 0x0002]
 
 
 class _Reader:
-    def __init__(self, source: Source, limits: HeaderLimits, memory_bytes: int) -> None:
+    def __init__(
+        self, source: Source, limits: HeaderLimits, memory_bytes: int, setting: str
+    ) -> None:
         self._source = source
         self._window = Window(source)
         self._end = len(source)
         self._limits = limits
         self._memory_bytes = memory_bytes
+        self._setting = setting
         self._taken = 0
         self._elements = 0
         self.flaws: list[Flaw] = []
@@ -330,8 +338,8 @@ class _Reader:
     def _take(self, size_bytes: int) -> None:
         self._taken += size_bytes
         if self._taken > self._memory_bytes:
-            what = "The data set takes too much memory to be repaired"
-            raise LimitExceeded("quarantine.repair_bytes", self._memory_bytes, what)
+            what = "The data set takes too much memory to be changed"
+            raise LimitExceeded(self._setting, self._memory_bytes, what)
 
     def _flaw(self, items: _Items, tag: int | None, text: str) -> None:
         if tag is None and items:
