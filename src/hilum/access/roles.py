@@ -4,7 +4,7 @@ As in the Azure DICOM service: a role grants its data actions less its own `notD
 caller has what any of its roles grants.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,11 @@ class Roles:
         self._scopes: Mapping[str, frozenset[AccessScope]] = {
             name: role.scopes for name, role in roles.items()
         }
+
+    @property
+    def names(self) -> Collection[str]:
+        """All that are known."""
+        return self._scopes.keys()
 
     def scopes(self, names: Iterable[str]) -> frozenset[AccessScope]:
         """What these roles grant together; an unknown role grants nothing."""

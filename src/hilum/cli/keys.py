@@ -1,10 +1,9 @@
 """`hilum keys`."""
 
 import asyncio
-import re
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,9 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-
-_SPAN: Final = re.compile(r"(\d{1,5})([hdwy])")
-_HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 
 
 class ScopeChoice(StrEnum):
@@ -71,7 +67,7 @@ def create(
     if not name.strip() or len(name) > 64 or not name.isprintable():
         message = "NAME should be 1 to 64 printable characters."
         raise WrongUsage(message)
-    span = None if expires is None else _span(expires)
+    span = None if expires is None else options.span(expires, "--expires")
     text, record = asyncio.run(_create(options.settings(data, config), name, scope, span))
     if as_json:
         print_json({"key": text, **_fields(record)})
@@ -155,14 +151,6 @@ async def _revoke(settings: "Settings", key_id: str) -> bool:
 
     async with open_archive(settings) as archive:
         return await archive.index.keys.revoke(key_id, SystemClock().now())
-
-
-def _span(text: str) -> timedelta:
-    match = _SPAN.fullmatch(text.strip().lower())
-    if match is None or not int(match[1]):
-        message = f"--expires {text}: should be a number and h, d, w or y, such as 90d."
-        raise WrongUsage(message)
-    return timedelta(hours=int(match[1]) * _HOURS[match[2]])
 
 
 def _fields(record: "ApiKey") -> dict[str, object]:

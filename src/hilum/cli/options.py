@@ -1,14 +1,20 @@
 """Options that several commands share, and the settings they make."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from hilum.cli.console import WrongUsage
 from hilum.domain.roles import Role
 
 if TYPE_CHECKING:
     from hilum.settings import Loaded, Settings
+
+_SPAN: Final = re.compile(r"(\d{1,5})([hdwy])")
+_HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 
 
 def _named(folder: str) -> Path:
@@ -83,3 +89,12 @@ def settings(
     found = loaded(data, config, role=role, **overrides).settings
     begin_logging(found, at_least="warning")
     return found
+
+
+def span(text: str, option: str) -> timedelta:
+    """A span such as `12h` or `90d`. Raises `WrongUsage`, naming the option."""
+    match = _SPAN.fullmatch(text.strip().lower())
+    if match is None or not int(match[1]):
+        message = f"{option} {text}: should be a number and h, d, w or y, such as 90d."
+        raise WrongUsage(message)
+    return timedelta(hours=int(match[1]) * _HOURS[match[2]])

@@ -1,4 +1,4 @@
-"""Bearer tokens of an identity provider."""
+"""Bearer tokens: of an identity provider, and our own."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,4 +11,16 @@ class TokenVerifier(Protocol):
         Raises `NotAuthenticated` for any other token, `ArchiveUnavailable` when the provider's
         keys are needed and cannot be had.
         """
+        ...
+
+
+class TokenSigner(Protocol):
+    """Keys of our own. `ArchiveUnavailable` is raised when they cannot be read or made."""
+
+    async def sign(self, claims: Mapping[str, object]) -> str:
+        """A signed JWT with these claims, by the newest key."""
+        ...
+
+    async def published(self) -> Mapping[str, object]:
+        """The public keys by which our tokens are checked, as a JWKS (RFC 7517)."""
         ...

@@ -31,6 +31,12 @@ def exposure_problems(settings: Settings) -> Sequence[str]:
             ' security.authentication = "required" and create a key (hilum keys create), or pass'
             " --insecure on a closed test network."
         )
+    if settings.security.issuer.enabled and not is_loopback(http.host):
+        problems.append(
+            f"Refusing to hand out tokens on {http.host}: the issuer is for development. Set"
+            " security.issuer.enabled = false and use an identity provider (security.jwt), or pass"
+            " --insecure on a closed test network."
+        )
     if dimse.port and not dimse.allowed_calling_ae_titles and not is_loopback(dimse.host):
         problems.append(
             f"Refusing to serve DIMSE on {dimse.host} to any AE title: set"

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from hilum.settings.issuer import IssuerSettings
 from hilum.settings.types import JSON_TEXT, LIST_TEXT, CountOrZero, Seconds, Section, Texts
 
 DataAction = Literal["read", "write", "delete", "manageExtendedQueryTags", "export", "*"]
@@ -29,7 +30,11 @@ class JwtSettings(Section):
     """Bearer tokens of an identity provider (OIDC)."""
 
     issuer: str = ""
-    """The `iss` a token must carry. Empty: no tokens are taken, only API keys."""
+    """The `iss` a token must carry. Without it and `authority` only API keys are taken."""
+    authority: str = ""
+    """URL of an OpenID provider. Where its keys are it says itself, at
+    `/.well-known/openid-configuration`; `issuer` is then needed only where its tokens carry another
+    one."""
     audience: Texts = ()
     """The `aud` values of which a token must carry one."""
     jwks_url: str = ""
@@ -55,7 +60,7 @@ class JwtSettings(Section):
     scope_claim: str = "scp"
     """Name of the claim whose words are scopes of ours granted directly."""
 
-    @field_validator("jwks_url")
+    @field_validator("jwks_url", "authority")
     @classmethod
     def _is_https(cls, value: str) -> str:
         url = urlsplit(value)
@@ -67,19 +72,24 @@ class JwtSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> "JwtSettings":
-        keys = [bool(self.jwks_url), self.jwks_file is not None]
-        if not self.issuer:
+        keys = [bool(self.jwks_url), self.jwks_file is not None, bool(self.authority)]
+        if not self.is_set:
             if any(keys) or self.audience:
-                message = "audience, jwks_url and jwks_file need issuer"
+                message = "audience, jwks_url and jwks_file need issuer or authority"
                 raise ValueError(message)
             return self
         if sum(keys) != 1:
-            message = "issuer needs exactly one of jwks_url and jwks_file"
+            message = "issuer needs exactly one of authority, jwks_url and jwks_file"
             raise ValueError(message)
         if not self.audience:
-            message = "issuer needs audience"
+            message = "issuer and authority need audience"
             raise ValueError(message)
         return self
+
+    @property
+    def is_set(self) -> bool:
+        """True when tokens of a provider are taken."""
+        return bool(self.issuer or self.authority)
 
 
 class SecuritySettings(Section):
@@ -95,10 +105,15 @@ class SecuritySettings(Section):
     """Bearer tokens."""
     roles: Annotated[tuple[RoleSettings, ...], JSON_TEXT] = ()
     """Roles beside the built-in `globalReader` (read) and `globalAdmin` (everything)."""
+    roles_file: Path | None = None
+    """A `roles.json` of the Azure DICOM service, with more roles: `{"roles": [{"name",
+    "dataActions", "notDataActions", "scopes": ["/"]}]}`. One in `roles` wins over its namesake."""
+    issuer: IssuerSettings = IssuerSettings()
+    """Tokens made here, for development."""
 
     @model_validator(mode="after")
     def _tokens_are_asked_for(self) -> "SecuritySettings":
-        if self.jwt.issuer and self.authentication == "none":
+        if self.jwt.is_set and self.authentication == "none":
             message = 'jwt is configured but never asked for: set authentication = "required"'
             raise ValueError(message)
         return self

@@ -1,6 +1,7 @@
 """Where the public keys of an identity provider come from (RFC 7517): a file, or its URL."""
 
 import asyncio
+import json
 import time
 import urllib.error
 import urllib.request
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Final, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 from jwt import PyJWK, PyJWKSet
@@ -19,6 +21,7 @@ log = structlog.get_logger()
 
 _MAXIMUM_BYTES: Final = 1 << 20
 _MAXIMUM_KEYS: Final = 100
+_DISCOVERY: Final = "/.well-known/openid-configuration"
 ASYMMETRIC: Final = frozenset({"RSA", "EC", "OKP"})
 
 
@@ -132,7 +135,7 @@ class JwksUrl:
 
     async def _fetch(self) -> None:
         try:
-            async with asyncio.timeout(2 * self._timeout_seconds):
+            async with asyncio.timeout(3 * self._timeout_seconds):
                 self._keys = Keys(await asyncio.to_thread(self._read))
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
@@ -141,15 +144,43 @@ class JwksUrl:
         self._fetched = time.monotonic()
 
     def _read(self) -> bytes:
-        request = urllib.request.Request(  # noqa: S310 - settings allow https, and http on loopback
-            self._url, headers={"Accept": "application/json", "User-Agent": "hilum"}
-        )
-        with _OPENER.open(request, timeout=self._timeout_seconds) as answer:
-            body: bytes = answer.read(_MAXIMUM_BYTES + 1)
-        if len(body) > _MAXIMUM_BYTES:
-            message = "it is larger than 1 MiB"
+        return _fetched(self._url, self._timeout_seconds)
+
+
+class DiscoveredJwks(JwksUrl):
+    """Keys of a provider that says itself where they are (OpenID Connect Discovery 1.0)."""
+
+    def _read(self) -> bytes:
+        known = self._url.rstrip("/") + _DISCOVERY
+        try:
+            where = json.loads(_fetched(known, self._timeout_seconds))["jwks_uri"]
+        except (KeyError, TypeError) as error:
+            message = "it names no jwks_uri"
+            raise ValueError(message) from error
+        if not isinstance(where, str) or not _is_safe(where, self._url):
+            message = "its jwks_uri is no https URL"
             raise ValueError(message)
-        return body
+        return _fetched(where, self._timeout_seconds)
+
+
+def _is_safe(url: str, authority: str) -> bool:
+    """Over https; without it only from the very scheme and host that the settings named."""
+    named, trusted = urlsplit(url), urlsplit(authority)
+    if named.scheme == "https":
+        return bool(named.hostname)
+    return (named.scheme, named.netloc) == (trusted.scheme, trusted.netloc)
+
+
+def _fetched(url: str, timeout_seconds: float) -> bytes:
+    request = urllib.request.Request(  # noqa: S310 - settings allow https, and http on loopback
+        url, headers={"Accept": "application/json", "User-Agent": "hilum"}
+    )
+    with _OPENER.open(request, timeout=timeout_seconds) as answer:
+        body: bytes = answer.read(_MAXIMUM_BYTES + 1)
+    if len(body) > _MAXIMUM_BYTES:
+        message = "it is larger than 1 MiB"
+        raise ValueError(message)
+    return body
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -20,13 +20,16 @@ class JwtVerifier:
     def __init__(
         self,
         *,
-        issuer: str,
+        issuer: str | Sequence[str] | None,
         audience: Sequence[str],
         keys: KeySource,
         algorithms: Sequence[str] = ("RS256", "PS256", "ES256"),
         leeway_seconds: float = 60.0,
     ) -> None:
-        """Raises `ValueError` for an algorithm that is no public-key signature."""
+        """`issuer`: of several any; None: whoever has the keys, as with keys of our own.
+
+        Raises `ValueError` for an algorithm that is no public-key signature.
+        """
         for algorithm in algorithms:
             if algorithm[:2] not in _KEY_TYPES:
                 message = f"{algorithm} is not a public-key signature"
@@ -38,8 +41,6 @@ class JwtVerifier:
         self._leeway_seconds = leeway_seconds
 
     async def verify(self, token: str) -> Mapping[str, object]:
-        if len(token) > _MAXIMUM_LENGTH:
-            raise refuse(Refusal.BAD_TOKEN, "It is too long.")
         header = _header(token)
         algorithm = header.get("alg")
         if algorithm not in self._algorithms:
@@ -68,7 +69,15 @@ class JwtVerifier:
         return claims
 
 
+def key_id_of(token: str) -> str | None:
+    """The key that a token says it is signed with. Raises `NotAuthenticated` for no token."""
+    key_id = _header(token).get("kid")
+    return key_id if isinstance(key_id, str) else None
+
+
 def _header(token: str) -> Mapping[str, Any]:
+    if len(token) > _MAXIMUM_LENGTH:
+        raise refuse(Refusal.BAD_TOKEN, "It is too long.")
     try:
         header: Mapping[str, Any] = jwt.get_unverified_header(token)
     except PyJWTError as error:
