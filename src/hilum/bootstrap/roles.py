@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from hilum.bootstrap.bus import is_in_process
+from hilum.bootstrap.parts.change_feed import change_feed_part
 from hilum.bootstrap.parts.dicomweb import dicomweb_part
 from hilum.bootstrap.parts.dimse import dimse_part
 from hilum.bootstrap.parts.events import events_part
+from hilum.bootstrap.parts.expiry import expiry_part
 from hilum.bootstrap.parts.fronts import few_words, whole_desk
 from hilum.bootstrap.parts.notices import notices_part
+from hilum.bootstrap.parts.operations import operations_part
 from hilum.bootstrap.parts.orthanc import orthanc_part
 from hilum.bootstrap.parts.part import Front, OpenPart
 from hilum.bootstrap.parts.quarantine import quarantine_part
 from hilum.bootstrap.parts.stages import descriptor_part, submissions_part, validator_part
+from hilum.bootstrap.parts.token_issuer import token_issuer_part
 from hilum.bootstrap.parts.upload_page import upload_page_part
 from hilum.bootstrap.parts.uploading import status_commands_part, status_part, upload_part
 from hilum.bootstrap.parts.viewer import viewer_part
@@ -39,7 +43,17 @@ class Served:
     """Whether it takes what is deleted out of the archive view, whose folder it then has to see."""
 
 
-_ARCHIVE: Final = (dicomweb_part, dimse_part, orthanc_part, events_part, viewer_part)
+_ARCHIVE: Final = (
+    dicomweb_part,
+    change_feed_part,
+    expiry_part,
+    operations_part,
+    dimse_part,
+    orthanc_part,
+    events_part,
+    viewer_part,
+    token_issuer_part,
+)
 _UPLOADS: Final = (upload_part, upload_page_part, status_part, status_commands_part)
 SERVED: Final[Mapping[Role, Served]] = {
     Role.ALL: Served((*_ARCHIVE, *_UPLOADS, submissions_part, quarantine_part, notices_part)),

@@ -21,6 +21,7 @@ from hilum.cli import (
     rebuild,
     reconcile,
     serve,
+    tokens,
     validating,
 )
 from hilum.cli.console import say
@@ -68,6 +69,8 @@ app.command(name="rebuild")(rebuild.rebuild)
 app.command(name="migrate")(migrate.migrate)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="keys")
+app.command(name="token")(tokens.token)
+app.add_typer(tokens.app, name="issuer")
 app.add_typer(cache.app, name="cache")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(archive_view.app, name="archive-view")

@@ -14,7 +14,9 @@ from hilum.settings.archive import (
     StorageSettings,
 )
 from hilum.settings.archive_view import ArchiveViewSettings
+from hilum.settings.audit import AuditSettings
 from hilum.settings.bus import BusSettings
+from hilum.settings.change_feed import ChangeFeedSettings
 from hilum.settings.delivery import DeliverySettings
 from hilum.settings.derived import DerivedSettings
 from hilum.settings.doors import (
@@ -25,8 +27,10 @@ from hilum.settings.doors import (
     StowSettings,
 )
 from hilum.settings.events import EventsSettings
+from hilum.settings.jobs import OperationSettings
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
 from hilum.settings.orthanc import OrthancSettings
+from hilum.settings.partitions import PartitionSettings
 from hilum.settings.pixels import PixelSettings
 from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
@@ -62,14 +66,18 @@ class Settings(Section):
     pixels: PixelSettings = PixelSettings()
     derived: DerivedSettings = DerivedSettings()
     deletion: DeletionSettings = DeletionSettings()
+    partitions: PartitionSettings = PartitionSettings()
     archive_view: ArchiveViewSettings = ArchiveViewSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
+    operations: OperationSettings = OperationSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()
     security: SecuritySettings = SecuritySettings()
+    audit: AuditSettings = AuditSettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     events: EventsSettings = EventsSettings()
+    change_feed: ChangeFeedSettings = ChangeFeedSettings()
     sinks: Sinks = NOTHING_NAMED
     """Destinations of events by name, each a table: `[sinks.NAME]` in the file, JSON in the
     environment (`{"NAME": {"url": "kafka://..."}}`). See docs/events.md."""
@@ -77,4 +85,15 @@ class Settings(Section):
     @model_validator(mode="after")
     def _depths_are_known(self) -> "Settings":
         self.validation.demand_depth(self.upload.depth, "upload.depth")
+        return self
+
+    @model_validator(mode="after")
+    def _audit_is_written(self) -> "Settings":
+        quiet = self.logging.level in {"warning", "error"}
+        if self.audit.enabled and self.audit.file is None and quiet:
+            message = (
+                "audit.enabled writes to the log at level info, which logging.level leaves out: "
+                "lower it, or set audit.file"
+            )
+            raise ValueError(message)
         return self
