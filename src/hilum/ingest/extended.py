@@ -142,6 +142,6 @@ def _decoded(dataset: DataSet, encoded: str, tag: ExtendedTag) -> list[Any]:
         value = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         return []
-    text, _ = CONVERTERS[tag.vr](value, surroundings_of(charset, True), tag.tag)  # noqa: FBT003
+    text, _ = CONVERTERS[tag.vr](value, surroundings_of(charset, True), tag.tag)
     found: list[Any] = orjson.loads(b"[" + text + b"]")
     return found

@@ -43,7 +43,7 @@ def fold_time(text: str) -> str | None:
 
 
 def fold_date_time(text: str) -> str | None:
-    """`YYYYMMDDHHMMSS.FFFFFF`; what it leaves out is its first moment, its offset does not count."""
+    """`YYYYMMDDHHMMSS.FFFFFF`: the first moment of what it leaves out; an offset does not count."""
     found = _DATE_TIME.fullmatch(text.strip(" \0"))
     if found is None:
         return None

@@ -13,8 +13,8 @@ from hilum.dicom.memo import Memo
 from hilum.domain.errors import PixelsNotDecodable
 from hilum.domain.extended_tags import NO_EXTENDED_TAGS
 from hilum.domain.instances import Content, Description, InMemory, StorePolicy
-from hilum.ingest.deep import DeepProfiles, profile_of, with_findings
 from hilum.ingest.current_tags import CurrentTags
+from hilum.ingest.deep import DeepProfiles, profile_of, with_findings
 from hilum.ingest.examine import Examined, examine
 from hilum.ingest.frame_reading import ContentFrames
 from hilum.ingest.policies import NO_RULES, PolicyRules

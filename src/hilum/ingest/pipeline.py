@@ -29,6 +29,7 @@ from hilum.domain.instances import (
     Content,
     Description,
     Disposition,
+    Expiry,
     InMemory,
     Kept,
     Outcome,
@@ -239,6 +240,7 @@ class Ingest:
             on_conflict=arrival.policy.on_conflict,
             origin=arrival.origin,
             warned=examined.warned,
+            expiry=Expiry(arrival.policy.expires),
         )
         self._intents.begin(key)
         try:

@@ -54,8 +54,7 @@ class ExtendedTagList(ReadsExtendedTags, Protocol):
         ...
 
     async def sweep(self, limit: int) -> int:
-        """Remove up to `limit` values of what is being deleted, and then itself; 0 when all is
-        done."""
+        """Remove up to `limit` values of what is being deleted, and then that; 0: all is done."""
         ...
 
     async def errors(self, path: str, limit: int, offset: int) -> Sequence[TagError]:

@@ -11,7 +11,21 @@ from tests.served_dicomweb import ServedDicomWeb
 _JSON = "application/dicom+json"
 
 
-_LATER = ("job_secret", "job", "quarantined_step", "quarantined", "submission_step", "submission_file", "submission")
+_LATER = (
+    "extended_error",
+    "extended_real",
+    "extended_integer",
+    "extended_text",
+    "extended_tag",
+    "study_expiry",
+    "job_secret",
+    "job",
+    "quarantined_step",
+    "quarantined",
+    "submission_step",
+    "submission_file",
+    "submission",
+)
 """Tables of later migrations."""
 
 
@@ -19,6 +33,7 @@ def _made_old(hilum: Hilum) -> None:
     """Take back what the migration did, and those after it."""
     for table in _LATER:
         hilum.sql(f"DROP TABLE {table}")
+    hilum.sql("ALTER TABLE instance_version DROP COLUMN warned")
     hilum.sql("ALTER TABLE description DROP COLUMN bulk_table")
     hilum.sql("UPDATE alembic_version SET version_num = '0003'")
 

@@ -20,6 +20,8 @@ from hilum.adapters.database.delivery_tables import (
     subscription,
 )
 from hilum.adapters.database.expiry_tables import study_expiry
+from hilum.adapters.database.extended_rows import note_change
+from hilum.adapters.database.extended_tables import extended_tag
 from hilum.adapters.database.job_tables import job, job_secret
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.reading import read_feed_id
@@ -32,6 +34,14 @@ from hilum.adapters.database.submission_tables import (
     submission_step,
 )
 from hilum.adapters.database.tables import POSITION_FLOOR, api_key, feed
+from hilum.adapters.database.worklist_tables import (
+    workitem,
+    workitem_event,
+    workitem_receiver,
+    workitem_subscription,
+    workitem_value,
+    workitem_watch,
+)
 from hilum.domain.records import FeedKind
 
 _PAGE: Final = 256
@@ -51,20 +61,21 @@ _NUMBERED: Final = {
     each.name
     for each in (
         feed, dead_letter, arrival, arrival_step, submission, submission_step, quarantined,
-        quarantined_step, job,
+        quarantined_step, job, extended_tag,
     )
 }  # fmt: skip
 """Tables that number their rows themselves."""
 _NOBODY_FETCHES: Final = "UPDATE arrival SET worker = NULL, due = 0 WHERE state = 'fetching'"
 _NOBODY_WORKS: Final = "UPDATE submission SET due = 0 WHERE due IS NOT NULL"
 _NOBODY_DOES: Final = "UPDATE job SET due = 0, holder = NULL WHERE due IS NOT NULL"
+_INDEXED_ANEW: Final = "UPDATE extended_tag SET status = 'ready', errors = 0, job_id = NULL"
 _NOBODY_FOLLOWS: Final = "UPDATE source_cursor SET worker = '', until = 0"
 _READ_FLOOR: Final = "SELECT value FROM counter WHERE name = ?"
 _RAISE_FLOOR: Final = (
     "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
     "value = excluded.value WHERE counter.value < excluded.value"
 )
-_ORIGINS: Final = ("door", "peer", "principal", "correlation_id", "created")
+_ORIGINS: Final = ("door", "peer", "principal", "correlation_id", "created", "warned")
 _READ_ORIGINS: Final = (
     f"SELECT version, object_key, {quoted(_ORIGINS)} FROM instance_version WHERE version > ? "
     "ORDER BY version LIMIT ?"
@@ -109,6 +120,12 @@ def _mend_arrivals(connection: Connection) -> None:
     connection.execute(_NOBODY_FOLLOWS)
 
 
+def _mend_extended_tags(connection: Connection) -> None:
+    """What is committed from now on, which will be everything, is indexed by them at once."""
+    connection.execute(_INDEXED_ANEW)
+    note_change(connection)
+
+
 REVISIONS: Final = Part(
     "revisions of stable studies",
     (study_watch,),
@@ -125,6 +142,17 @@ JOBS: Final = Part(
     (job, job_secret),
     mend=lambda connection: connection.execute(_NOBODY_DOES),
 )
+WORKLIST: Final = Part(
+    "work items",
+    (
+        workitem,
+        workitem_value,
+        workitem_subscription,
+        workitem_watch,
+        workitem_receiver,
+        workitem_event,
+    ),
+)
 PARTS: Final = (
     Part("API keys", (api_key,)),
     Part("subscriptions", (subscription,), mend=_mend_followers),
@@ -139,6 +167,12 @@ PARTS: Final = (
     SUBMISSIONS,
     QUARANTINE,
     JOBS,
+    Part(
+        "extended query tags",
+        (extended_tag,),
+        which=lambda _connection: ("status <> 'deleting'", ()),
+        mend=_mend_extended_tags,
+    ),
     Part("expiries of studies", (study_expiry,)),
 )
 ORIGINS: Final = "origins of instances"
@@ -154,6 +188,10 @@ NOT_CARRIED: Final[Mapping[str, str]] = {
     "instance_version": "made from the objects, then told where they came from",
     "description": "made from the objects",
     "sequence_item": "made from the objects",
+    "extended_text": "made from the objects",
+    "extended_integer": "made from the objects",
+    "extended_real": "made from the objects",
+    "extended_error": "found by indexing what was held before a tag, which a rebuild does not do",
     "deletion": "freed before the objects are read",
     "lease": "lasts for seconds",
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hilum.adapters.database.connections import Connection, Dialect
+from hilum.adapters.database.extended_tables import VALUE_TABLES
 from hilum.domain.maintenance import IndexProblem, ProblemKind
 
 WRONG_SERIES: Final = (
@@ -76,6 +77,27 @@ ORPHANED_ORIGINALS: Final = (
     "CROSS JOIN instance_version v ON v.instance_key = i.key "
     "WHERE i.key = o.instance_key AND v.version = o.version AND i.version <> o.version)"
 )
+ORPHANED_VALUES: Final = {
+    table.name: (
+        f"SELECT x.owner_key AS which, x.tag_key FROM {table.name} x "
+        "LEFT JOIN extended_tag t ON t.key = x.tag_key WHERE t.status IS NULL OR "
+        "(t.status <> 'deleting' AND CASE t.level "
+        "WHEN 1 THEN NOT EXISTS (SELECT 1 FROM study s WHERE s.key = x.owner_key) "
+        "WHEN 2 THEN NOT EXISTS (SELECT 1 FROM series e WHERE e.key = x.owner_key) "
+        "ELSE NOT EXISTS (SELECT 1 FROM instance i WHERE i.key = x.owner_key) END)"
+    )
+    for table in VALUE_TABLES.values()
+}
+"""By table: queries for owner and tag."""
+ORPHANED_ERRORS: Final = (
+    "SELECT x.instance_key AS which, x.tag_key FROM extended_error x WHERE NOT EXISTS "
+    "(SELECT 1 FROM instance i WHERE i.key = x.instance_key) OR NOT EXISTS "
+    "(SELECT 1 FROM extended_tag t WHERE t.key = x.tag_key)"
+)
+WRONG_ERRORS: Final = (
+    "SELECT t.key FROM extended_tag t WHERE t.status <> 'deleting' AND t.errors <> "
+    "(SELECT count(*) FROM extended_error x WHERE x.tag_key = t.key)"
+)
 LOW_COUNTERS: Final = (
     "SELECT c.name FROM ({numbers}) AS c WHERE c.value < CASE c.name "
     "WHEN 'version' THEN (SELECT coalesce(max(version), 0) FROM instance_version) "
@@ -109,6 +131,11 @@ class _Check:
     text: str
 
 
+def _first_of(sql: str) -> str:
+    """The first column of a query for two."""
+    return f"SELECT found.which FROM ({sql}) AS found"
+
+
 _CHECKS: Final = (
     _Check(ProblemKind.WRONG_AGGREGATE, WRONG_SERIES, "series {} disagrees with its instances"),
     _Check(ProblemKind.WRONG_AGGREGATE, WRONG_STUDIES, "study {} disagrees with its series"),
@@ -126,6 +153,12 @@ _CHECKS: Final = (
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_VERSIONS, "version {} has no instance"),
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_DESCRIPTIONS, "description {} has no instance"),
     _Check(ProblemKind.ORPHANED_ROW, ORPHANED_ORIGINALS, "original of {} has no version"),
+    *(
+        _Check(ProblemKind.ORPHANED_ROW, _first_of(sql), f"a value in {table} has no owner: {{}}")
+        for table, sql in ORPHANED_VALUES.items()
+    ),
+    _Check(ProblemKind.ORPHANED_ROW, _first_of(ORPHANED_ERRORS), "error of {} has no instance"),
+    _Check(ProblemKind.WRONG_AGGREGATE, WRONG_ERRORS, "extended tag {} has a wrong error count"),
     _Check(ProblemKind.MISSING_DESCRIPTION, _MISSING_DESCRIPTION, "instance {} has no description"),
     _Check(ProblemKind.MISSING_VERSION, _MISSING_VERSION, "instance {} has no row of its version"),
     _Check(ProblemKind.MISSING_FEED_ENTRY, _MISSING_FEED, "version {} was never announced"),

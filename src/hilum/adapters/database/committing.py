@@ -10,6 +10,7 @@ from datetime import datetime
 from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.expiries import note_expiries
+from hilum.adapters.database.extended_rows import ExtendedWrites
 from hilum.adapters.database.finding import Finder
 from hilum.adapters.database.levels import LevelWriter
 from hilum.adapters.database.merging import MergedLevel
@@ -88,6 +89,7 @@ class Batch:
         self._finder = Finder(connection, dialect)
         self._levels = LevelWriter(connection, dialect, now, self._fresh_version)
         self._writes = Writes(now, lambda: feed_time(connection, dialect, now, clock))
+        self._extended = ExtendedWrites(connection)
         self._studies: dict[tuple[int, str], StudyState] = {}
         self._series: dict[tuple[int, str], SeriesState] = {}
         self._instances: dict[tuple[int, str], HeldInstance] = {}
@@ -100,6 +102,7 @@ class Batch:
         self._dialect.lock_studies(
             self._connection, {(item.partition, item.description.uids.study) for item in batch}
         )
+        self._extended.begin()
         highest = max(item.version for item in batch)
         self._dialect.raise_to(self._connection, "version", highest)
         self._load_studies(batch)
@@ -111,6 +114,7 @@ class Batch:
         if self._added:
             self._levels.write(list(self._studies.values()), list(self._series.values()))
             self._writes.run(self._connection)
+            self._extended.run()
             count_partitions(self._connection, self._added)
         if self._expiries:
             note_expiries(self._connection, self._expiries)
@@ -225,6 +229,7 @@ class Batch:
         study.row.take(key, version, instances, size_bytes)
         series.row.take(key, version, instances, size_bytes)
         keys = (study.row.key, series.row.key, key)
+        self._extended.put(item, keys, replaces=held is not None)
         self._instances[series.row.key, described.uids.sop_instance] = self._writes.put(
             item, version, held, keys
         )

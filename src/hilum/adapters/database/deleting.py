@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
+from hilum.adapters.database.extended_rows import forget_owners, forget_scope
 from hilum.adapters.database.modalities import settle_modalities
 from hilum.adapters.database.patients import drop_unused_patients
 from hilum.adapters.database.reading import place
@@ -114,6 +115,7 @@ def delete_scope(
         connection.execute(sql.format(gone), (now, now, key))
     for sql in _FORGET:
         connection.execute(sql.format(gone), (key,))
+    forget_scope(connection, gone, key)
     # Announced late, since others cannot announce anything until this transaction has ended.
     time = feed_time(connection, dialect, now, clock)
     connection.execute(_ANNOUNCE.format(gone), (time, kind, correlation, key))
@@ -136,6 +138,7 @@ def _fresh_version(connection: Connection, dialect: Dialect) -> int:
 def _drop_empty_series(connection: Connection, study_key: int, series_key: int | None) -> int:
     found = connection.execute(_EMPTY_SERIES, (study_key, series_key)).fetchall()
     connection.executemany(_FORGET_ITEMS, [(int(Level.SERIES), key) for (key,) in found])
+    forget_owners(connection, Level.SERIES, [key for (key,) in found])
     connection.executemany("DELETE FROM series WHERE key = ?", found)
     return len(found)
 
@@ -151,6 +154,7 @@ def _settle_study(
         return 0
     connection.execute("DELETE FROM study_modality WHERE study_key = ?", (study_key,))
     connection.execute(_FORGET_ITEMS, (int(Level.STUDY), study_key))
+    forget_owners(connection, Level.STUDY, [study_key])
     dialect.remove_names(connection, [study_key])
     connection.execute("DELETE FROM study WHERE key = ?", (study_key,))
     drop_unused_patients(connection, [] if patient is None else [patient])

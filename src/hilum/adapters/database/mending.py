@@ -7,10 +7,13 @@ from hilum.adapters.database.checking import (
     EMPTY_SERIES,
     EMPTY_STUDIES,
     ORPHANED_DESCRIPTIONS,
+    ORPHANED_ERRORS,
     ORPHANED_ITEMS,
     ORPHANED_ORIGINALS,
+    ORPHANED_VALUES,
     ORPHANED_VERSIONS,
     UNUSED_PATIENTS,
+    WRONG_ERRORS,
     WRONG_PARTITIONS,
     WRONG_SERIES,
     WRONG_STUDIES,
@@ -19,6 +22,7 @@ from hilum.adapters.database.checking import (
 )
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.deleting import SETTLE_SERIES, SETTLE_STUDY
+from hilum.adapters.database.extended_tables import VALUE_TABLES
 from hilum.adapters.database.modalities import settle_modalities
 from hilum.adapters.database.tables import POSITION_FLOOR
 
@@ -34,6 +38,7 @@ _FORGET_STUDY: Final = (
     "DELETE FROM study_modality WHERE study_key = ?",
     "DELETE FROM study WHERE key = ?",
 )
+_FORGET_ERROR: Final = ("DELETE FROM extended_error WHERE instance_key = ? AND tag_key = ?",)
 _SETTLE_PARTITION: Final = (
     "UPDATE partition SET (number_of_studies, number_of_series, number_of_instances, size_bytes) "
     "= (SELECT count(*), coalesce(sum(s.number_of_series), 0), "
@@ -50,7 +55,13 @@ _KEEP_POSITIONS: Final = (
     "INSERT INTO counter (name, value) VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+_SETTLE_ERRORS: Final = (
+    "UPDATE extended_tag SET errors = (SELECT count(*) FROM extended_error x "
+    "WHERE x.tag_key = extended_tag.key) WHERE key = ?"
+)
 _EVERYTHING: Final = (
+    *(table.name for table in VALUE_TABLES.values()),
+    "extended_error",
     "sequence_item",
     "original",
     "description",
@@ -75,6 +86,11 @@ def recount(connection: Connection, dialect: Dialect, now: int) -> int:
     changed += _forget(connection, ORPHANED_ORIGINALS, _FORGET_ORIGINAL)
     changed += _forget(connection, EMPTY_SERIES, _FORGET_SERIES)
     changed += _forget(connection, EMPTY_STUDIES, _FORGET_STUDY)
+    for table, orphans in ORPHANED_VALUES.items():
+        forget = f"DELETE FROM {table} WHERE owner_key = ? AND tag_key = ?"
+        changed += _forget(connection, orphans, (forget,))
+    changed += _forget(connection, ORPHANED_ERRORS, _FORGET_ERROR)
+    changed += _forget(connection, WRONG_ERRORS, (_SETTLE_ERRORS,))
     changed += _settle_series(connection, dialect, now)
     changed += _settle_studies(connection, dialect, now)
     changed += _forget(connection, UNUSED_PATIENTS, ("DELETE FROM patient WHERE key = ?",))

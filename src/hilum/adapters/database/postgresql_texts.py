@@ -23,7 +23,8 @@ _PLAIN_INSERT: Final = re.compile(
     r'INSERT INTO "?(?P<table>\w+)"? \((?P<columns>[^()]+)\) VALUES \([?, ]+\)'
 )
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
-_TYPES: Final = {"BIGINT": "int8", "BIGSERIAL": "int8", "INTEGER": "int4", "SMALLINT": "int2"}
+_TYPES: Final = {"BIGINT": "int8", "BIGSERIAL": "int8", "INTEGER": "int4", "SMALLINT": "int2",
+                 "DOUBLE": "float8"}  # fmt: skip
 _KEPT: Final = 2048
 """Texts; those of searches vary with their conditions."""
 

@@ -192,7 +192,7 @@ def _fetch_metadata(
         return None
     if limit_bytes <= 0:
         return limit_bytes
-    with closing(_one_by_one(connection, asked)) as rows:
+    with closing(one_by_one(connection, asked)) as rows:
         for row in rows:
             found.append(_metadata(row))
             limit_bytes -= found[-1].size_bytes
@@ -201,7 +201,8 @@ def _fetch_metadata(
     return limit_bytes
 
 
-def _one_by_one(connection: Connection, asked: Sql) -> Generator[Row, None, None]:
+def one_by_one(connection: Connection, asked: Sql) -> Generator[Row, None, None]:
+    """Rows that are not all in memory at once; close it."""
     if isinstance(connection, Streaming):
         with closing(connection.stream(*asked)) as rows:
             yield from rows

@@ -18,10 +18,12 @@ from hilum.adapters.database.deleting import delete_scope, forget_freed, postpon
 from hilum.adapters.database.delivery import SqlDelivery
 from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.expiries import SqlExpiry
+from hilum.adapters.database.extended_tags import SqlExtendedTags
 from hilum.adapters.database.jobs import SqlJobs
 from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
 from hilum.adapters.database.maintaining import SqlMaintenance
+from hilum.adapters.database.partitions import SqlPartitions
 from hilum.adapters.database.places import claim_place
 from hilum.adapters.database.quarantine import SqlQuarantine
 from hilum.adapters.database.reading import (
@@ -42,6 +44,7 @@ from hilum.adapters.database.searching import USUAL_EFFORT, Effort, Searcher
 from hilum.adapters.database.submissions import SqlSubmissions
 from hilum.adapters.database.tables import REVISION
 from hilum.adapters.database.times import now_microseconds, to_microseconds
+from hilum.adapters.database.worklist import SqlWorklist
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.identifiers import ObjectKey, Scope, Version
 from hilum.domain.instances import Kept
@@ -128,14 +131,20 @@ class SqlIndex:
             self._lookups, self._writer, now, self.fed.ring, submission_seconds
         )
         """Uploads that are answered later."""
-        self.expiry = SqlExpiry(
-            self._lookups, self._writer, self._dialect, now, self.fed.ring
-        )
+        self.expiry = SqlExpiry(self._lookups, self._writer, self._dialect, now, self.fed.ring)
         """Studies that are deleted by themselves."""
         self.quarantine = SqlQuarantine(self._lookups, self._writer, now)
         """What was refused and is kept apart."""
+        self.partitions = SqlPartitions(self._lookups, self._writer, now)
+        """Data partitions by name."""
         self.jobs = SqlJobs(self._lookups, self._writer, now)
         """Long work in the background."""
+        self.extended = SqlExtendedTags(
+            self._dialect, self._lookups, self._maintenance, self._writer, now
+        )
+        """Attributes that an operator has indexed besides the usual."""
+        self.worklist = SqlWorklist(self._readers, self._lookups, self._writer, self._dialect, now)
+        """Work items and who subscribed to them."""
         self._write = self._writer.run
         self._read = self._readers.run
         self._look_up = self._lookups.run

@@ -218,6 +218,13 @@ instance_version = Table(
     Column("correlation_id", _TEXT, nullable=False),
     _number("created"),
     Column("superseded", BigInteger, comment="When a newer version took its place"),
+    Column(
+        "warned",
+        SmallInteger,
+        nullable=False,
+        server_default="0",
+        comment="1: the sender was told of invalid values",
+    ),
     comment="Every version that was committed and whose instance was not deleted",
 )
 

@@ -33,7 +33,7 @@ _INSTANCE: Final = (
 _VERSION: Final = (
     "version", "instance_key", "partition_key", "size_bytes", "dataset_offset",
     "transfer_syntax_uid", "object_key", "dataset_sha256", "head_sha256", "door", "peer",
-    "principal", "correlation_id", "created", "superseded",
+    "principal", "correlation_id", "created", "warned", "superseded",
 )  # fmt: skip
 _SUPERSEDED: Final = len(_VERSION) - 1
 _DESCRIPTION: Final = columns_of(description)
@@ -179,7 +179,7 @@ class Writes:
             version, instance_key, item.partition, item.size_bytes, described.dataset_offset,
             described.transfer_syntax_uid, item.object_key, item.dataset_sha256, item.head_sha256,
             origin.door.value, origin.peer, origin.principal, origin.correlation_id, self._now,
-            None,
+            int(item.warned), None,
         ]  # fmt: skip
 
     def run(self, connection: Connection) -> None:

@@ -4,9 +4,12 @@ from alembic import context
 
 import hilum.adapters.database.arrivals_tables
 import hilum.adapters.database.delivery_tables
+import hilum.adapters.database.expiry_tables
+import hilum.adapters.database.extended_tables
 import hilum.adapters.database.job_tables
 import hilum.adapters.database.original_tables
-import hilum.adapters.database.submission_tables  # noqa: F401 (adds its tables)
+import hilum.adapters.database.submission_tables
+import hilum.adapters.database.worklist_tables  # noqa: F401 (adds its tables)
 from hilum.adapters.database.tables import metadata
 
 context.configure(
