@@ -223,6 +223,7 @@ def _doorbell(settings: Settings, index: SqlIndex) -> AbstractAsyncContextManage
         "feed": index.fed,
         "arrivals": index.arrivals.noted,
         "submissions": index.submissions.moved,
+        "worklist": index.worklist.told,
     }
     return Doorbell(index_url(settings), bells)
 
