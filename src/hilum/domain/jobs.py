@@ -1,6 +1,7 @@
 """Work that outlives its request: asked for once, done in the background, resumed after a crash."""
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,6 +76,11 @@ def parse_job_id(text: str) -> JobId:
     if _JOB_ID.fullmatch(plain) is None:
         raise InvalidJobId("An operation id is a UUID: 32 hexadecimal digits, dashes allowed.")
     return JobId(plain)
+
+
+def new_job_id() -> JobId:
+    """A fresh one."""
+    return JobId(uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)

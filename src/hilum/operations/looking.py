@@ -1,0 +1,32 @@
+"""Looking at operations, and asking for their end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hilum.domain.jobs import JobId, JobNotFound, JobRecord
+from hilum.ports.jobs import JobQuery, Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What operators and clients may do with jobs, through whichever door."""
+
+    jobs: Jobs
+
+    async def show(self, job_id: JobId) -> JobRecord:
+        """Raises `JobNotFound`."""
+        return _found(await self.jobs.get(job_id))
+
+    async def page(self, query: JobQuery, before: int | None, limit: int) -> Sequence[JobRecord]:
+        """Newest first, those with a key below `before`."""
+        return await self.jobs.list(query, before, limit)
+
+    async def cancel(self, job_id: JobId) -> JobRecord:
+        """Ask for its end; one that has ended stays as it is. Raises `JobNotFound`."""
+        return _found(await self.jobs.cancel(job_id))
+
+
+def _found(record: JobRecord | None) -> JobRecord:
+    if record is None:
+        raise JobNotFound("No operation has this id; old ones are forgotten.")
+    return record
