@@ -46,6 +46,8 @@ class Surface:
     retrieve: RetrieveRules
     frames: FrameRules
     rendered: RenderedRules
+    operation_succeeded: str = "succeeded"
+    """How the good end of an operation is told."""
 
 
 AZURE_V1: Final = Surface(
@@ -63,6 +65,7 @@ AZURE_V1: Final = Surface(
     retrieve=AZURE_RETRIEVE,
     frames=AZURE_FRAMES,
     rendered=AZURE_RENDERED,
+    operation_succeeded="completed",
 )
 AZURE_V2: Final = Surface(
     name="azure-v2",

@@ -21,6 +21,7 @@ from hilum.adapters.telemetry.derived import PrometheusDerivedMeter
 from hilum.adapters.telemetry.dimse import PrometheusDimseMeter
 from hilum.adapters.telemetry.http import PrometheusAccessMeter, PrometheusHttpMeter
 from hilum.adapters.telemetry.ingest import PrometheusIngestMeter
+from hilum.adapters.telemetry.jobs import PrometheusJobMeter
 from hilum.adapters.telemetry.middleware import PrometheusIngestionMeter, UploadMeter
 from hilum.adapters.telemetry.pixels import PrometheusPixelMeter
 from hilum.adapters.telemetry.quarantine import PrometheusQuarantineMeter
@@ -76,6 +77,7 @@ class Metrics:
         self.ingestion = PrometheusIngestionMeter(self.registry)
         self.dimse = PrometheusDimseMeter(self.registry)
         self.delivery = PrometheusDeliveryMeter(self.registry)
+        self.jobs = PrometheusJobMeter(self.registry)
         self.pixels = PrometheusPixelMeter(self.registry)
         self.derived = PrometheusDerivedMeter(self.registry)
         self.quarantine = PrometheusQuarantineMeter(self.registry)
