@@ -44,6 +44,7 @@ def stow_limits(settings: Settings) -> StowLimits:
         memory_part_bytes=stow.memory_part_bytes,
         memory_bytes=stow.memory_bytes,
         concurrent_instances=stow.concurrent_instances,
+        strict_expiry=stow.strict_expiry,
     )
 
 

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -71,6 +72,8 @@ class StorePolicy:
     """Decode every compressed frame, too, and judge what comes of it by the deep profile."""
     quarantine: bool | None = None
     """Keep apart what is refused; None: as the settings have it for the door."""
+    expires: datetime | None = None
+    """When its study is to be deleted; None: never. The last store decides for all of a study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,14 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiry:
+    """What a store says of when the study is to be deleted."""
+
+    at: datetime | None
+    """None: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """An instance whose object is on stable storage and whose rows are not yet committed."""
 
@@ -183,6 +194,8 @@ class Kept:
     """Its sender was told that it holds values that are not valid: those are not indexed, and not
     noted as errors of an extended query tag either."""
     revision: Revision | None = None
+    expiry: Expiry | None = None
+    """None: the study's stays as it is."""
 
 
 class Disposition(StrEnum):

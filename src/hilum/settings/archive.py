@@ -244,3 +244,5 @@ class DeletionSettings(Section):
     """First wait after a failure; it doubles with each attempt."""
     maximum_retry_seconds: Seconds = 3600.0
     """Longest wait between attempts; they never stop."""
+    expiry_poll_seconds: Seconds = 60.0
+    """How often to look for studies whose time is over: so much later they may go."""

@@ -147,6 +147,9 @@ class StowSettings(Section):
     concurrent_instances: Count = 24
     """Instances of one request that are kept at the same time while its body is still read. With
     fewer, small instances wait for each other's flushes; more only wait for the same disk."""
+    strict_expiry: bool = False
+    """On `/v1` and `/v2`, `msdicom-expiry-time-milliseconds` counts only beside
+    `msdicom-expiry-option` and `msdicom-expiry-level`; without it these two may be left out."""
 
 
 class DimseSettings(Section):

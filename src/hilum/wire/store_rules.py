@@ -23,6 +23,8 @@ class StoreRules:
     upsert_by_put: bool
     """PUT stores as POST does, and replaces an instance that is held with other bytes."""
 
+    reads_expiry: bool
+    """Header fields say when the studies of a request expire (`hilum.wire.expiry`)."""
     unreadable_reason: int
     not_understood_reason: int
     """Refused, because elements of a data set that could be read cannot be made sense of."""
@@ -45,6 +47,7 @@ class StoreRules:
 AZURE_V1_STORE: Final = StoreRules(
     bare_content_type=True,
     upsert_by_put=True,
+    reads_expiry=True,
     unreadable_reason=PROCESSING_FAILURE,
     not_understood_reason=DOES_NOT_MATCH,
     fault_reason=PROCESSING_FAILURE,
@@ -59,6 +62,7 @@ AZURE_V1_STORE: Final = StoreRules(
 AZURE_V2_STORE: Final = StoreRules(
     bare_content_type=True,
     upsert_by_put=True,
+    reads_expiry=True,
     unreadable_reason=PROCESSING_FAILURE,
     not_understood_reason=DOES_NOT_MATCH,
     fault_reason=PROCESSING_FAILURE,
@@ -72,6 +76,7 @@ AZURE_V2_STORE: Final = StoreRules(
 STANDARD_STORE: Final = StoreRules(
     bare_content_type=False,
     upsert_by_put=False,
+    reads_expiry=False,
     unreadable_reason=CANNOT_UNDERSTAND,
     not_understood_reason=CANNOT_UNDERSTAND,
     fault_reason=OUT_OF_RESOURCES,

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -63,7 +64,14 @@ def policy_text(policy: StorePolicy) -> str:
 
 def policy_of(text: str) -> StorePolicy:
     held = {key: value for key, value in orjson.loads(text).items() if key in _POLICY}
-    return StorePolicy(**{**held, "on_conflict": OnConflict(held["on_conflict"])})
+    expires = held.get("expires")
+    return StorePolicy(
+        **{
+            **held,
+            "on_conflict": OnConflict(held["on_conflict"]),
+            "expires": None if expires is None else datetime.fromisoformat(expires),
+        }
+    )
 
 
 def uid_columns(uids: InstanceUIDs | None) -> Uids:

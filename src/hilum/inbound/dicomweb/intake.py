@@ -40,6 +40,8 @@ class StowLimits:
     concurrent_instances: int = 24
     """Instances of one request that are being kept at the same time. Measured: a request of 20
     small instances is kept a quarter to a half faster than with 8, large ones equally fast."""
+    strict_expiry: bool = False
+    """Every header field of an expiry must be there (`hilum.wire.expiry`)."""
 
 
 class Intake:

@@ -1,6 +1,7 @@
 """The routes of STOW-RS, for any surface (PS3.18 section 10.5; Azure DICOM service, section 2)."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -12,11 +13,13 @@ from hilum.domain.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaTy
 from hilum.domain.identifiers import StudyInstanceUID, parse_uid
 from hilum.domain.instances import OnConflict, StorePolicy
 from hilum.domain.origins import Door
+from hilum.foundation.clock import Clock, SystemClock
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, StowLimits
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import DICOM_XML, negotiate_datasets
+from hilum.wire.expiry import expiry_of
 from hilum.wire.media_types import DICOM_JSON, JSON
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
 from hilum.wire.request_facts import origin_of, partition_of, surface_url
@@ -32,6 +35,7 @@ def stow_router(
     *,
     base_url: BaseUrl | None = None,
     budget: MemoryBudget | None = None,
+    clock: Clock | None = None,
 ) -> APIRouter:
     """Return the routes `/studies` and `/studies/{study}`, to be included below the prefix.
 
@@ -41,7 +45,9 @@ def stow_router(
     """
     limits = limits or StowLimits()
     budget = budget or MemoryBudget(limits.memory_bytes)
-    store = _Store(ingest, spool, surface, limits, base_url or BaseUrl(), budget)
+    store = _Store(
+        ingest, spool, surface, limits, base_url or BaseUrl(), budget, clock or SystemClock()
+    )
     router = APIRouter(tags=[f"{surface.prefix} store"])
 
     async def store_instances(request: Request) -> Response:
@@ -93,6 +99,7 @@ class _Store:
         limits: StowLimits,
         base_url: BaseUrl,
         budget: MemoryBudget,
+        clock: Clock,
     ) -> None:
         self._ingest = ingest
         self._spool = spool
@@ -100,6 +107,7 @@ class _Store:
         self._limits = limits
         self._base_url = base_url
         self._budget = budget
+        self._clock = clock
 
     async def __call__(
         self, request: Request, study: str | None, on_conflict: OnConflict
@@ -113,7 +121,11 @@ class _Store:
         uid = StudyInstanceUID(parse_uid(study, "StudyInstanceUID")) if study is not None else None
         content_type = self._accepted(headers)
         policy = StorePolicy(
-            self._surface.validation_profile, on_conflict, partition_of(request), study=uid
+            surface.validation_profile,
+            on_conflict,
+            partition_of(request),
+            study=uid,
+            expires=self._expires(headers),
         )
         origin = origin_of(request, Door.STOW)
         async with Intake(
@@ -127,6 +139,11 @@ class _Store:
         about = StoreRequest(surface_url(self._base_url, request.scope, surface), uid, on_conflict)
         answer = store_answer(outcomes, about, surface, form)
         return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+
+    def _expires(self, headers: Headers) -> datetime | None:
+        if not self._surface.store.reads_expiry:
+            return None
+        return expiry_of(headers, self._clock.now(), strict=self._limits.strict_expiry)
 
     def _accepted(self, headers: Headers) -> ContentType:
         """Return the Content-Type. Raises what there is to say before the body is read."""
