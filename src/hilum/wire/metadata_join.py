@@ -21,14 +21,15 @@ _FINAL: Final = b"\x01"
 _NOT_FINAL: Final = b"\x00"
 
 
-def _stored(block: bytes, final: bytes) -> bytes:
+def stored_block(block: bytes, *, final: bool = False) -> bytes:
+    """A block of DEFLATE that holds up to 65,535 bytes as they are (RFC 1951 section 3.2.4)."""
     length = len(block)
-    return final + struct.pack("<HH", length, length ^ 0xFFFF) + block
+    return (_FINAL if final else _NOT_FINAL) + struct.pack("<HH", length, length ^ 0xFFFF) + block
 
 
-_OPEN: Final = _stored(b"[", _NOT_FINAL)
-_COMMA: Final = _stored(b",", _NOT_FINAL)
-_CLOSE: Final = _stored(b"]", _FINAL)
+_OPEN: Final = stored_block(b"[")
+_COMMA: Final = stored_block(b",")
+_CLOSE: Final = stored_block(b"]", final=True)
 
 
 class GzipJoin:
@@ -74,7 +75,7 @@ class GzipJoin:
                 crc = isal_zlib.crc32_combine(crc, crc32, size)
                 total += size
             if element:
-                yield _stored(element, _NOT_FINAL)
+                yield stored_block(element)
                 crc = zlib.crc32(element, crc)
                 total += len(element)
         self._crc32, self._size = crc, total
