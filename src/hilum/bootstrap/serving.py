@@ -16,6 +16,7 @@ from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, poll_seconds
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
 from hilum.bootstrap.object_store import object_store_checks, storage_kind
+from hilum.bootstrap.partitions import open_partitions
 from hilum.bootstrap.parts.part import Part, Surroundings
 from hilum.bootstrap.roles import SERVED, Served
 from hilum.bootstrap.tracing import open_tracing
@@ -94,6 +95,7 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
         )
     )
     observe_disk(metrics, archive, settings)
+    partitions = await open_partitions(settings, archive.index.partitions)
     bus = await stack.enter_async_context(open_bus(settings))
     view = None
     if has_view(settings):
@@ -113,6 +115,7 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
     return Surroundings(
         settings=settings,
         archive=archive,
+        partitions=partitions,
         bus=bus,
         view=view if settings.archive_view.enabled else None,
         delivery=delivery,
@@ -134,6 +137,7 @@ def _http(around: Surroundings, served: Served, parts: Sequence[Part]) -> HttpSe
         access=access,
         desk=desk,
         metrics=metrics,
+        partitions=around.partitions,
         mounts=[*mounts, *served.front(around, desk, access, mounts)],
         meter=metrics.http,
         cors=options.cors(settings),

@@ -8,21 +8,27 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from hilum.access import Access, AccessScope
+from hilum.catalogue.partitions import Partitions
 from hilum.desk.documents import documents_router
 from hilum.desk.health import health_router
 from hilum.desk.metrics import MetricsPage, metrics_router
 from hilum.desk.problem_pages import problems_router
 from hilum.desk.status import Desk
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_hosts import HostRule
+from hilum.servers.http_places import PRERELEASE, Places
 from hilum.servers.http_routes import Needed, RouteTable
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES
 
 _AZURE: Final = (AZURE_V1, AZURE_V2)
-_VERSIONS: Final = [(b"api-supported-versions", b"v1, v2")]
+_VERSIONS: Final = [
+    (b"api-supported-versions", b"1, 2"),
+    (b"api-deprecated-versions", b"1.0-prerelease"),
+]
 POLLED: Final = frozenset({"/health", "/health/check", "/ready", "/metrics"})
 _DESCRIPTION: Final = """
 A DICOM imaging gateway: studies come in by any door, are kept once, and leave by any door.
@@ -48,6 +54,7 @@ class HttpServices:
     access: Access
     desk: Desk
     metrics: MetricsPage
+    partitions: Partitions
     mounts: Sequence[Mount]
     """What is served beside health, metrics and documents, in the order of the documents."""
     meter: HttpMeter = field(default_factory=NoHttpMeter)
@@ -57,6 +64,7 @@ class HttpServices:
     log_requests: bool = True
     hosts: HostRule | None = None
     """Names a request may call us by; None: any."""
+    auditor: Auditor = field(default_factory=Auditor)
     open_metrics: bool = False
     """Serve `/metrics` to everybody although authentication is required."""
 
@@ -99,7 +107,7 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         body_bytes_per_second=services.body_bytes_per_second,
         log_requests=services.log_requests,
         hosts=services.hosts,
-        headers_by_prefix={surface.prefix[1:]: _VERSIONS for surface in _AZURE},
+        headers_by_prefix=dict.fromkeys((*(each.prefix for each in _AZURE), PRERELEASE), _VERSIONS),
     )
     dispatch = Dispatch(
         app,
@@ -107,7 +115,8 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         access=services.access,
         meter=services.meter,
         surfaces=SURFACES,
-        partitioned=_AZURE,
+        places=Places(services.partitions),
         quiet=POLLED,
+        auditor=services.auditor,
     )
     return Edge(dispatch, meter=services.meter, options=options)

@@ -13,7 +13,7 @@ _REQUEST_HEADERS: Final = (
 _EXPOSED: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Encoding, Content-Disposition,"
     b" Accept-Ranges, ETag, Warning, Location, Retry-After, X-Correlation-ID, X-Feed-Id,"
-    b" api-supported-versions"
+    b" api-supported-versions, api-deprecated-versions"
 )
 _EMBEDDED: Final = ((b"cross-origin-resource-policy", b"cross-origin"),)
 

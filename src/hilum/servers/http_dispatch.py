@@ -10,11 +10,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.access import EVERYBODY, NOBODY, Access
-from hilum.domain.errors import HilumError, InvalidRequest, LimitExceeded, ShuttingDown
+from hilum.domain.errors import HilumError, LimitExceeded, ShuttingDown
 from hilum.ports.http_telemetry import HttpMeter
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_attendance import SAFE_METHODS, attended
 from hilum.servers.http_edge import BodyStalled
 from hilum.servers.http_exchange import Exchange, exchange_of
+from hilum.servers.http_places import Footing, Places
 from hilum.servers.http_routes import Found, RouteTable, Target
 from hilum.wire.problems import error_response
 from hilum.wire.surfaces import Surface
@@ -24,16 +26,6 @@ log = structlog.get_logger()
 
 class ResponseBrokenOff(Exception):
     """An answer that had begun cannot be finished; the connection is closed so that it shows."""
-
-
-class PartitionsOff(InvalidRequest):
-    """A path with a data partition (Azure DICOM service, section 1.3)."""
-
-    code = "partitions-disabled"
-    title = "Data partitions are disabled"
-
-    def __init__(self) -> None:
-        super().__init__("The feature is disabled: this archive has no data partitions.")
 
 
 class Dispatch:
@@ -47,16 +39,18 @@ class Dispatch:
         access: Access,
         meter: HttpMeter,
         surfaces: Sequence[Surface],
-        partitioned: Sequence[Surface],
+        places: Places,
         quiet: frozenset[str],
+        auditor: Auditor,
     ) -> None:
         self._app = app
         self._table = table
         self._access = access
         self._meter = meter
         self._surfaces: Mapping[str, Surface] = {each.prefix: each for each in surfaces}
-        self._partition_prefixes = tuple(f"{each.prefix}/partitions" for each in partitioned)
+        self._places = places
         self._quiet = quiet
+        self._auditor = auditor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,18 +68,22 @@ class Dispatch:
             await self._fail(ShuttingDown(message), scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the edge of the process: rendered or told
             await self._fail(error, scope, receive, send)
+        finally:
+            self._auditor.end(scope, exchange)
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange) -> Response:
-        path: str = scope["path"]
-        found = self._table.find(path)
-        if found is None:
-            if _is_below(path, self._partition_prefixes):
-                raise PartitionsOff
+        way = self._places.way(scope["path"])
+        found = self._table.find(way.path)
+        if found is None or (way.partition is not None and way.footing is Footing.WHOLE):
             raise HTTPException(404)
         target = self._target(found, scope["method"], exchange)
         if isinstance(target, Response):
             return target
+        self._auditor.begin(scope, target, found.segments)
         await self._admit(scope, target)
+        place = await self._places.place(way, scope["method"], target.template)
+        if place is not None:
+            scope["state"]["place"] = place
         answer = target.answer(Request(scope, receive), found.segments)
         return await (attended(receive, answer) if scope["method"] in SAFE_METHODS else answer)
 
@@ -108,6 +106,7 @@ class Dispatch:
             principal = await self._access.authenticate(
                 _text(headers.get(b"authorization")), _text(headers.get(b"x-api-key"))
             )
+            scope.setdefault("state", {})["principal"] = principal  # also of whom is refused now
             self._access.demand(principal, *target.scopes)
         scope.setdefault("state", {})["principal"] = principal
 
@@ -121,7 +120,7 @@ class Dispatch:
             raise ResponseBrokenOff from error
         if isinstance(error, LimitExceeded):
             self._meter.limited(error.limit)
-        surface = self._surface(scope["path"])
+        surface = self._surface(self._places.way(scope["path"]).path)
         response = error_response(
             error,
             dicomweb=surface is not None,
@@ -136,10 +135,6 @@ class Dispatch:
 
     def _surface(self, path: str) -> Surface | None:
         return self._surfaces.get("/" + path[1:].partition("/")[0])
-
-
-def _is_below(path: str, prefixes: Sequence[str]) -> bool:
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 
 def _text(value: bytes | None) -> str | None:

@@ -60,7 +60,7 @@ class EdgeOptions:
     hosts: HostRule | None = None
     """Names a request may call us by; None: any."""
     headers_by_prefix: Mapping[str, RawHeaders] = field(default_factory=dict)
-    """Headers of every answer below a first path segment, such as `v2`."""
+    """Headers of every answer below a path of one segment, such as `/v2`."""
 
 
 class Edge:
@@ -104,8 +104,8 @@ class Edge:
             *_ALWAYS,
             (b"x-correlation-id", exchange.correlation_id.encode("ascii")),
         ]
-        segment = scope["path"][1:4].partition("/")[0]
-        headers.extend(self._options.headers_by_prefix.get(segment, ()))
+        prefix = "/" + scope["path"][1:].partition("/")[0]
+        headers.extend(self._options.headers_by_prefix.get(prefix, ()))
         cors = self._options.cors.headers(origin)
         headers.extend(cors)
         if not cors or len(cors) == 1:

@@ -11,14 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from hilum.access import Access, AccessScope, ApiKeys
+from hilum.catalogue.partitions import Partitions
 from hilum.domain.errors import ArchiveFull, LimitExceeded
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
+from hilum.servers.http_places import Places
 from hilum.servers.http_protocol import ConnectionLimits
 from hilum.servers.http_routes import RouteTable
 from hilum.servers.http_server import HttpServer, HttpServerOptions
-from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES
+from hilum.wire.surfaces import SURFACES
+from tests.partition_twin import MemoryPartitions
 from tests.unit.access.twins import HeldClock, MemoryKeys
 
 PLANTED = "a-planted-secret"
@@ -141,12 +144,12 @@ class SmallApp:
             access=Access(required=False, keys=ApiKeys(MemoryKeys(), HeldClock())),
             meter=self.meter,
             surfaces=SURFACES,
-            partitioned=(AZURE_V1, AZURE_V2),
+            places=Places(Partitions(MemoryPartitions())),
             quiet=frozenset({"/state"}),
         )
         options = options or EdgeOptions(
             cors=cors or Cors(),
-            headers_by_prefix={"v2": [(b"api-supported-versions", b"v1, v2")]},
+            headers_by_prefix={"/v2": [(b"api-supported-versions", b"v1, v2")]},
         )
         edge = Edge(dispatch, meter=self.meter, options=options)
         chosen = HttpServerOptions(

@@ -257,14 +257,3 @@ async def test_a_limit_that_was_hit_is_counted_by_the_name_of_its_setting() -> N
         answer = await client.get("/limit")
 
     assert (answer.status_code, app.meter.limits) == (413, ["stow.parts"])
-
-
-@pytest.mark.parametrize("path", ["/v1/partitions/p/studies", "/v2/partitions", "/v2/partitions/"])
-async def test_partitions_are_a_feature_that_is_disabled(path: str) -> None:
-    async with SmallApp().served() as server, httpx.AsyncClient(base_url=server.url) as client:
-        answer = await client.get(path)
-
-        assert answer.status_code == 400
-        assert "disabled" in answer.text
-        assert answer.headers["content-type"].startswith("text/plain")
-        assert (await client.get("/dicom-web/partitions/p/studies")).status_code == 404

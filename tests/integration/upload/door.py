@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from hilum.access import Access, AccessScope, ApiKeys, make_key
 from hilum.adapters.storage.spool import DiskSpool
+from hilum.catalogue.partitions import Partitions
 from hilum.desk.submissions.files import SubmissionFiles
 from hilum.desk.submissions.routes import status_commands_router, status_router, uploads_router
 from hilum.desk.submissions.streams import StatusStreamOptions, StatusStreams
@@ -20,10 +21,12 @@ from hilum.inbound.upload.route import upload_router
 from hilum.ports.http_telemetry import NoHttpMeter
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
+from hilum.servers.http_places import Places
 from hilum.servers.http_routes import RouteTable
 from hilum.submissions.receiving import Receiving, ReceivingLimits
 from hilum.wire.base_url import BaseUrl
 from tests.holding_twin import MemoryHolding
+from tests.partition_twin import MemoryPartitions
 from tests.submission_twins import MemoryQuarantine, MemorySubmissions
 from tests.unit.access.twins import HeldClock, MemoryKeys
 
@@ -81,7 +84,7 @@ async def a_door(
             access=Access(required=authentication, keys=ApiKeys(keys, HeldClock())),
             meter=NoHttpMeter(),
             surfaces=(),
-            partitioned=(),
+            places=Places(Partitions(MemoryPartitions())),
             quiet=frozenset(),
         )
         edge = Edge(dispatch, meter=NoHttpMeter(), options=EdgeOptions(log_requests=False))

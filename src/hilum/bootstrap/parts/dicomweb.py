@@ -14,6 +14,7 @@ from hilum.inbound.dicomweb.stow import stow_router
 from hilum.outbound.dicomweb.bulk import bulk_router
 from hilum.outbound.dicomweb.delete import delete_router
 from hilum.outbound.dicomweb.frames import frames_router
+from hilum.outbound.dicomweb.partitions import partitions_router
 from hilum.outbound.dicomweb.qido import qido_router
 from hilum.outbound.dicomweb.rendered import rendered_routers
 from hilum.outbound.dicomweb.wado import wado_router
@@ -62,6 +63,7 @@ def _surface(around: Surroundings, surface: Surface, budget: MemoryBudget) -> li
         *_retrieving(around, surface),
         Mount(stow, prefix, AccessScope.WRITE),
         Mount(delete_router(archive.delete, surface), prefix, AccessScope.DELETE),
+        Mount(partitions_router(around.partitions, surface), prefix, AccessScope.READ),
     ]
 
 

@@ -8,6 +8,7 @@ from hilum.access import Access
 from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap.archive import Archive
 from hilum.bootstrap.bus import OpenBus
+from hilum.catalogue.partitions import Partitions
 from hilum.delivery.service import Delivery
 from hilum.desk.status import Desk, DoorAddress
 from hilum.foundation.clock import SystemClock
@@ -25,6 +26,7 @@ class Surroundings:
 
     settings: Settings
     archive: Archive
+    partitions: Partitions
     bus: OpenBus
     view: ArchiveView | None
     """Written for each submission; None when the settings want no view."""
