@@ -11,6 +11,7 @@ from hilum.adapters.telemetry.metrics import Metrics
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.archive_view import has_view, open_view, view_followers
+from hilum.bootstrap.audit import open_auditor
 from hilum.bootstrap.bus import bus_checks, open_bus
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, poll_seconds
 from hilum.bootstrap.gauges import observe_disk
@@ -29,6 +30,7 @@ from hilum.outbound.events.streams import EventStreams
 from hilum.ports.readiness import Check
 from hilum.servers.dimse import DimseServer
 from hilum.servers.http import POLLED, HttpServices, create_app
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_server import HttpServer
 from hilum.servers.http_tracing import TracedApp
 from hilum.settings import Settings
@@ -73,7 +75,8 @@ async def serve(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Serv
     async with AsyncExitStack() as stack:
         around = await _surroundings(settings, served, stack)
         parts = [await stack.enter_async_context(open_part(around)) for open_part in served.parts]
-        http = await stack.enter_async_context(_http(around, served, parts))
+        auditor = stack.enter_context(open_auditor(settings))
+        http = await stack.enter_async_context(_http(around, served, parts, auditor))
         for part in parts:
             stack.callback(part.hang_up)
         yield Serving(around, parts, http)
@@ -127,7 +130,9 @@ async def _surroundings(settings: Settings, served: Served, stack: AsyncExitStac
     )
 
 
-def _http(around: Surroundings, served: Served, parts: Sequence[Part]) -> HttpServer:
+def _http(
+    around: Surroundings, served: Served, parts: Sequence[Part], auditor: Auditor
+) -> HttpServer:
     settings, metrics = around.settings, around.metrics
     http = settings.http
     desk = _desk(around, served, parts)
@@ -145,6 +150,7 @@ def _http(around: Surroundings, served: Served, parts: Sequence[Part]) -> HttpSe
         body_bytes_per_second=http.body_bytes_per_second,
         log_requests=settings.logging.requests,
         hosts=options.host_rule(settings),
+        auditor=auditor,
         open_metrics=settings.telemetry.open_metrics,
     )
     app = create_app(services)

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hilum.access import EVERYBODY, NOBODY, Access
 from hilum.domain.errors import HilumError, LimitExceeded, ShuttingDown
 from hilum.ports.http_telemetry import HttpMeter
-from hilum.servers.http_audit import Auditor
 from hilum.servers.http_attendance import SAFE_METHODS, attended
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_edge import BodyStalled
 from hilum.servers.http_exchange import Exchange, exchange_of
 from hilum.servers.http_places import Footing, Places
