@@ -98,7 +98,9 @@ async def rebuild_archive(
             await _take_over(former, fresh)
             origin = Origin(Door.REBUILD, new_correlation_id())
             describe = DescribeObjects(objects, spool, origin, options.header_limits(settings))
-            report = await Rebuild(objects, fresh, describe, folder, progress=progress)()
+            put_back = fresh.partitions.put_back
+            rebuild = Rebuild(objects, fresh, describe, folder, put_back, progress=progress)
+            report = await rebuild()
             await _take_over_origins(former, fresh)
         aside = None
         if former.lost.keys() & {SUBMISSIONS.name, QUARANTINE.name}:

@@ -8,7 +8,7 @@ as created. Memory does not grow with the archive: the order is made on disk.
 import asyncio
 import heapq
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from hilum.domain.errors import HilumError
-from hilum.domain.identifiers import ObjectKey, parse_object_key
+from hilum.domain.identifiers import ObjectKey, PartitionKey, parse_object_key
 from hilum.domain.instances import Disposition, Kept, OnConflict
 from hilum.ports.describing import DescribesObjects
 from hilum.ports.index import DeletionQueue, InstanceWriter
@@ -36,6 +36,8 @@ class RebuildReport:
     """In the store."""
     highest_version: int = 0
     """Of all of them, put back or not."""
+    partitions: set[PartitionKey] = field(default_factory=set)
+    """Those that hold any of them."""
     committed: int = 0
     superseded: int = 0
     """Objects that a newer one of the same instance replaced; they are freed later."""
@@ -61,6 +63,8 @@ class Rebuild:
     describe: DescribesObjects
     scratch: Path
     """A folder for about 200 bytes for each object."""
+    put_back_partitions: Callable[[Collection[PartitionKey]], Awaitable[None]]
+    """Sees to it that there are such data partitions."""
     at_once: int = 8
     progress: Callable[[int, int], None] = lambda _done, _of: None
 
@@ -72,6 +76,7 @@ class Rebuild:
         report = RebuildReport()
         with ExitStack() as stack:
             ordered = await self._in_order(report, stack)
+            await self.put_back_partitions(report.partitions)
             await self._reserve(report.highest_version)
             while page := await asyncio.to_thread(lambda: list(islice(ordered, _BATCH))):
                 await self._put_back(page, report)
@@ -122,6 +127,7 @@ class Rebuild:
         async for stored in self.objects.list():
             report.objects += 1
             report.highest_version = max(report.highest_version, _version(stored)[0])
+            report.partitions.add(parse_object_key(stored.key)[0])
             some.append(stored)
             if len(some) == _SORTED_AT_ONCE:
                 runs.append(await asyncio.to_thread(self._run, some, stack))

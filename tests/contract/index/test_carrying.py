@@ -74,6 +74,20 @@ def test_of_every_table_it_is_known_whether_objects_tell_it() -> None:
     assert not carried & set(NOT_CARRIED)
 
 
+async def test_data_partitions_keep_their_keys_and_what_lies_in_them_is_counted_anew(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    made = await former.partitions.make("clinic", 9)
+    assert made is not None
+    await former.commit([a_kept(partition=made.key)])
+
+    await carry(former, fresh)
+
+    assert await fresh.partitions.named("clinic") == made
+    assert await fresh.partitions.filled() is None
+
+
 async def test_a_subscription_keeps_its_state_and_begins_at_the_start_of_the_new_feed(
     indexes: tuple[SqlIndex, SqlIndex],
 ) -> None:

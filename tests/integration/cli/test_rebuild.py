@@ -134,7 +134,7 @@ def test_revisions_that_nobody_can_read_are_exceeded(filled: Hilum) -> None:
 @pytest.mark.parametrize("readable", [True, False])
 def test_who_followed_the_feed_is_told_everything_again(filled: Hilum, readable: bool) -> None:
     last = filled.sql("SELECT max(sequence) FROM feed")[0][0]
-    made = "SELECT min(created) FROM partition"  # names the feed
+    made = "SELECT created FROM partition WHERE key = 1"  # names the feed
     before = filled.sql(made)
     if not readable:
         (filled.data / "index.sqlite").write_bytes(b"garbage" * 1000)
@@ -143,6 +143,25 @@ def test_who_followed_the_feed_is_told_everything_again(filled: Hilum, readable:
 
     assert filled.sql("SELECT count(*) FROM feed WHERE sequence > ?", last) == [(21,)]
     assert filled.sql(made) != before
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_lies_in_another_data_partition_stays_there(filled: Hilum, readable: bool) -> None:
+    place = filled.objects()[-1]
+    study = place.parent.parent
+    moved = filled.data / "objects" / "2" / study.parent.name / study.name
+    moved.parent.mkdir(parents=True)
+    study.rename(moved)
+    filled.sql("INSERT INTO partition VALUES (2, 'clinic', 0, 0, 0, 0, 1)")
+    if not readable:
+        (filled.data / "index.sqlite").write_bytes(b"garbage" * 1000)
+
+    ran = filled("rebuild")
+
+    named = filled.sql("SELECT name, number_of_studies FROM partition WHERE key = 2")
+    assert named == [("clinic" if readable else "partition-2", 1)]
+    assert ran.code == 0
+    assert filled("fsck", "--json").json["clean"]
 
 
 def test_superseded_and_deleted_instances_do_not_come_back(filled: Hilum, media: Path) -> None:

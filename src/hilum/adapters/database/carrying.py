@@ -33,7 +33,7 @@ from hilum.adapters.database.submission_tables import (
     submission_file,
     submission_step,
 )
-from hilum.adapters.database.tables import POSITION_FLOOR, api_key, feed
+from hilum.adapters.database.tables import POSITION_FLOOR, api_key, feed, partition
 from hilum.adapters.database.worklist_tables import (
     workitem,
     workitem_event,
@@ -42,6 +42,7 @@ from hilum.adapters.database.worklist_tables import (
     workitem_value,
     workitem_watch,
 )
+from hilum.domain.identifiers import DEFAULT_PARTITION
 from hilum.domain.records import FeedKind
 
 _PAGE: Final = 256
@@ -62,6 +63,7 @@ _NUMBERED: Final = {
     for each in (
         feed, dead_letter, arrival, arrival_step, submission, submission_step, quarantined,
         quarantined_step, job, extended_tag,
+        workitem, workitem_event,
     )
 }  # fmt: skip
 """Tables that number their rows themselves."""
@@ -74,6 +76,10 @@ _READ_FLOOR: Final = "SELECT value FROM counter WHERE name = ?"
 _RAISE_FLOOR: Final = (
     "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
     "value = excluded.value WHERE counter.value < excluded.value"
+)
+_COUNT_ANEW: Final = (
+    "UPDATE partition SET number_of_studies = 0, number_of_series = 0, number_of_instances = 0, "
+    "size_bytes = 0"
 )
 _ORIGINS: Final = ("door", "peer", "principal", "correlation_id", "created", "warned")
 _READ_ORIGINS: Final = (
@@ -153,7 +159,14 @@ WORKLIST: Final = Part(
         workitem_event,
     ),
 )
+PARTITIONS: Final = Part(
+    "data partitions",
+    (partition,),
+    which=lambda _connection: ("key <> ?", (DEFAULT_PARTITION,)),
+    mend=lambda connection: connection.execute(_COUNT_ANEW),
+)
 PARTS: Final = (
+    PARTITIONS,  # before what lies in them
     Part("API keys", (api_key,)),
     Part("subscriptions", (subscription,), mend=_mend_followers),
     Part("events that were still to be told", (feed,), which=_untold),
@@ -174,11 +187,11 @@ PARTS: Final = (
         mend=_mend_extended_tags,
     ),
     Part("expiries of studies", (study_expiry,)),
+    WORKLIST,
 )
 ORIGINS: Final = "origins of instances"
 
 NOT_CARRIED: Final[Mapping[str, str]] = {
-    "partition": "made by the schema and counted from the objects",
     "counter": "raised above what was given out",
     "patient": "made from the objects",
     "study": "made from the objects",

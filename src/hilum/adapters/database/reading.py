@@ -11,6 +11,7 @@ from hilum.adapters.database.statements import chunks, marks, padded
 from hilum.adapters.database.times import from_microseconds
 from hilum.domain.editions import Edition
 from hilum.domain.identifiers import (
+    DEFAULT_PARTITION,
     InstanceUIDs,
     ObjectKey,
     Scope,
@@ -252,7 +253,9 @@ def _is_referenced(connection: Connection, key: ObjectKey) -> bool:
 
 def read_feed_id(connection: Connection) -> str:
     """Name the feed by the microsecond in which its index was made: no other feed has that."""
-    row = connection.execute("SELECT min(created) FROM partition").fetchone()
+    row = connection.execute(
+        "SELECT created FROM partition WHERE key = ?", (DEFAULT_PARTITION,)
+    ).fetchone()
     return f"{row[0]:x}"
 
 
