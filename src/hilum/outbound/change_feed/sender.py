@@ -51,12 +51,15 @@ class ChangeSender:
         self, request: Request, entries: Sequence[Change], *, alone: bool = False
     ) -> Response:
         """A list, or the only entry of it as it is, with the metadata of what is held."""
+        keys = {each.instance_key for each in entries if each.instance_key is not None}
+        if not keys:
+            return self.one(entries[0]) if alone else self.plain(entries)
         gzip = accepts_gzip(request.headers.get("accept-encoding"))
         join: Join = GzipText() if gzip else PlainText()
         headers = _HEADERS | {"vary": "Accept-Encoding"}
         if gzip:
             headers["content-encoding"] = "gzip"
-        found = await self._metadata({key for each in entries if (key := each.instance_key)})
+        found = await self._metadata(keys)
         size = sum(record.size_bytes for record in found)
         writing = _Writing(join, *((b"", b"") if alone else (b"[", b"]")))
         if size >= _TOGETHER_BYTES:
