@@ -33,13 +33,14 @@ def _decoded_names(text: str, problem: Problem | None) -> tuple[bytes, Problem |
     names = []
     for name in text.split("\\"):
         groups = name.rstrip(" \0").split("=")
-        problem = problem or _name_problem(groups)
+        problem = problem or name_problem(groups)
         named = [key + quote(group) for key, group in zip(_GROUPS, groups, strict=False) if group]
         names.append(b"{%b}" % b",".join(named) if named else b"null")
     return (b"" if names == [b"null"] else b",".join(names)), problem
 
 
-def _name_problem(groups: list[str]) -> Problem | None:
+def name_problem(groups: list[str]) -> Problem | None:
+    """What is wrong with the first bad group of a name, or None."""
     if len(groups) > 3:
         return ProblemKind.FORMAT, "it has more than 3 component groups"
     return next(filter(None, map(_group_problem, groups)), None)

@@ -114,9 +114,10 @@ class _Inflater:
             raise ValueError(message)
 
 
-def reduced(record: MetadataRecord) -> MetadataRecord:
-    """The record without bulk data and without invalid attributes, as Azure surfaces show it."""
-    invalid, bulk = record.invalid_tags, holds_inline(record.bulk_table)
+def reduced(record: MetadataRecord, *, hides_invalid: bool = True) -> MetadataRecord:
+    """The record without bulk data, as Azure surfaces show it; v2 without invalid attributes."""
+    invalid = record.invalid_tags if hides_invalid else ()
+    bulk = holds_inline(record.bulk_table)
     if not invalid and not bulk:
         return record
     text = inflate(record.metadata)

@@ -1,6 +1,6 @@
 """How instances and their metadata are given back, by surface, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 DEFAULT: Final = ""
@@ -52,7 +52,7 @@ STANDARD_RETRIEVE: Final = RetrieveRules(
     offers_zip=True,
     quoted_etags=True,
 )
-AZURE_RETRIEVE: Final = RetrieveRules(
+AZURE_V2_RETRIEVE: Final = RetrieveRules(
     strict=True,
     offered_syntaxes=frozenset({AS_STORED, EXPLICIT_LITTLE, JPEG_2000_LOSSLESS}),
     default_syntaxes=(EXPLICIT_LITTLE,),
@@ -76,3 +76,5 @@ AZURE_RETRIEVE: Final = RetrieveRules(
     offers_zip=False,
     quoted_etags=False,
 )
+# Version 1 keeps metadata as it came: it looks at indexed attributes only, and refuses.
+AZURE_V1_RETRIEVE: Final = replace(AZURE_V2_RETRIEVE, hides_invalid_attributes=False)

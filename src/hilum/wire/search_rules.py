@@ -34,6 +34,8 @@ class SearchRules:
     no matching inside sequences."""
     strict: bool
     """Unknown parameters, repeated attributes and a limit above the maximum are refused."""
+    hides_invalid: bool
+    """Attributes whose value breaks its VR are left out of what is returned."""
     path_levels: bool
     """Attributes of a level whose UID is in the path can be matched on, too."""
     returned: TagsByLevel
@@ -166,6 +168,7 @@ AZURE_V1_SEARCH: Final = SearchRules(
     searchable=_AZURE_SEARCHABLE,
     literal=True,
     strict=True,
+    hides_invalid=False,
     path_levels=False,
     returned=_V1_RETURNED,
     returned_all=_AZURE_ALL,
@@ -177,6 +180,7 @@ AZURE_V2_SEARCH: Final = SearchRules(
     searchable=_AZURE_SEARCHABLE,
     literal=True,
     strict=True,
+    hides_invalid=True,
     path_levels=False,
     returned=_V2_RETURNED,
     returned_all=_AZURE_ALL,
@@ -188,6 +192,7 @@ STANDARD_SEARCH: Final = SearchRules(
     searchable=_searchable(),
     literal=False,
     strict=False,
+    hides_invalid=False,
     path_levels=True,
     returned=_STANDARD_RETURNED,
     returned_all=_STANDARD_ALL,

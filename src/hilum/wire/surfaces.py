@@ -8,7 +8,12 @@ from typing import Final
 
 from hilum.wire.frame_rules import AZURE_FRAMES, STANDARD_FRAMES, FrameRules
 from hilum.wire.rendered_rules import AZURE_RENDERED, STANDARD_RENDERED, RenderedRules
-from hilum.wire.retrieve_rules import AZURE_RETRIEVE, STANDARD_RETRIEVE, RetrieveRules
+from hilum.wire.retrieve_rules import (
+    AZURE_V1_RETRIEVE,
+    AZURE_V2_RETRIEVE,
+    STANDARD_RETRIEVE,
+    RetrieveRules,
+)
 from hilum.wire.search_rules import (
     AZURE_V1_SEARCH,
     AZURE_V2_SEARCH,
@@ -62,7 +67,7 @@ AZURE_V1: Final = Surface(
     lists_failed_attributes=False,
     store=AZURE_V1_STORE,
     search=AZURE_V1_SEARCH,
-    retrieve=AZURE_RETRIEVE,
+    retrieve=AZURE_V1_RETRIEVE,
     frames=AZURE_FRAMES,
     rendered=AZURE_RENDERED,
     operation_succeeded="completed",
@@ -79,7 +84,7 @@ AZURE_V2: Final = Surface(
     lists_failed_attributes=True,
     store=AZURE_V2_STORE,
     search=AZURE_V2_SEARCH,
-    retrieve=AZURE_RETRIEVE,
+    retrieve=AZURE_V2_RETRIEVE,
     frames=AZURE_FRAMES,
     rendered=AZURE_RENDERED,
 )

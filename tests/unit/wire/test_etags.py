@@ -6,7 +6,7 @@ from hilum.domain.identifiers import Version
 from hilum.domain.levels import Level
 from hilum.domain.records import ScopeSummary
 from hilum.wire.etags import entity_tag, etag_header, none_match
-from hilum.wire.retrieve_rules import AZURE_RETRIEVE, STANDARD_RETRIEVE
+from hilum.wire.retrieve_rules import AZURE_V2_RETRIEVE, STANDARD_RETRIEVE
 
 SUMMARY = ScopeSummary(instances=3, newest_version=Version(17))
 
@@ -19,7 +19,7 @@ def test_an_instance_is_tagged_by_its_version_and_what_is_above_by_count_too() -
 
 def test_the_standard_surface_quotes_tags_and_the_azure_surface_does_not() -> None:
     assert etag_header("17-3", STANDARD_RETRIEVE) == 'W/"17-3"'
-    assert etag_header("17-3", AZURE_RETRIEVE) == "17-3"
+    assert etag_header("17-3", AZURE_V2_RETRIEVE) == "17-3"
 
 
 @pytest.mark.parametrize(

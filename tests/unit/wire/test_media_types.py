@@ -13,7 +13,7 @@ from hilum.wire.media_types import (
     negotiate_retrieve,
     require_dicom_json,
 )
-from hilum.wire.retrieve_rules import AZURE_RETRIEVE, DEFAULT, STANDARD_RETRIEVE
+from hilum.wire.retrieve_rules import AZURE_V2_RETRIEVE, DEFAULT, STANDARD_RETRIEVE
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 J2K = "1.2.840.10008.1.2.4.90"
@@ -21,7 +21,7 @@ OHIF_LIST = "multipart/related; type=application/octet-stream, application/dicom
 
 
 def negotiate(accept: str | None, level: Level = Level.INSTANCE, *, azure: bool) -> InstanceForm:
-    rules = AZURE_RETRIEVE if azure else STANDARD_RETRIEVE
+    rules = AZURE_V2_RETRIEVE if azure else STANDARD_RETRIEVE
     return negotiate_retrieve(accept, level=level, rules=rules)
 
 
@@ -209,7 +209,7 @@ def test_other_media_types_are_not_acceptable_for_instances(accept: str) -> None
 )
 def test_octets_in_parts_mean_the_bulk_data_of_a_resource(accept: str | None, liked: bool) -> None:
     assert likes_bulk_data(accept, level=Level.INSTANCE, rules=STANDARD_RETRIEVE) is liked
-    assert not likes_bulk_data(accept, level=Level.INSTANCE, rules=AZURE_RETRIEVE)
+    assert not likes_bulk_data(accept, level=Level.INSTANCE, rules=AZURE_V2_RETRIEVE)
 
 
 @pytest.mark.parametrize(

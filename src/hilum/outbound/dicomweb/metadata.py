@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from fastapi import Request, Response
@@ -107,8 +108,10 @@ class MetadataSender:
     async def _joined(
         self, join: _Join, page: Sequence[MetadataRecord]
     ) -> AsyncGenerator[bytes, None]:
-        reduces = not self.surface.retrieve.tells_bulk_data
-        pieces = join.add(map(reduced, page) if reduces else page)
+        rules = self.surface.retrieve
+        reduces = not rules.tells_bulk_data
+        shown = partial(reduced, hides_invalid=rules.hides_invalid_attributes)
+        pieces = join.add(map(shown, page) if reduces else page)
         if reduces:
             slow = any(record.invalid_tags or holds_inline(record.bulk_table) for record in page)
         else:

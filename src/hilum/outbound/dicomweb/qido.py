@@ -1,17 +1,21 @@
 """QIDO-RS: searching for studies, series and instances (PS3.18 section 10.6)."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
 from hilum.catalogue.search import Search
+from hilum.domain.extended_tags import ExtendedTag
 from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID, parse_uid
 from hilum.domain.levels import Level
 from hilum.outbound.dicomweb.documented import SEARCH_EXTRA, documented, search_answers
+from hilum.ports.extended_tags import ReadsExtendedTags
 from hilum.wire.base_url import BaseUrl
-from hilum.wire.dataset_forms import negotiate_datasets
-from hilum.wire.query_parameters import accept_of, read_search
+from hilum.wire.dataset_forms import DataSetForm, negotiate_datasets
+from hilum.wire.extended_query import ERRONEOUS_HEADER
+from hilum.wire.query_parameters import SearchRequest, accept_of, names_others, read_search
 from hilum.wire.request_facts import partition_of, surface_url
 from hilum.wire.search_response import (
     capped_warning,
@@ -21,6 +25,7 @@ from hilum.wire.search_response import (
 )
 from hilum.wire.search_rules import SearchLimits, SearchRules
 from hilum.wire.surfaces import Surface
+from hilum.wire.valid_values import valid_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class _Searcher:
     surface: Surface
     rules: SearchRules
     base_url: BaseUrl
+    extended: ReadsExtendedTags | None
 
     async def __call__(
         self, request: Request, level: Level, study: str | None = None, series: str | None = None
@@ -48,9 +54,27 @@ class _Searcher:
             None if study is None else StudyInstanceUID(parse_uid(study, "StudyInstanceUID")),
             None if series is None else SeriesInstanceUID(parse_uid(series, "SeriesInstanceUID")),
             partition_of(request),
+            await self._extended(query_string),
         )
-        found = await self.search(wanted.query, wanted.tags, wanted.known)
+        response = await self._answer(request, wanted, form)
+        erroneous = [name for name, tag in wanted.extended if tag.errors]
+        if erroneous:
+            response.headers[ERRONEOUS_HEADER] = ",".join(erroneous)
+        return response
+
+    async def _extended(self, query_string: bytes) -> Sequence[ExtendedTag]:
+        """Asked for only where they can matter: most searches name what is always indexed."""
+        if self.extended is None or not names_others(query_string, self.rules):
+            return ()
+        return (await self.extended.extended_tags()).tags
+
+    async def _answer(self, request: Request, wanted: SearchRequest, form: DataSetForm) -> Response:
+        scope, surface = request.scope, self.surface
+        named = [tag for _, tag in wanted.extended]
+        found = await self.search(wanted.query, wanted.tags, wanted.known, named)
         datasets = found.datasets
+        if surface.search.hides_invalid:
+            datasets = valid_only(datasets)
         if surface.search.literal or not datasets:
             return search_response(datasets, form)
         base = surface_url(self.base_url, scope, surface)
@@ -68,12 +92,20 @@ def qido_router(
     *,
     base_url: BaseUrl | None = None,
     limits: SearchLimits | None = None,
+    extended: ReadsExtendedTags | None = None,
 ) -> APIRouter:
-    """Return the six search routes of a surface, relative to its prefix."""
+    """Return the six search routes of a surface, relative to its prefix.
+
+    `extended` tells what can be searched by besides the usual; without, nothing can.
+    """
     router = APIRouter(tags=[f"{surface.prefix} search"])
     rows = search_answers(surface)
     answer = _Searcher(
-        search, surface, surface.search.within(limits or SearchLimits()), base_url or BaseUrl()
+        search,
+        surface,
+        surface.search.within(limits or SearchLimits()),
+        base_url or BaseUrl(),
+        extended,
     )
 
     @documented(router, "/studies", "Search for studies", rows, SEARCH_EXTRA)
