@@ -12,6 +12,12 @@ _JSON = "application/dicom+json"
 
 
 _LATER = (
+    "workitem_event",
+    "workitem_receiver",
+    "workitem_watch",
+    "workitem_subscription",
+    "workitem_value",
+    "workitem",
     "extended_error",
     "extended_real",
     "extended_integer",

@@ -72,7 +72,7 @@ def _workitems() -> None:
         ),
         sa.Column("dataset", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_workitem")),
-        sa.UniqueConstraint("partition_key", "uid", name=op.f("uq_workitem_partition_key")),
+        sa.UniqueConstraint("partition_key", "uid", name=op.f("uq_workitem_partition_key_uid")),
         sqlite_autoincrement=True,
     )
     op.create_table(
