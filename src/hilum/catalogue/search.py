@@ -12,6 +12,8 @@ from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
 from hilum.dicom.bulk_marks import without_bulk
 from hilum.dicom.bulk_table import holds_inline
 from hilum.dicom.dictionary import DICTIONARY
+from hilum.dicom.private_blocks import private_keys
+from hilum.domain.extended_tags import ExtendedTag
 from hilum.domain.levels import Level
 from hilum.domain.queries import Query, SearchRow
 from hilum.domain.records import MetadataRecord
@@ -70,6 +72,15 @@ _OF_LOWER_LEVELS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is taken out of stored metadata."""
+
+    keys: frozenset[str]
+    private: Mapping[str, str]
+    """Creators of private ones, which may be in another block of each data set."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Data sets that hold the attributes asked for, as far as the archive knows them."""
 
@@ -90,22 +101,30 @@ class Search:
         self._metadata_bytes = metadata_bytes
 
     async def __call__(
-        self, query: Query, tags: tuple[str, ...], known: tuple[str, ...] = ()
+        self,
+        query: Query,
+        tags: tuple[str, ...],
+        known: tuple[str, ...] = (),
+        extended: Sequence[ExtendedTag] = (),
     ) -> Found:
         """Search, and return of each match the attributes `tags`, in that order.
 
         `known` are those that a match without a value for them is answered with all the same.
 
         `tags` are DICOM JSON keys in ascending order. What the index row holds comes from there;
-        anything else from the stored metadata of the newest instance of the match.
+        anything else from the stored metadata of the newest instance of the match. `extended` are
+        those of `tags` that are extended query tags: they are answered at whichever level.
 
         Raises `ArchiveUnavailable`, `QueryTooCostly`.
         """
         page = await self._index.search(query)
         datasets = _datasets(page.rows, tags, _without_values(known))
         stored = _stored_tags(query.level, tags)
+        private = {tag.path: tag.private_creator for tag in extended if tag.private_creator}
+        if extended:
+            stored |= {tag.path for tag in extended} - _FROM_INDEX[query.level]
         if stored and datasets:
-            await self._complete(page.rows, datasets, tags, stored)
+            await self._complete(page.rows, datasets, tags, _Stored(stored, private))
         return Found(datasets, page.more)
 
     async def _complete(
@@ -113,7 +132,7 @@ class Search:
         rows: Sequence[SearchRow],
         datasets: list[DataSet],
         tags: tuple[str, ...],
-        stored: frozenset[str],
+        stored: "_Stored",
     ) -> None:
         for start in range(0, len(rows), _METADATA_BATCH):
             batch = rows[start : start + _METADATA_BATCH]
@@ -123,7 +142,7 @@ class Search:
                     merged = datasets[position] | added
                     datasets[position] = {tag: merged[tag] for tag in tags if tag in merged}
 
-    async def _values(self, keys: Sequence[int], stored: frozenset[str]) -> Mapping[int, DataSet]:
+    async def _values(self, keys: Sequence[int], stored: "_Stored") -> Mapping[int, DataSet]:
         values: dict[int, DataSet] = {}
         left = sorted(set(keys))
         while left:
@@ -183,16 +202,20 @@ def _computed(computed: Mapping[str, Any]) -> DataSet:
     return elements
 
 
-def _open_metadata(
-    records: Sequence[MetadataRecord], tags: frozenset[str]
-) -> Mapping[int, DataSet]:
+def _open_metadata(records: Sequence[MetadataRecord], tags: _Stored) -> Mapping[int, DataSet]:
     """Pick `tags` out of the stored metadata, by row key; runs in a thread."""
     return {record.key: _pick(record, tags) for record in records}
 
 
-def _pick(record: MetadataRecord, tags: frozenset[str]) -> DataSet:
+def _pick(record: MetadataRecord, tags: _Stored) -> DataSet:
     text = record.metadata.text()
     if holds_inline(record.bulk_table):
         text = without_bulk(text)
     dataset: DataSet = orjson.loads(text)
-    return {tag: dataset[tag] for tag in tags if tag in dataset}
+    found = {tag: dataset[tag] for tag in tags.keys if tag in dataset}
+    for path, creator in tags.private.items():
+        found.pop(path, None)  # what lies there may be another creator's
+        for key in private_keys(dataset, path, creator):
+            if key in dataset:
+                found[path] = dataset[key]
+    return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hilum.domain.extended_tags import ValueKind
 from hilum.domain.identifiers import (
     DEFAULT_PARTITION,
     PartitionKey,
@@ -17,7 +18,7 @@ from hilum.domain.levels import Level
 class Equals:
     """Single value matching (PS3.4 section C.2.2.2.1); `value` is folded as the column is."""
 
-    value: str | int
+    value: str | int | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,26 @@ class ItemCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendedCondition:
+    """A match on what instances say in an extended query tag."""
+
+    name: str
+    """As the caller wrote it."""
+    tag_key: int
+    level: Level
+    kind: ValueKind
+    match: Equals | Like | OneOf | Between | Words | Empty
+
+
+AnyCondition = Condition | ItemCondition | ExtendedCondition
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A search at one level, inside a study or series when those are set."""
 
     level: Level
-    conditions: Sequence[Condition | ItemCondition] = ()
+    conditions: Sequence[AnyCondition] = ()
     study: StudyInstanceUID | None = None
     series: SeriesInstanceUID | None = None
     partition: PartitionKey = DEFAULT_PARTITION

@@ -7,7 +7,7 @@ do not have most tags: the text is searched for their keys, and parsed only when
 
 import base64
 import binascii
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import orjson
 
 from hilum.dicom.attributes import folding_of
 from hilum.dicom.charsets import charset_for
+from hilum.dicom.private_blocks import private_keys
 from hilum.dicom.values import CONVERTERS, surroundings_of
 from hilum.domain.extended_tags import (
     ExtendedTag,
@@ -27,7 +28,6 @@ from hilum.ingest.folding import fold_real, folded
 from hilum.ingest.short_rules import SHORT_RULES
 
 _CHARACTER_SET: Final = "00080005"
-_BLOCKS: Final = range(0x10, 0x100)
 _UNKNOWN: Final = "UN"
 DataSet = Mapping[str, Any]
 
@@ -103,28 +103,14 @@ def _may_be_in(tag: ExtendedTag, json: bytes) -> bool:
 
 
 def _element(dataset: DataSet, tag: ExtendedTag) -> ExtendedElement | None:
-    for key in _keys(dataset, tag):
+    keys = [tag.path]
+    if tag.private_creator:
+        keys = list(private_keys(dataset, tag.path, tag.private_creator))
+    for key in keys:
         found = dataset.get(key)
         if isinstance(found, dict):
             return _read(dataset, found, tag)
     return None
-
-
-def _keys(dataset: DataSet, tag: ExtendedTag) -> Iterator[str]:
-    """Where the element may be: of a private one wherever its creator has reserved a block."""
-    if not tag.private_creator:
-        yield tag.path
-        return
-    group, number = tag.path[:4], tag.path[6:]
-    for block in _BLOCKS:
-        creator = dataset.get(f"{group}00{block:02X}")
-        if creator is not None and _text(creator) == tag.private_creator:
-            yield f"{group}{block:02X}{number}"
-
-
-def _text(element: Any) -> str:  # noqa: ANN401 - JSON
-    values = element.get("Value") if isinstance(element, dict) else None
-    return str(values[0]).strip() if values else ""
 
 
 def _read(dataset: DataSet, element: Mapping[str, Any], tag: ExtendedTag) -> ExtendedElement:

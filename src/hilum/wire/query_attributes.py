@@ -1,6 +1,7 @@
 """Attributes of a query string: which can be matched on here, and with what."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Final
@@ -9,16 +10,21 @@ from pydicom.datadict import tag_for_keyword
 
 from hilum.dicom.attributes import INDEXED_ITEMS, IndexedAttribute, IndexedItem, tag_of
 from hilum.domain.errors import InvalidQuery
+from hilum.domain.extended_tags import ExtendedTag
 from hilum.domain.levels import Level
 from hilum.domain.queries import (
+    AnyCondition,
     Between,
     Condition,
     DateTimeBetween,
     Equals,
+    ExtendedCondition,
     ItemCondition,
     Like,
+    Match,
     OneOf,
 )
+from hilum.wire.extended_query import demand_ready, extended_condition
 from hilum.wire.query_values import literal_match, standard_match
 from hilum.wire.search_rules import SEARCHABLE, SearchRules
 
@@ -51,6 +57,11 @@ class Reading:
     tags: set[str] = field(default_factory=set)
     """Attributes to return because they were named, as DICOM JSON keys."""
     seen: set[str] = field(default_factory=set)
+    extended: Mapping[str, ExtendedTag] = field(default_factory=dict)
+    """What an operator has indexed besides, by DICOM JSON key."""
+    extended_conditions: list[ExtendedCondition] = field(default_factory=list)
+    extended_named: list[tuple[str, ExtendedTag]] = field(default_factory=list)
+    """Those that were matched on, and how they were written."""
 
 
 def read_attribute(reading: Reading, name: str, value: str) -> None:
@@ -63,6 +74,9 @@ def read_attribute(reading: Reading, name: str, value: str) -> None:
         raise InvalidQuery(printable(name), "the attribute is given more than once")
     reading.seen.add(key)
     attribute = reading.rules.searchable.get(tag)
+    if attribute is None and key in reading.extended:
+        _read_extended(reading, name, value, reading.extended[key])
+        return
     if attribute is None or not _allowed(reading, attribute.level):
         if attribute is None and not reading.rules.literal and not value.strip():
             reading.tags.add(key)  # universal matching: wanted back, whatever its value
@@ -79,6 +93,25 @@ def read_attribute(reading: Reading, name: str, value: str) -> None:
             return
         match = read
     reading.conditions[label] = Condition(label, attribute.level, match)
+
+
+def _read_extended(reading: Reading, name: str, value: str, tag: ExtendedTag) -> None:
+    if not _allowed(reading, tag.level):
+        level = tag.level.name.lower()
+        raise InvalidQuery(name, f"it is an extended query tag of the {level} level")
+    demand_ready(name, tag)
+    reading.tags.add(tag.path)
+    reading.extended_named.append((name, tag))
+    condition = extended_condition(
+        name,
+        value,
+        tag,
+        literal=reading.rules.literal,
+        fuzzy=reading.fuzzy,
+        maximum_list=reading.rules.maximum_list_values,
+    )
+    if condition is not None:
+        reading.extended_conditions.append(condition)
 
 
 def _read_item(reading: Reading, name: str, value: str) -> None:
@@ -144,6 +177,7 @@ def _offer(reading: Reading) -> str:
         for candidate in reading.rules.searchable.values()
         if _allowed(reading, candidate.level)
     ]
+    offered += [path for path, tag in reading.extended.items() if _allowed(reading, tag.level)]
     if not reading.rules.literal:
         offered += [
             f"{item.sequence}.{item.keyword}"
@@ -153,14 +187,17 @@ def _offer(reading: Reading) -> str:
     return f"here can be searched for {', '.join(offered)}"
 
 
-def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:
+def conditions_of(reading: Reading) -> list[AnyCondition]:
     conditions = reading.conditions
     if not reading.rules.literal:
         for date_keyword, time_keyword in _PAIRED_TIMES.items():
             _combine(conditions, date_keyword, time_keyword)
+    extended = reading.extended_conditions
     for condition in conditions.values():
-        _demand_order(condition)
-    keys = sum(len(keys) for keys in reading.items.values())
+        _demand_order(condition.keyword, condition.match)
+    for each in extended:
+        _demand_order(each.name, each.match)
+    keys = sum(len(keys) for keys in reading.items.values()) + len(extended)
     if len(conditions) + keys > reading.rules.maximum_conditions:
         allowed = reading.rules.maximum_conditions
         raise InvalidQuery("", f"at most {allowed} attributes are matched at once")
@@ -168,7 +205,7 @@ def conditions_of(reading: Reading) -> list[Condition | ItemCondition]:
         ItemCondition(sequence, keys[0][0].level, tuple((item.path, match) for item, match in keys))
         for sequence, keys in reading.items.items()
     ]
-    return [*conditions.values(), *items]
+    return [*conditions.values(), *items, *extended]
 
 
 def _combine(conditions: dict[str, Condition], date_keyword: str, time_keyword: str) -> None:
@@ -188,12 +225,11 @@ def _combine(conditions: dict[str, Condition], date_keyword: str, time_keyword: 
     del conditions[time_keyword]
 
 
-def _demand_order(condition: Condition) -> None:
-    match = condition.match
+def _demand_order(name: str, match: Match) -> None:
     if not isinstance(match, (Between, DateTimeBetween)):
         return
     if match.low is not None and match.high is not None and match.low > match.high:
-        raise InvalidQuery(condition.keyword, "the range ends before it begins")
+        raise InvalidQuery(name, "the range ends before it begins")
 
 
 def means_attribute(name: str) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, unquote_plus
 from hilum.dicom.attributes import RETURNED_KEYWORDS, tag_of
 from hilum.dicom.dictionary import DICTIONARY
 from hilum.domain.errors import InvalidQuery, NotAcceptable
+from hilum.domain.extended_tags import ExtendedTag
 from hilum.domain.identifiers import (
     DEFAULT_PARTITION,
     PartitionKey,
@@ -59,6 +60,8 @@ class SearchRequest:
     """Those of `tags` that are answered without a value when a match has none."""
     limit_capped: bool
     """The client asked for more rows than are given at once, or for no number of rows."""
+    extended: Sequence[tuple[str, ExtendedTag]] = ()
+    """Extended query tags that are matched on, and how the client wrote them."""
 
 
 def read_search(
@@ -68,6 +71,7 @@ def read_search(
     study: StudyInstanceUID | None = None,
     series: SeriesInstanceUID | None = None,
     partition: PartitionKey = DEFAULT_PARTITION,
+    extended: Sequence[ExtendedTag] = (),
 ) -> SearchRequest:
     """Read the query string of a search for `level` below the UIDs of the path, in `partition`.
 
@@ -75,7 +79,13 @@ def read_search(
     """
     reserved, attributes = _sort_out(_split(query_string, rules), rules)
     path_level = Level.SERIES if series else Level.STUDY if study else None
-    reading = Reading(rules, level, path_level, _boolean(reserved, "fuzzymatching"))
+    reading = Reading(
+        rules,
+        level,
+        path_level,
+        _boolean(reserved, "fuzzymatching"),
+        extended={tag.path: tag for tag in extended},
+    )
     for name, value in attributes:
         read_attribute(reading, name, value)
     limit, capped = _limit(reserved, rules)
@@ -83,7 +93,19 @@ def read_search(
     query = Query(level, conditions_of(reading), study, series, partition, limit, offset)
     named = _named(reading, reserved.get("includefield", ()))
     tags = _returned(reading, named, everything=_ALL in named)
-    return SearchRequest(query, tags, _known(reading, named, tags), capped)
+    known = _known(reading, named, tags)
+    return SearchRequest(query, tags, known, capped, reading.extended_named)
+
+
+def names_others(query_string: bytes, rules: SearchRules) -> bool:
+    """Whether a query string names attributes that the surface does not search by itself."""
+    for piece in query_string.split(b"&"):
+        name = unquote_plus(piece.partition(b"=")[0].decode("latin-1"))
+        if name.lower() not in _RESERVED:
+            tag = find_tag(name)
+            if tag is not None and tag not in rules.searchable:
+                return True
+    return False
 
 
 def accept_of(scope: Mapping[str, Any], query_string: bytes, *, strict: bool) -> str | None:

@@ -13,6 +13,9 @@ _DATE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _TIME: Final = re.compile(
     r"([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(?:\.(\d{1,6}))?)?)?", re.ASCII
 )
+_DATE_TIME: Final = re.compile(
+    r"(\d{4})(?:(0[1-9]|1[0-2])(?:(0[1-9]|[12]\d|3[01])([\d.]*))?)?", re.ASCII
+)
 _WILD: Final = re.compile(r"[*?]")
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 EMPTY_VALUE: Final = '""'
@@ -118,7 +121,7 @@ def _typed(parameter: str, text: str, folding: Folding) -> Match:
         return _range(parameter, text, folding)
     if folding is Folding.DATE:
         return Equals(_date(parameter, text))
-    low, high = _time(parameter, text)
+    low, high = _moments(parameter, text, folding)
     return Equals(low) if low == high else Between(low, high)
 
 
@@ -130,8 +133,8 @@ def _range(parameter: str, text: str, folding: Folding) -> Between:
         low = _date(parameter, first) if first else None
         high = _date(parameter, last) if last else None
     else:
-        low = _time(parameter, first)[0] if first else None
-        high = _time(parameter, last)[1] if last else None
+        low = _moments(parameter, first, folding)[0] if first else None
+        high = _moments(parameter, last, folding)[1] if last else None
     return Between(low, high)
 
 
@@ -150,6 +153,23 @@ def _date(parameter: str, text: str) -> str:
     except ValueError as error:
         raise InvalidQuery(parameter, "there is no such day") from error
     raise InvalidQuery(parameter, "a date is written YYYYMMDD, a range YYYYMMDD-YYYYMMDD")
+
+
+def _moments(parameter: str, text: str, folding: Folding) -> tuple[str, str]:
+    """First and last instant that a time, or a date and time, of reduced precision means."""
+    reads = _date_time if folding is Folding.DATE_TIME else _time
+    return reads(parameter, text)
+
+
+def _date_time(parameter: str, text: str) -> tuple[str, str]:
+    """As `YYYYMMDDHHMMSS.FFFFFF`. Offsets are not taken: values are compared as they stand."""
+    found = _DATE_TIME.fullmatch(text)
+    if found is None:
+        reason = "a date and time is written YYYY to YYYYMMDDHHMMSS.FFFFFF, without an offset"
+        raise InvalidQuery(parameter, reason)
+    year, month, day, rest = found.groups()
+    low, high = _time(parameter, rest) if rest else ("000000.000000", "235960.999999")
+    return f"{year}{month or '01'}{day or '01'}{low}", f"{year}{month or '12'}{day or '31'}{high}"
 
 
 def _time(parameter: str, text: str) -> tuple[str, str]:

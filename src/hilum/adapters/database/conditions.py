@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from hilum.adapters.database.connections import Dialect, Sql
+from hilum.adapters.database.extended_tables import VALUE_TABLES
 from hilum.adapters.database.questions import MODALITIES_IN_STUDY
 from hilum.adapters.database.statements import marks
 from hilum.adapters.database.tables import INTEGER_KEYWORDS
+from hilum.domain.extended_tags import ValueKind
 from hilum.domain.levels import Level
 from hilum.domain.queries import (
+    AnyCondition,
     Between,
     Condition,
     DateTimeBetween,
     Empty,
     Equals,
+    ExtendedCondition,
     ItemCondition,
     Like,
     Match,
@@ -30,10 +34,12 @@ FALSE: Final[Sql] = ("FALSE", ())
 _DATE_LENGTH: Final = 8
 
 
-def condition_sql(dialect: Dialect, condition: Condition | ItemCondition) -> Sql:
+def condition_sql(dialect: Dialect, condition: AnyCondition) -> Sql:
     """One condition on the row of its level."""
     if isinstance(condition, ItemCondition):
         return _items(dialect, condition)
+    if isinstance(condition, ExtendedCondition):
+        return _extended(dialect, condition)
     if condition.keyword == MODALITIES_IN_STUDY:
         return _modalities(dialect, condition.match)
     return _column(dialect, condition)
@@ -80,7 +86,7 @@ def _number(dialect: Dialect, column: str, match: Match) -> Sql:
     return match_sql(dialect, f"CAST({column} AS TEXT)", match)
 
 
-def _integer(value: str | int) -> int | None:
+def _integer(value: str | int | float) -> int | None:
     try:
         number = int(value)
     except ValueError:
@@ -196,3 +202,22 @@ def item_sql(dialect: Dialect, condition: ItemCondition) -> Sql:
         sql.append(one)
         values.extend((path, *parameters))
     return (" AND ".join(sql), tuple(values)) if sql else TRUE
+
+
+def _extended(dialect: Dialect, condition: ExtendedCondition) -> Sql:
+    table, owner = VALUE_TABLES[condition.kind].name, f"{ALIASES[condition.level]}.key"
+    held = f"SELECT 1 FROM {table} x WHERE x.tag_key = ? AND x.owner_key = {owner}"
+    if isinstance(condition.match, Empty):
+        return f"NOT EXISTS ({held})", (condition.tag_key,)
+    wanted, parameters = extended_sql(dialect, condition)
+    return f"EXISTS ({held} AND {wanted})", (condition.tag_key, *parameters)
+
+
+def extended_sql(dialect: Dialect, condition: ExtendedCondition) -> Sql:
+    """What a match that is not for emptiness means for the value of a row `x`."""
+    match = condition.match
+    if condition.kind is not ValueKind.TEXT and isinstance(match, Equals):
+        if isinstance(match.value, int) and not -(2**63) <= match.value < 2**63:
+            return FALSE
+        return "x.value = ?", (match.value,)
+    return match_sql(dialect, "x.value", match)

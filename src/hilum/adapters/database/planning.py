@@ -20,16 +20,28 @@ from typing import Final
 from hilum.adapters.database.conditions import (
     ALIASES,
     condition_sql,
+    extended_sql,
     item_sql,
     match_sql,
     prefix_of,
 )
 from hilum.adapters.database.connections import Dialect, Source, Sql
+from hilum.adapters.database.extended_tables import VALUE_TABLES
 from hilum.adapters.database.questions import MODALITIES_IN_STUDY
 from hilum.adapters.database.tables import NAMED
 from hilum.domain.identifiers import PartitionKey
 from hilum.domain.levels import Level
-from hilum.domain.queries import Condition, Empty, Equals, ItemCondition, Like, OneOf, Words
+from hilum.domain.queries import (
+    AnyCondition,
+    Condition,
+    Empty,
+    Equals,
+    ExtendedCondition,
+    ItemCondition,
+    Like,
+    OneOf,
+    Words,
+)
 
 TABLES: Final = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
 _UNIQUE: Final = {
@@ -78,7 +90,7 @@ class Lead:
 
 def leads(
     dialect: Dialect,
-    conditions: Sequence[Condition | ItemCondition],
+    conditions: Sequence[AnyCondition],
     partition: PartitionKey,
 ) -> list[Lead]:
     """All ways in that the conditions offer, the most promising first."""
@@ -86,6 +98,8 @@ def leads(
     for at, condition in enumerate(conditions):
         if isinstance(condition, ItemCondition):
             found.append(_item_lead(dialect, at, condition, partition))
+        elif isinstance(condition, ExtendedCondition):
+            found.extend(_extended_lead(dialect, at, condition, partition))
         elif condition.keyword == MODALITIES_IN_STUDY:
             found.extend(_modality_lead(dialect, at, condition, partition))
         elif condition.keyword in _UNIQUE:
@@ -165,3 +179,31 @@ def _item_lead(
     wanted, parameters = item_sql(dialect, condition)
     sql = f"SELECT q0.owner_key FROM sequence_item q0 WHERE q0.partition_key = ? AND {wanted}"
     return Lead(3, condition.level, at, "", (sql, (partition, *parameters)), replaces=True)
+
+
+def _extended_lead(
+    dialect: Dialect, at: int, condition: ExtendedCondition, partition: PartitionKey
+) -> Iterator[Lead]:
+    """Values of one tag and partition lie together; of equal ones their owners lie in order."""
+    if isinstance(condition.match, Empty):
+        return
+    table = VALUE_TABLES[condition.kind].name
+    wanted, parameters = extended_sql(dialect, condition)
+    using = dialect.using(f"ix_{table}_tag_key_partition_key_value_owner_key")
+    source = Source(
+        f"{table} x{using}",
+        "x.owner_key",
+        f"x.tag_key = ? AND x.partition_key = ? AND {wanted}",
+        (condition.tag_key, partition, *parameters),
+    )
+    exact = isinstance(condition.match, Equals)
+    yield Lead(
+        3 if exact else 4,
+        condition.level,
+        at,
+        "",
+        source.keys,
+        in_order=exact and condition.level is Level.STUDY,
+        source=source,
+        replaces=True,
+    )

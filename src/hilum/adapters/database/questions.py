@@ -10,10 +10,12 @@ from hilum.adapters.database.tables import keywords_at
 from hilum.domain.errors import InvalidQuery
 from hilum.domain.levels import Level
 from hilum.domain.queries import (
+    AnyCondition,
     Between,
     Condition,
     DateTimeBetween,
     Equals,
+    ExtendedCondition,
     ItemCondition,
     Like,
     Match,
@@ -29,7 +31,7 @@ _MOST_WORDS: Final = 32
 _LONGEST_VALUE: Final = 4096
 
 
-def check(conditions: Sequence[Condition | ItemCondition], level: Level) -> None:
+def check(conditions: Sequence[AnyCondition], level: Level) -> None:
     """Raise `InvalidQuery` for what rows of this level and those above cannot answer."""
     if len(conditions) > _MOST_CONDITIONS:
         name = _name(conditions[_MOST_CONDITIONS])
@@ -44,19 +46,24 @@ def check(conditions: Sequence[Condition | ItemCondition], level: Level) -> None
             raise InvalidQuery(_name(condition), f"more than {_MOST_VALUES} values are asked for")
 
 
-def _name(condition: Condition | ItemCondition) -> str:
+def _name(condition: AnyCondition) -> str:
+    if isinstance(condition, ExtendedCondition):
+        return condition.name
     return condition.keyword if isinstance(condition, Condition) else condition.sequence
 
 
-def _check_place(condition: Condition | ItemCondition, level: Level) -> None:
+def _check_place(condition: AnyCondition, level: Level) -> None:
     name = _name(condition)
     if condition.level > level:
         raise InvalidQuery(name, f"it describes a deeper level than the {level.name.lower()}")
-    if isinstance(condition, ItemCondition) or name == MODALITIES_IN_STUDY:
+    if isinstance(condition, ItemCondition):
         return
-    match, held = condition.match, _HELD[condition.level]
+    match = condition.match
     if isinstance(match, Words) and len(match.words) > _MOST_WORDS:
         raise InvalidQuery(name, f"more than {_MOST_WORDS} words are asked for")
+    if isinstance(condition, ExtendedCondition) or name == MODALITIES_IN_STUDY:
+        return
+    held = _HELD[condition.level]
     keywords = [name]
     if isinstance(match, DateTimeBetween):
         keywords.append(match.time_keyword)
@@ -77,8 +84,8 @@ def _check_text(name: str, text: str) -> None:
         raise InvalidQuery(name, "a value is no valid Unicode text") from None
 
 
-def _texts(condition: Condition | ItemCondition) -> Iterator[str]:
-    if isinstance(condition, Condition):
+def _texts(condition: AnyCondition) -> Iterator[str]:
+    if isinstance(condition, Condition | ExtendedCondition):
         yield from _texts_of(condition.match)
         return
     for path, match in condition.keys:

@@ -9,7 +9,7 @@ from hilum.adapters.database.connections import Dialect, Source, Sql
 from hilum.adapters.database.planning import TABLES, Lead, leads
 from hilum.adapters.database.questions import check
 from hilum.domain.levels import Level
-from hilum.domain.queries import Condition, Equals, ItemCondition, Query
+from hilum.domain.queries import AnyCondition, Condition, Equals, Query
 
 _COLUMNS: Final = {
     Level.STUDY: (
@@ -226,7 +226,7 @@ def _scope(query: Query) -> Sql | None:
     return f"{alias}.study_key = {_STUDY_KEY}", (study, query.partition)
 
 
-def _named_study(conditions: Iterable[Condition | ItemCondition]) -> str | None:
+def _named_study(conditions: Iterable[AnyCondition]) -> str | None:
     for each in conditions:
         if isinstance(each, Condition) and each.keyword == "StudyInstanceUID":
             return str(each.match.value) if isinstance(each.match, Equals) else None

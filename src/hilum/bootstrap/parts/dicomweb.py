@@ -55,7 +55,11 @@ def _surface(around: Surroundings, surface: Surface, budget: MemoryBudget) -> li
         budget=budget,
     )
     qido = qido_router(
-        archive.search, surface, base_url=base_url, limits=options.search_limits(around.settings)
+        archive.search,
+        surface,
+        base_url=base_url,
+        limits=options.search_limits(around.settings),
+        extended=archive.index.extended,
     )
     return [
         Mount(surface_router(surface), prefix),
