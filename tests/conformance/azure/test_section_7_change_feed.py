@@ -325,9 +325,7 @@ def test_7_1_latest_is_the_entry_with_the_highest_sequence(
 @pytest.mark.azure("7.1-latest-empty")
 def test_7_1_latest_of_an_empty_feed_has_no_body(tmp_path: Path) -> None:
     with (
-        ServedDicomWeb(
-            tmp_path_factory.mktemp("empty"), change_feed={"spelling": "lower"}
-        ) as empty,
+        ServedDicomWeb(tmp_path, change_feed={"spelling": "lower"}) as empty,
         empty.client("*/*") as client,
     ):
         for version in VERSIONS:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hilum.adapters.database.change_feed import read_after, read_latest, read_within
 from hilum.adapters.database.committing import commit_batch
 from hilum.adapters.database.counting import read_counts, read_newest_studies
 from hilum.adapters.database.deleting import delete_scope, read_due
@@ -37,6 +38,7 @@ from hilum.domain.queries import (
     Query,
     Words,
 )
+from hilum.ports.change_feed import Window
 from tests.contract.index.engines import make_engine
 from tests.contract.index.kept import ORIGIN, a_kept, scope, uids
 
@@ -208,6 +210,19 @@ def test_questions_by_uid_walk_no_table(planned: Planned, level: Level) -> None:
     lines = planned.plans(ask)
 
     assert walks(lines) == []
+    assert not [line for line in lines if "TEMP B-TREE" in line]
+
+
+def test_a_page_of_the_change_feed_is_looked_up(planned: Planned) -> None:
+    def ask(connection: Any) -> None:
+        assert len(read_after(connection, 10, 10)) == 10
+        assert len(read_within(connection, Window(1, 2), 20, 10)) == 10
+        assert len(read_within(connection, Window(), 20, 10)) == 10
+        assert read_latest(connection) is not None
+
+    lines = planned.plans(ask)
+
+    assert not [line for line in lines if re.match(r"SCAN (?!f USING INDEX ix_feed_pos)", line)]
     assert not [line for line in lines if "TEMP B-TREE" in line]
 
 

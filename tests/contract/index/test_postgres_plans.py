@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from hilum.adapters.database.change_feed import read_after, read_latest, read_within
 from hilum.adapters.database.committing import commit_batch
 from hilum.adapters.database.connections import Deadline
 from hilum.adapters.database.counting import read_newest_studies
@@ -27,6 +28,7 @@ from hilum.domain.errors import QueryTooCostly
 from hilum.domain.instances import OnConflict
 from hilum.domain.levels import Level
 from hilum.domain.queries import Condition, Query, Words
+from hilum.ports.change_feed import Window
 from tests.contract.index.engines import Engine, engine_of
 from tests.contract.index.kept import ORIGIN, a_kept, scope, uids
 from tests.contract.index.test_plans import BELOW, SEARCHES, TRIED_IN_VAIN
@@ -177,6 +179,22 @@ def test_questions_by_uid_walk_no_table(planned: Planned, level: Level) -> None:
         read_newest_studies(connection, 5)
 
     assert planned.walks(ask) == []
+
+
+def test_a_page_of_the_change_feed_is_looked_up(planned: Planned) -> None:
+    def ask(connection: Any) -> None:
+        assert len(read_after(connection, 10, 200)) == 200
+        assert len(read_within(connection, Window(1, 2), 20, 200)) == 200
+        assert len(read_within(connection, Window(), 20, 200)) == 200
+        assert read_latest(connection) is not None
+
+    lines = planned.plans(ask)
+
+    of_feed = [line for line in lines if " on feed f" in line]
+    assert of_feed
+    assert not [each for each in of_feed if not re.search(r"using ix_feed_(time_)?position", each)]
+    assert planned.walks(ask) == []
+    assert not [line for line in lines if re.match(r"\s*(->)?\s*(Incremental )?Sort", line)]
 
 
 def test_what_is_due_is_found_by_its_index(engine: Engine) -> None:

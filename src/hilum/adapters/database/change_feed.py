@@ -77,18 +77,17 @@ class SqlChangeFeed:
 
     async def after(self, position: int, limit: int) -> Sequence[Change]:
         position = min(position, _MOST)
-        return await self._read(lambda connection: _changes(connection, _AFTER, (position, limit)))
+        return await self._read(lambda connection: read_after(connection, position, limit))
 
     async def within(self, window: Window, offset: int, limit: int) -> Sequence[Change]:
         end = window.end
         if end is not None and not await self._read(lambda connection: _has_since(connection, end)):
             # An entry of the window may be about to be committed: wait for whoever writes now.
             await self._write(self._dialect.lock_feed)
-        return await self._read(lambda connection: _within(connection, window, offset, limit))
+        return await self._read(lambda connection: read_within(connection, window, offset, limit))
 
     async def latest(self) -> Change | None:
-        found = await self._read(lambda connection: _changes(connection, _LATEST, ()))
-        return found[0] if found else None
+        return await self._read(read_latest)
 
     async def metadata(
         self, keys: Sequence[int], limit_bytes: int | None = None
@@ -100,7 +99,16 @@ def _has_since(connection: Connection, time: int) -> bool:
     return connection.execute(_FIRST_SINCE, (time,)).fetchone() is not None
 
 
-def _within(connection: Connection, window: Window, offset: int, limit: int) -> list[Change]:
+def read_after(connection: Connection, position: int, limit: int) -> list[Change]:
+    return _changes(connection, _AFTER, (position, limit))
+
+
+def read_latest(connection: Connection) -> Change | None:
+    found = _changes(connection, _LATEST, ())
+    return found[0] if found else None
+
+
+def read_within(connection: Connection, window: Window, offset: int, limit: int) -> list[Change]:
     if window.start is None:
         first = connection.execute(_FIRST).fetchone()
     else:
