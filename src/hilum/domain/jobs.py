@@ -142,3 +142,14 @@ class JobRecord:
     cancel_requested: bool
     created: datetime
     changed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a part of a job was not done, such as one file of an import."""
+
+    what: str
+    """Identifier or name of the part."""
+    message: str
+    """Holds no value of an instance beside UIDs."""
+    time: datetime

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hilum.domain.jobs import JobId, JobKind, JobRecord, JobState, NewJob, Progress
+from hilum.domain.jobs import (
+    JobError,
+    JobId,
+    JobKind,
+    JobRecord,
+    JobState,
+    NewJob,
+    Progress,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +94,19 @@ class JobQueue(Protocol):
 
     async def prune(self, before: datetime, limit: int) -> int:
         """Forget up to `limit` jobs that ended before then; how many went."""
+        ...
+
+
+class JobErrors(Protocol):
+    """What of jobs was not done, part by part; forgotten with the job. Numbers begin with 1."""
+
+    async def keep(self, job_id: JobId, first: int, errors: Sequence[JobError]) -> None:
+        """Note errors under numbers from `first` on; what was there from it on is gone.
+
+        So an attempt that begins anew at a checkpoint notes what it meets instead of the former.
+        """
+        ...
+
+    async def errors(self, job_id: JobId, after: int, limit: int) -> Sequence[JobError]:
+        """Those with numbers above `after`, in their order."""
         ...

@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 
 from hilum.adapters.database.sql_index import SqlIndex
-from hilum.domain.jobs import JobActive, JobId, JobKind, JobState, NewJob, Progress
+from hilum.domain.jobs import JobActive, JobError, JobId, JobKind, JobState, NewJob, Progress
 from hilum.ports.jobs import JobQuery
 from tests.contract.index.engines import Engine
 
 ALL = tuple(JobKind)
+NOW = datetime(2024, 5, 6, 7, 8, 9, 10, tzinfo=UTC)
 LATER = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -210,3 +211,30 @@ async def test_jobs_are_forgotten_long_after_their_end(index: SqlIndex) -> None:
 
     assert await index.jobs.get(ended.job_id) is None
     assert await index.jobs.get(active.job_id) == replace(active)
+
+
+async def test_errors_are_told_in_order_and_those_of_a_broken_attempt_are_replaced(
+    index: SqlIndex,
+) -> None:
+    job = await index.jobs.add(_new())
+    errors = [JobError(f"file {number}", "It is no DICOM.", NOW) for number in range(5)]
+    await index.job_errors.keep(job.job_id, 1, errors[:3])
+
+    await index.job_errors.keep(job.job_id, 3, errors[3:])
+
+    assert await index.job_errors.errors(job.job_id, 0, 10) == [*errors[:2], *errors[3:]]
+    assert await index.job_errors.errors(job.job_id, 3, 10) == errors[4:]
+    assert await index.job_errors.errors(job.job_id, 1, 1) == errors[1:2]
+    assert await index.job_errors.errors(JobId("0" * 32), 0, 10) == []
+
+
+async def test_errors_are_forgotten_with_their_job(index: SqlIndex) -> None:
+    job = await index.jobs.add(_new())
+    await index.job_errors.keep(job.job_id, 1, [JobError("a", "b", NOW)])
+    await index.jobs.claim(ALL, "a", 60)
+    await index.jobs.finish(job.job_id, "a", JobState.SUCCEEDED, Progress({}))
+
+    assert await index.jobs.prune(LATER, 10) == 1
+
+    await index.job_errors.keep(job.job_id, 1, [JobError("a", "b", NOW)])
+    assert await index.job_errors.errors(job.job_id, 0, 10) == []

@@ -25,6 +25,7 @@ _LATER = (
     "extended_tag",
     "study_expiry",
     "job_secret",
+    "job_error",
     "job",
     "quarantined_step",
     "quarantined",

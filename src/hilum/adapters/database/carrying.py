@@ -22,7 +22,7 @@ from hilum.adapters.database.delivery_tables import (
 from hilum.adapters.database.expiry_tables import study_expiry
 from hilum.adapters.database.extended_rows import note_change
 from hilum.adapters.database.extended_tables import extended_tag
-from hilum.adapters.database.job_tables import job, job_secret
+from hilum.adapters.database.job_tables import job, job_error, job_secret
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.reading import read_feed_id
 from hilum.adapters.database.statements import columns_of, insert_into, marks, quoted
@@ -145,7 +145,7 @@ SUBMISSIONS: Final = Part(
 QUARANTINE: Final = Part("quarantined files", (quarantined, quarantined_step))
 JOBS: Final = Part(
     "operations",
-    (job, job_secret),
+    (job, job_secret, job_error),
     mend=lambda connection: connection.execute(_NOBODY_DOES),
 )
 WORKLIST: Final = Part(

@@ -54,3 +54,13 @@ job_secret = Table(
     Column("job_key", _KEY, ForeignKey("job.key"), primary_key=True, autoincrement=False),
     Column("secrets", Text, nullable=False, comment="JSON; gone when the job ends"),
 )
+
+job_error = Table(
+    "job_error",
+    metadata,
+    Column("job_key", _KEY, ForeignKey("job.key"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("message", Text, nullable=False),
+)

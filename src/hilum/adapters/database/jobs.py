@@ -76,7 +76,11 @@ _CANCEL: Final = (
     "WHERE job_id = ? AND due IS NOT NULL"
 )
 _OLD: Final = "SELECT key FROM job WHERE due IS NULL AND changed < ? ORDER BY changed LIMIT ?"
-_DROP: Final = ("DELETE FROM job_secret WHERE job_key = ?", "DELETE FROM job WHERE key = ?")
+_DROP: Final = (
+    "DELETE FROM job_secret WHERE job_key = ?",
+    "DELETE FROM job_error WHERE job_key = ?",
+    "DELETE FROM job WHERE key = ?",
+)
 
 
 class SqlJobs:

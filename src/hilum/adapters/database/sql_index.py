@@ -19,6 +19,7 @@ from hilum.adapters.database.delivery import SqlDelivery
 from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.expiries import SqlExpiry
 from hilum.adapters.database.extended_tags import SqlExtendedTags
+from hilum.adapters.database.job_errors import SqlJobErrors
 from hilum.adapters.database.jobs import SqlJobs
 from hilum.adapters.database.key_rows import SqlKeys
 from hilum.adapters.database.lanes import USUAL_PATIENCE, Lane, Patience, Reader, Worker, Writer
@@ -139,6 +140,8 @@ class SqlIndex:
         """Data partitions by name."""
         self.jobs = SqlJobs(self._lookups, self._writer, now)
         """Long work in the background."""
+        self.job_errors = SqlJobErrors(self._lookups, self._writer)
+        """What of it was not done."""
         self.extended = SqlExtendedTags(
             self._dialect, self._lookups, self._maintenance, self._writer, now
         )

@@ -15,11 +15,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_key"], ["job.key"], name=op.f("fk_job_secret_job_key_job")),
         sa.PrimaryKeyConstraint("job_key", name=op.f("pk_job_secret")),
     )
+    op.create_table(
+        "job_error",
+        sa.Column("job_key", _KEY, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        _number("time"),
+        _text("what"),
+        _text("message"),
+        sa.ForeignKeyConstraint(["job_key"], ["job.key"], name=op.f("fk_job_error_job_key_job")),
+        sa.PrimaryKeyConstraint("job_key", "number", name=op.f("pk_job_error")),
+    )
     for columns in (("due", "changed"), ("state", "key"), ("kind", "key")):
         op.create_index(op.f("_".join(["ix_job", *columns])), "job", list(columns))
 
 
 def downgrade() -> None:
+    op.drop_table("job_error")
     op.drop_table("job_secret")
     op.drop_table("job")
 
