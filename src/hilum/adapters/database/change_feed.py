@@ -19,12 +19,14 @@ from hilum.ports.change_feed import Change, ChangeState, Window
 
 _MOST: Final = 2**63 - 1
 # A query for each row, so that no statistics can make another plan of it than going down by UIDs.
+# A version whose instance is held names it in two steps; of others the UIDs tell.
 _HELD: Final = (
+    "coalesce((SELECT v.instance_key FROM instance_version v WHERE v.version = f.version), "
     "(SELECT i.key FROM study s CROSS JOIN series e ON e.study_key = s.key "
     "CROSS JOIN instance i ON i.series_key = e.key "
     'WHERE s."StudyInstanceUID" = f.study_instance_uid AND s.partition_key = f.partition_key '
     'AND e."SeriesInstanceUID" = f.series_instance_uid '
-    'AND i."SOPInstanceUID" = f.sop_instance_uid)'
+    'AND i."SOPInstanceUID" = f.sop_instance_uid))'
 )
 _CHANGE: Final = (
     "SELECT f.position, f.time, (SELECT p.name FROM partition p WHERE p.key = f.partition_key), "
