@@ -65,6 +65,9 @@ def stored(response: httpx.Response) -> list[str]:
     return [item["00081155"]["Value"][0] for item in items(response, "00081199")]
 
 
+@pytest.mark.azure(
+    "2.1-any-study", "2.1-multipart", "2.1-response-type", "2.1-byte-for-byte", "2.7-200"
+)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_1_a_multipart_body_is_stored_byte_for_byte_in_order(
     served: ServedStow, client: httpx.Client, version: str
@@ -80,6 +83,7 @@ def test_2_1_a_multipart_body_is_stored_byte_for_byte_in_order(
     assert sorted(served.stored) == sorted(instances)
 
 
+@pytest.mark.azure("2.1-single", "2.1-byte-for-byte")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_1_a_single_instance_is_stored_byte_for_byte(
     served: ServedStow, client: httpx.Client, version: str
@@ -92,6 +96,7 @@ def test_2_1_a_single_instance_is_stored_byte_for_byte(
     assert served.stored == [instance]
 
 
+@pytest.mark.azure("2.1-one-study", "2.2-study-matches", "2.6-43264", "2.6-43265", "2.7-202")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_1_an_instance_must_belong_to_the_study_in_the_url(
     client: httpx.Client, version: str
@@ -105,6 +110,7 @@ def test_2_1_an_instance_must_belong_to_the_study_in_the_url(
     assert len(stored(response)) == 1
 
 
+@pytest.mark.azure("2.1-type-optional")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     "content_type",
@@ -126,6 +132,7 @@ def test_2_1_the_type_parameter_is_optional_and_quotation_marks_too(
     assert response.status_code == 200
 
 
+@pytest.mark.azure("2.1-part-inherits")
 def test_2_1_a_first_part_without_content_type_inherits_the_root_type(
     client: httpx.Client,
 ) -> None:
@@ -136,6 +143,7 @@ def test_2_1_a_first_part_without_content_type_inherits_the_root_type(
     assert client.post("/v2/studies", content=body, headers=other).status_code == 415
 
 
+@pytest.mark.azure("2.1-content-disposition")
 def test_2_1_parts_with_content_disposition_as_urllib3_writes_them_are_taken(
     client: httpx.Client,
 ) -> None:
@@ -148,6 +156,7 @@ def test_2_1_parts_with_content_disposition_as_urllib3_writes_them_are_taken(
     assert response.status_code == 200
 
 
+@pytest.mark.azure("2.1-single", "2.1-boundary", "2.1-start", "2.7-400", "2.7-415")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("content_type", "status"),
@@ -179,6 +188,7 @@ def test_2_1_other_content_types_are_refused(
     assert served.stored == []
 
 
+@pytest.mark.azure("2.1-part-type", "2.1-metadata-and-bulk", "2.7-415")
 @pytest.mark.parametrize(
     "part", ["application/dicom+json", "application/octet-stream", "image/png"]
 )
@@ -211,6 +221,7 @@ def test_2_1_a_compressed_request_is_refused(client: httpx.Client) -> None:
     assert "Content-Encoding" in response.text
 
 
+@pytest.mark.azure("2.1-put-upsert")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_1_put_replaces_what_is_held_and_never_conflicts(
     served: ServedStow, client: httpx.Client, version: str
@@ -228,6 +239,7 @@ def test_2_1_put_replaces_what_is_held_and_never_conflicts(
     assert served.stored == [second]
 
 
+@pytest.mark.azure("2.2-uids", "2.2-patient-id-v1", "2.2-patient-id-v2-absent", "2.6-43264")
 @pytest.mark.parametrize(
     ("version", "missing", "status", "reasons"),
     [
@@ -249,6 +261,13 @@ def test_2_2_required_elements(
     assert (response.status_code, failed(response)) == (status, reasons)
 
 
+@pytest.mark.azure(
+    "2.2-patient-id-v1",
+    "2.2-patient-id-v2-empty",
+    "2.4-missing-patient-id",
+    "2.6-warning-1",
+    "2.7-202",
+)
 def test_2_2_an_empty_patient_id_is_refused_by_v1_and_a_warning_in_v2(
     client: httpx.Client,
 ) -> None:
@@ -264,6 +283,7 @@ def test_2_2_an_empty_patient_id_is_refused_by_v1_and_a_warning_in_v2(
     ]
 
 
+@pytest.mark.azure("2.2-triple", "2.6-45070", "2.7-202", "2.7-409")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_2_the_same_triple_again_is_a_conflict(client: httpx.Client, version: str) -> None:
     uid = new_sop_instance_uid()
@@ -296,6 +316,7 @@ def a_bad_study_date() -> bytes:
     return an_instance().replace(b"20240229", b"2024-2-9")
 
 
+@pytest.mark.azure("2.3-v1-rules", "2.3-v2-stored", "2.6-warning-1", "2.7-202", "2.7-409")
 def test_2_3_an_invalid_indexed_value_fails_in_v1_and_warns_in_v2(
     served: ServedStow, client: httpx.Client
 ) -> None:
@@ -312,6 +333,7 @@ def test_2_3_an_invalid_indexed_value_fails_in_v1_and_warns_in_v2(
     assert served.stored == [bad]
 
 
+@pytest.mark.azure("2.3-multiple-values")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_3_several_values_in_an_indexed_element_give_a_warning_header(
     served: ServedStow, client: httpx.Client, version: str
@@ -326,6 +348,7 @@ def test_2_3_several_values_in_an_indexed_element_give_a_warning_header(
     )
 
 
+@pytest.mark.azure("2.3-implicit-vr", "2.6-warning-45063")
 def test_2_3_implicit_vr_is_stored_with_a_warning(client: httpx.Client) -> None:
     v1, v2 = (
         post(client, version, part10(a_dataset(), ImplicitVRLittleEndian)) for version in VERSIONS
@@ -336,10 +359,12 @@ def test_2_3_implicit_vr_is_stored_with_a_warning(client: httpx.Client) -> None:
         assert items(response, "00081199")[0]["00081196"]["Value"] == [45063]
 
 
+@pytest.mark.azure("2.1-any-class")
 def test_2_3_there_is_no_list_of_allowed_transfer_syntaxes(client: httpx.Client) -> None:
     assert post(client, "/v2", part10(a_dataset(), ExplicitVRBigEndian)).status_code == 200
 
 
+@pytest.mark.azure("2.4-comment", "2.5-failed-item", "2.5-failed-attributes")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_4_a_failed_validation_names_the_element(client: httpx.Client, version: str) -> None:
     response = post(client, version, an_instance(PatientID=None))
@@ -350,6 +375,7 @@ def test_2_4_a_failed_validation_names_the_element(client: httpx.Client, version
     assert comment["00000902"]["Value"][0].startswith("DICOM100: (0010,0020) - ")
 
 
+@pytest.mark.azure("2.5-study-url", "2.5-stored-item")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_5_urls_are_absolute_and_the_study_is_named_when_the_url_names_it(
     served: ServedStow, client: httpx.Client, version: str
@@ -363,6 +389,7 @@ def test_2_5_urls_are_absolute_and_the_study_is_named_when_the_url_names_it(
     assert "00081190" not in post(client, version, an_instance()).json()
 
 
+@pytest.mark.azure("2.5-unreadable", "2.6-272")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_5_an_unreadable_part_has_a_failure_reason_only(
     client: httpx.Client, version: str
@@ -373,6 +400,7 @@ def test_2_5_an_unreadable_part_has_a_failure_reason_only(
     assert items(response, "00081198") == [{"00081197": {"vr": "US", "Value": [272]}}]
 
 
+@pytest.mark.azure("2.7-204")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_7_a_body_without_parts_stores_nothing_and_says_so(
     client: httpx.Client, version: str
@@ -382,6 +410,7 @@ def test_2_7_a_body_without_parts_stores_nothing_and_says_so(
     assert (response.status_code, response.content) == (204, b"")
 
 
+@pytest.mark.azure("2.7-400")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("body", "said"),
@@ -412,6 +441,7 @@ def test_2_7_parts_before_the_malformed_one_are_kept(
     assert served.stored == [instance]
 
 
+@pytest.mark.azure("2.7-409", "2.6-272")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_2_7_nothing_stored_and_all_failed_is_a_conflict(
     client: httpx.Client, version: str
@@ -421,6 +451,7 @@ def test_2_7_nothing_stored_and_all_failed_is_a_conflict(
     assert (response.status_code, failed(response)) == (409, [272])
 
 
+@pytest.mark.azure("2.7-400")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("study", ["abc", "1.2.", "1.2..x", "1" * 65])
 def test_1_5_a_study_that_is_no_uid_is_a_bad_request(
@@ -439,6 +470,7 @@ def test_1_5_components_with_leading_zeros_are_taken(client: httpx.Client) -> No
     assert post(client, "/v2", instance, study="1.02.003").status_code == 200
 
 
+@pytest.mark.azure("2.7-406")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("accept", "status"),
@@ -481,6 +513,7 @@ def test_1_6_the_accept_filter_runs_before_the_uid_is_looked_at(served: ServedSt
     assert response.status_code == 406
 
 
+@pytest.mark.azure("2.7-503")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("fault", [ArchiveFull("full"), ArchiveUnavailable("gone")])
 def test_1_6_an_archive_that_can_keep_nothing_answers_503_and_heals_without_a_restart(

@@ -91,6 +91,14 @@ def part_type(response: httpx.Response) -> str:
     return str(only)
 
 
+@pytest.mark.azure(
+    "3.1-frames-octets",
+    "3.1-frames-any",
+    "3.1-type-quoted",
+    "3.1-multipart-headers",
+    "3.3-list",
+    "3.3-encapsulated",
+)
 @pytest.mark.parametrize("accept", [ORIGINAL, "*/*", ORIGINAL.replace('"', "")])
 @pytest.mark.parametrize(
     ("number", "syntax", "frames"),
@@ -115,6 +123,7 @@ def test_a_star_gives_the_stored_bytes_as_octets(
     assert part_type(response) == f"{OCTETS}; transfer-syntax={syntax}"
 
 
+@pytest.mark.azure("3.1-frames-octets")
 @pytest.mark.parametrize("number", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
 @pytest.mark.parametrize("accept", [MULTIPART, LITTLE, f"{LITTLE}, {JP2};q=0.5"])
 def test_explicit_little_endian_is_the_default(
@@ -126,6 +135,7 @@ def test_explicit_little_endian_is_the_default(
     assert part_type(response) == f"{OCTETS}; transfer-syntax={ExplicitVRLittleEndian}"
 
 
+@pytest.mark.azure("3.1-frames-jp2")
 @pytest.mark.parametrize("accept", [JP2, f"{JP2}; transfer-syntax={JPEG2000Lossless}"])
 def test_jpeg_2000_goes_out_as_such(client: httpx.Client, version: str, accept: str) -> None:
     response = client.get(path(version, JPEG_2000, "1"), headers={"Accept": accept})
@@ -134,6 +144,7 @@ def test_jpeg_2000_goes_out_as_such(client: httpx.Client, version: str, accept: 
     assert part_type(response) == f"image/jp2; transfer-syntax={JPEG2000Lossless}"
 
 
+@pytest.mark.azure("3.1-frames-single", "3.8-400")
 def test_one_frame_may_be_a_single_part_and_several_may_not(
     client: httpx.Client, version: str
 ) -> None:
@@ -147,6 +158,7 @@ def test_one_frame_may_be_a_single_part_and_several_may_not(
     assert several.status_code == 400
 
 
+@pytest.mark.azure("3.1-missing", "3.1-unknown-syntax")
 @pytest.mark.parametrize(
     "accept",
     [
@@ -173,6 +185,7 @@ def test_nothing_beside_the_matrix_is_acceptable(
         assert response.content == b""
 
 
+@pytest.mark.azure("3.1-missing", "3.7-accept-parameter")
 def test_an_accept_header_is_needed_and_the_parameter_does_not_count(
     client: httpx.Client, version: str
 ) -> None:
@@ -184,6 +197,7 @@ def test_an_accept_header_is_needed_and_the_parameter_does_not_count(
     assert client.get(url, headers={"Accept": "image/png"}).status_code == 406
 
 
+@pytest.mark.azure("3.3-bad-number", "3.3-beyond", "3.8-400", "3.8-404")
 @pytest.mark.parametrize(
     ("frames", "status"),
     [("0", 400), ("-1", 400), ("x", 400), ("1.0", 400), ("1,", 400), ("3", 404), ("1,3", 404)],
@@ -194,12 +208,14 @@ def test_frame_lists_that_name_no_frames(
     assert client.get(path(version, EXPLICIT, frames)).status_code == status
 
 
+@pytest.mark.azure("3.3-no-pixels", "3.8-404")
 def test_frames_that_are_not_there(client: httpx.Client, version: str) -> None:
     assert client.get(path(version, NO_PIXELS)).status_code == 404
     assert client.get(path(version, 99)).status_code == 404
     assert client.get(path(version, UNKNOWN)).status_code == 406
 
 
+@pytest.mark.azure("3.7-range")
 def test_there_are_no_ranges_and_no_tags(client: httpx.Client, version: str) -> None:
     response = client.get(path(version, EXPLICIT), headers={"Range": "bytes=0-1"})
 

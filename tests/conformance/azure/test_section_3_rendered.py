@@ -67,6 +67,7 @@ def client(server: ServedDicomWeb) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.azure("3.1-rendered", "3.5-instance")
 @pytest.mark.parametrize("form", ["jpeg", "png"])
 def test_an_instance_is_seen_in_its_first_frame(
     client: httpx.Client, version: str, form: str
@@ -81,6 +82,7 @@ def test_an_instance_is_seen_in_its_first_frame(
         assert not np.asarray(image).any()
 
 
+@pytest.mark.azure("3.5-frame")
 def test_a_frame_is_seen_by_its_number(client: httpx.Client, version: str) -> None:
     url = path(version, FRAMES, "frames/2/rendered")
 
@@ -88,6 +90,7 @@ def test_a_frame_is_seen_by_its_number(client: httpx.Client, version: str) -> No
         assert np.asarray(image).any()
 
 
+@pytest.mark.azure("3.5-quality")
 def test_quality_is_100_unless_it_is_asked_for(client: httpx.Client, version: str) -> None:
     url = path(version, FRAMES, "frames/2/rendered")
     sizes = [
@@ -98,6 +101,7 @@ def test_quality_is_100_unless_it_is_asked_for(client: httpx.Client, version: st
     assert sizes[0] == sizes[1] > sizes[2] > sizes[3]
 
 
+@pytest.mark.azure("3.5-quality", "3.8-400")
 @pytest.mark.parametrize("quality", ["0", "101", "-1", "x", "", "1.5"])
 def test_a_quality_that_is_none_is_a_bad_request(
     client: httpx.Client, version: str, quality: str
@@ -105,6 +109,7 @@ def test_a_quality_that_is_none_is_a_bad_request(
     assert client.get(path(version, FRAMES), params={"quality": quality}).status_code == 400
 
 
+@pytest.mark.azure("3.5-accept")
 @pytest.mark.parametrize(
     "accept",
     [
@@ -126,6 +131,7 @@ def test_any_other_accept_is_not_acceptable(
     assert (response.status_code, response.content) == (406, b"")
 
 
+@pytest.mark.azure("3.5-no-parameters")
 def test_other_parameters_are_not_read(client: httpx.Client, version: str) -> None:
     plain = client.get(path(version, FRAMES, "frames/2/rendered"))
     asked = {"window": "nonsense", "viewport": "1,1", "annotation": "x", "accept": "image/png"}
@@ -135,6 +141,7 @@ def test_other_parameters_are_not_read(client: httpx.Client, version: str) -> No
     assert again.content == plain.content
 
 
+@pytest.mark.azure("3.5-404", "3.5-406", "3.5-no-others")
 @pytest.mark.parametrize(
     ("number", "resource", "status"),
     [
@@ -155,6 +162,7 @@ def test_what_cannot_be_had_says_so(
     assert client.get(path(version, number, resource)).status_code == status
 
 
+@pytest.mark.azure("3.5-no-others")
 def test_studies_and_series_are_not_rendered(client: httpx.Client, version: str) -> None:
     study = f"{version}/studies/{ROOT}.{FRAMES}"
 

@@ -108,6 +108,14 @@ def path_of(instance: bytes) -> str:
     )
 
 
+@pytest.mark.azure(
+    "3.1-study-series-multipart",
+    "3.1-study-series-any",
+    "3.1-instance-multipart",
+    "3.1-instance-any",
+    "3.1-type-quoted",
+    "3.1-multipart-headers",
+)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("path", "expected"), [(STUDY, THREE), (SERIES, THREE[:2]), (INSTANCE, THREE[:1])]
@@ -132,6 +140,7 @@ def test_3_1_stored_bytes_come_as_parts(
         assert int(head["Content-Length"]) == len(body)
 
 
+@pytest.mark.azure("3.1-instance-single", "3.1-single-headers")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_3_1_an_instance_comes_as_a_single_part(client: httpx.Client, version: str) -> None:
     response = get(client, version + INSTANCE, "application/dicom; transfer-syntax=*")
@@ -143,6 +152,7 @@ def test_3_1_an_instance_comes_as_a_single_part(client: httpx.Client, version: s
     assert response.content == THREE[0]
 
 
+@pytest.mark.azure("3.1-missing")
 @pytest.mark.parametrize("accept", [None, "image/png", "application/dicom+json", ""])
 @pytest.mark.parametrize("path", [STUDY, SERIES, INSTANCE])
 def test_3_1_a_missing_or_unmatched_accept_is_406(
@@ -151,17 +161,20 @@ def test_3_1_a_missing_or_unmatched_accept_is_406(
     assert get(client, f"/v2{path}", accept).status_code == 406
 
 
+@pytest.mark.azure("3.1-study-series-single")
 @pytest.mark.parametrize("path", [STUDY, SERIES])
 def test_3_1_a_study_or_series_is_no_single_part(client: httpx.Client, path: str) -> None:
     assert get(client, f"/v2{path}", "application/dicom; transfer-syntax=*").status_code == 406
 
 
+@pytest.mark.azure("3.1-unknown-syntax")
 def test_3_1_an_unknown_transfer_syntax_is_406(client: httpx.Client) -> None:
     for syntax in (JPEGLSLossless, "1.2.3", "nonsense"):
         accept = f"application/dicom; transfer-syntax={syntax}"
         assert get(client, f"/v2{path_of(JPEG_LS)}", accept).status_code == 406
 
 
+@pytest.mark.azure("3.1-quality")
 def test_3_1_quality_ranks_and_ties_prefer_the_stored_syntax(client: httpx.Client) -> None:
     explicit = f"application/dicom; transfer-syntax={ExplicitVRLittleEndian}"
     stored = "application/dicom; transfer-syntax=*"
@@ -174,6 +187,7 @@ def test_3_1_quality_ranks_and_ties_prefer_the_stored_syntax(client: httpx.Clien
     assert ranked.headers["content-type"].endswith(f"={ExplicitVRLittleEndian}")
 
 
+@pytest.mark.azure("3.1-default-syntax", "3.2-targets")
 @pytest.mark.parametrize(
     "accept", ["application/dicom", "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"]
 )
@@ -194,6 +208,7 @@ def test_3_2_uncompressed_instances_come_in_explicit_little_endian(
         assert np.array_equal(converted.pixel_array, original.pixel_array)
 
 
+@pytest.mark.azure("3.2-star")
 @pytest.mark.parametrize("stored", [JPEG_2000, JPEG, JPEG_LS])
 def test_3_2_a_star_gives_the_stored_bytes_whatever_the_syntax(
     client: httpx.Client, stored: bytes
@@ -203,12 +218,14 @@ def test_3_2_a_star_gives_the_stored_bytes_whatever_the_syntax(
     assert response.content == stored
 
 
+@pytest.mark.azure("3.2-same")
 def test_3_2_the_stored_syntax_may_be_named(client: httpx.Client) -> None:
     accept = f"application/dicom; transfer-syntax={JPEG2000Lossless}"
 
     assert get(client, f"/v2{path_of(JPEG_2000)}", accept).content == JPEG_2000
 
 
+@pytest.mark.azure("3.2-many")
 @pytest.mark.parametrize(
     "accept", [MULTIPART, f"{MULTIPART}; transfer-syntax={ExplicitVRLittleEndian}"]
 )
@@ -228,11 +245,13 @@ def test_3_2_a_study_of_one_instance_may_be_converted(client: httpx.Client) -> N
     assert pydicom.dcmread(io.BytesIO(body)).PixelData == b"\x01\x02"
 
 
+@pytest.mark.azure("3.2-failure")
 @pytest.mark.parametrize("stored", [JPEG, JPEG_LS])
 def test_3_2_what_cannot_be_converted_is_406(client: httpx.Client, stored: bytes) -> None:
     assert get(client, f"/v2{path_of(stored)}", "application/dicom").status_code == 406
 
 
+@pytest.mark.azure("3.2-large")
 @pytest.mark.slow
 def test_3_2_a_file_above_100_mb_is_not_converted(server: ServedDicomWeb) -> None:
     large = part10(a_dataset(**uids(7), PixelData=bytes(100 * 1024 * 1024)), ImplicitVRLittleEndian)
@@ -245,6 +264,7 @@ def test_3_2_a_file_above_100_mb_is_not_converted(server: ServedDicomWeb) -> Non
         assert get(client, f"/dicom-web{path}", "application/dicom").status_code == 200
 
 
+@pytest.mark.azure("3.4-no-bulk")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_3_4_metadata_is_the_data_set_without_bulk_data(client: httpx.Client, version: str) -> None:
     (dataset,) = client.get(f"{version}{path_of(BIG_ENDIAN)}/metadata").json()
@@ -255,6 +275,7 @@ def test_3_4_metadata_is_the_data_set_without_bulk_data(client: httpx.Client, ve
     assert not any(key.startswith("0002") for key in dataset)
 
 
+@pytest.mark.azure("3.1-metadata", "3.4-etag-instance", "3.4-etag-many")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("path", "count", "tag"), [(STUDY, 3, "3-3"), (SERIES, 2, "2-2"), (INSTANCE, 1, "1")]
@@ -269,6 +290,7 @@ def test_3_4_metadata_of_every_level_carries_its_etag(
     assert len(response.json()) == count
 
 
+@pytest.mark.azure("3.4-not-modified")
 @pytest.mark.parametrize("if_none_match", ["3-3", '"3-3"', 'W/"3-3"', '"x", 3-3', "*"])
 def test_3_4_a_known_etag_is_answered_304_without_body_and_etag(
     client: httpx.Client, if_none_match: str
@@ -280,6 +302,7 @@ def test_3_4_a_known_etag_is_answered_304_without_body_and_etag(
     assert "etag" not in response.headers
 
 
+@pytest.mark.azure("3.4-etag-changes")
 def test_3_4_the_etag_changes_with_every_store_and_delete(server: ServedDicomWeb) -> None:
     study = f"{ROOT}.8"
     first, second = an_instance(**uids(8)), an_instance(**uids(8))
@@ -313,6 +336,7 @@ def test_3_4_metadata_goes_out_compressed_to_who_takes_it_and_plain_to_others(
     assert "Accept-Encoding" in compressed.headers["vary"]
 
 
+@pytest.mark.azure("3.4-invalid-absent", "2.3-v2-left-out")
 def test_3_4_invalid_attributes_are_absent_on_azure_and_present_on_the_standard_surface(
     server: ServedDicomWeb,
 ) -> None:
@@ -348,6 +372,7 @@ def test_3_4_accept_is_looked_at_before_the_uids(client: httpx.Client) -> None:
     assert get(client, "/v2/studies/not-a-uid/metadata", "*/*").status_code == 400
 
 
+@pytest.mark.azure("3.7-accept-parameter", "3.7-range")
 def test_3_7_there_is_no_accept_parameter_and_no_range(client: httpx.Client) -> None:
     path = f"/v2{INSTANCE}"
 
@@ -356,6 +381,7 @@ def test_3_7_there_is_no_accept_parameter_and_no_range(client: httpx.Client) -> 
     assert (ranged.status_code, ranged.content) == (200, THREE[0])
 
 
+@pytest.mark.azure("3.8-404")
 @pytest.mark.parametrize(
     "path",
     [
@@ -370,6 +396,7 @@ def test_3_8_what_is_not_held_is_404(client: httpx.Client, path: str, suffix: st
     assert get(client, f"/v2{path}{suffix}", "*/*").status_code == 404
 
 
+@pytest.mark.azure("3.8-400")
 @pytest.mark.parametrize(
     "path",
     [
@@ -388,6 +415,7 @@ def test_3_8_a_bad_uid_is_400(client: httpx.Client, path: str, suffix: str) -> N
     assert "UID" in response.text
 
 
+@pytest.mark.azure("3.8-404")
 def test_3_8_deleted_instances_are_404(server: ServedDicomWeb) -> None:
     gone = an_instance(**uids(10))
     server.keep(gone)

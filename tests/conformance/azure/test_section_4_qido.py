@@ -88,6 +88,16 @@ def studies(client: httpx.Client, query: str, version: str = "/v2") -> list[int]
     return [int(uid.removeprefix(f"{ROOT}.")) for uid in uids]
 
 
+@pytest.mark.azure(
+    "4.1-studies",
+    "4.1-series",
+    "4.1-study-series",
+    "4.1-instances",
+    "4.1-study-instances",
+    "4.1-series-instances",
+    "4.4-newest-first",
+    "4.7-200-204",
+)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("path", "keyword", "expected"),
@@ -112,6 +122,7 @@ def test_4_1_the_six_routes_answer_newest_first(
     assert uids == [f"{ROOT}.{tail}" for tail in expected]
 
 
+@pytest.mark.azure("4.1-always")
 def test_4_1_the_uids_of_the_path_are_always_returned(client: httpx.Client) -> None:
     (row, _) = client.get(f"/v2/studies/{ROOT}.1/series/{ROOT}.1.1/instances").json()
 
@@ -119,6 +130,14 @@ def test_4_1_the_uids_of_the_path_are_always_returned(client: httpx.Client) -> N
     assert row["0020000E"]["Value"] == [f"{ROOT}.1.1"]
 
 
+@pytest.mark.azure(
+    "4.1-studies",
+    "4.1-series",
+    "4.1-study-series",
+    "4.1-study-instances",
+    "4.1-series-instances",
+    "4.1-uid-in-path",
+)
 @pytest.mark.parametrize(
     ("path", "parameter"),
     [
@@ -140,6 +159,7 @@ def test_4_1_other_levels_cannot_be_filtered(
     assert parameter.partition("=")[0] in response.text
 
 
+@pytest.mark.azure("4.2-study", "4.2-names", "4.3-modalities")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("query", "expected"),
@@ -165,6 +185,7 @@ def test_4_2_every_study_attribute_can_be_searched(
     assert studies(client, query, version) == expected
 
 
+@pytest.mark.azure("4.2-series")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -183,12 +204,14 @@ def test_4_2_every_series_attribute_can_be_searched(
     assert uids == [f"{ROOT}.{tail}" for tail in expected]
 
 
+@pytest.mark.azure("4.2-instance", "4.1-instances")
 def test_4_2_an_instance_is_found_by_its_uid(client: httpx.Client) -> None:
     response = client.get(f"/v2/instances?SOPInstanceUID={ROOT}.1.1.2&Modality=CT&PatientID=A-1")
 
     assert found(response, "SOPInstanceUID") == [f"{ROOT}.1.1.2"]
 
 
+@pytest.mark.azure("4.2-refused", "4.2-names", "4.2-timezone", "4.7-400")
 @pytest.mark.parametrize(
     "query",
     [
@@ -218,6 +241,7 @@ def test_4_2_an_angle_bracket_in_the_query_is_400(client: httpx.Client, query: s
     assert client.get(f"/v2/studies?{query}").status_code == 400
 
 
+@pytest.mark.azure("4.3-exact")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -236,6 +260,7 @@ def test_4_3_strings_match_without_case_and_names_without_accents(
     assert studies(client, query) == expected
 
 
+@pytest.mark.azure("4.3-literal")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -253,6 +278,7 @@ def test_4_3_wild_cards_and_lists_are_taken_literally(
     assert studies(client, query) == expected
 
 
+@pytest.mark.azure("4.3-range")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -270,6 +296,7 @@ def test_4_3_ranges_of_dates_include_both_ends(
     assert studies(client, query) == expected
 
 
+@pytest.mark.azure("4.3-range", "4.3-da")
 @pytest.mark.parametrize(
     "value", ["-", "20240301-20240229", "2024", "20240231", "2024-02-29", "x-y", "20240229101112"]
 )
@@ -277,6 +304,7 @@ def test_4_3_a_date_that_is_none_is_400(client: httpx.Client, value: str) -> Non
     assert client.get(f"/v2/studies?StudyDate={value}").status_code == 400
 
 
+@pytest.mark.azure("4.3-fuzzy")
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -300,6 +328,7 @@ def test_4_3_fuzzy_words_are_prefixes_of_consecutive_words(
     assert studies(client, query) == expected
 
 
+@pytest.mark.azure("4.3-fuzzy", "4.3-fuzzy-others", "4.3-fuzzy-quotation", "4.2-reserved")
 def test_4_3_fuzzy_matching_folds_accents_and_leaves_other_attributes_exact(
     client: httpx.Client,
 ) -> None:
@@ -309,6 +338,7 @@ def test_4_3_fuzzy_matching_folds_accents_and_leaves_other_attributes_exact(
     assert client.get("/v2/studies?PatientName=a&fuzzymatching=maybe").status_code == 400
 
 
+@pytest.mark.azure("4.4-offset")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_4_4_limit_and_offset_walk_through_all_instances(
     client: httpx.Client, version: str
@@ -322,6 +352,7 @@ def test_4_4_limit_and_offset_walk_through_all_instances(
     assert len({uid for page in pages for uid in page}) == 4
 
 
+@pytest.mark.azure("4.4-limit", "4.4-offset", "4.7-no-413")
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "limit=-1", "limit=", "offset=-1", "offset=x"]
 )
@@ -329,11 +360,13 @@ def test_4_4_numbers_outside_their_range_are_400(client: httpx.Client, query: st
     assert client.get(f"/v2/studies?{query}").status_code == 400
 
 
+@pytest.mark.azure("4.4-limit")
 def test_4_4_limit_1_and_200_are_taken(client: httpx.Client) -> None:
     assert studies(client, "limit=1") == [2]
     assert studies(client, "limit=200") == [2, 1]
 
 
+@pytest.mark.azure("4.4-past-the-end", "4.7-200-204")
 def test_4_4_an_offset_past_the_end_is_204(client: httpx.Client) -> None:
     assert client.get("/v2/studies?offset=1000000").status_code == 204
 
@@ -347,6 +380,7 @@ V1_SERIES = "00080005 00080060 0008103E 0020000E"
 V1_INSTANCE = "00080005 00080016 00080018 00080056 00200013 00280010 00280011 00280100"
 
 
+@pytest.mark.azure("4.5-absent", "4.1-always")
 @pytest.mark.parametrize(
     ("path", "tags"),
     [
@@ -381,6 +415,7 @@ def test_4_5_the_return_sets_are_those_of_the_version(
     assert list(row) == sorted(set(tags.split()))
 
 
+@pytest.mark.azure("4.5-includefield", "4.5-computed")
 @pytest.mark.parametrize(
     ("query", "tag", "value"),
     [
@@ -399,6 +434,7 @@ def test_4_5_included_fields_are_returned(
     assert row[tag]["Value"][0] == value
 
 
+@pytest.mark.azure("4.5-computed")
 def test_4_5_computed_fields_count_studies_and_series(client: httpx.Client) -> None:
     include = "includefield=NumberOfSeriesRelatedInstances,NumberOfStudyRelatedInstances"
     (row,) = client.get(f"/v2/series?Modality=CT&{include}").json()
@@ -407,6 +443,7 @@ def test_4_5_computed_fields_count_studies_and_series(client: httpx.Client) -> N
     assert row["00201208"] == {"vr": "IS", "Value": [3]}
 
 
+@pytest.mark.azure("4.5-sources", "4.5-includefield")
 def test_4_5_fields_that_no_index_holds_come_from_the_newest_instance(
     client: httpx.Client,
 ) -> None:
@@ -415,6 +452,7 @@ def test_4_5_fields_that_no_index_holds_come_from_the_newest_instance(
     assert row["00280002"] == {"vr": "US", "Value": [1]}
 
 
+@pytest.mark.azure("4.5-lower-level", "4.5-absent")
 def test_4_5_fields_of_a_lower_level_and_absent_ones_are_left_out(client: httpx.Client) -> None:
     (row,) = client.get(
         "/v2/studies?PatientID=A-1&includefield=Modality,SOPInstanceUID,PatientWeight"
@@ -423,15 +461,18 @@ def test_4_5_fields_of_a_lower_level_and_absent_ones_are_left_out(client: httpx.
     assert {"00080060", "00080018", "00101030"}.isdisjoint(row)
 
 
+@pytest.mark.azure("4.5-all-and-others")
 def test_4_5_all_wins_over_other_values(client: httpx.Client) -> None:
     assert client.get("/v2/studies?includefield=all&includefield=PatientAge").status_code == 200
 
 
+@pytest.mark.azure("4.5-unknown")
 @pytest.mark.parametrize("value", ["Nonsense", "0010", "PatientAge,Nonsense", "A.B"])
 def test_4_5_an_unknown_field_is_400(client: httpx.Client, value: str) -> None:
     assert client.get(f"/v2/studies?includefield={value}").status_code == 400
 
 
+@pytest.mark.azure("4.5-sources", "2.8-latest-wins", "2.8-latest-empty")
 def test_4_5_the_newest_instance_decides_on_shared_attributes(server: ServedDicomWeb) -> None:
     server.keep(
         an_image(3, 1, 1, PatientID="C-3", StudyDescription="First"),
@@ -446,6 +487,7 @@ def test_4_5_the_newest_instance_decides_on_shared_attributes(server: ServedDico
         assert client.delete(f"/v2/studies/{ROOT}.3").status_code == 204
 
 
+@pytest.mark.azure("4.7-406")
 @pytest.mark.parametrize("accept", [None, "application/json", "text/html"])
 def test_4_7_accept_must_cover_dicom_json(client: httpx.Client, accept: str | None) -> None:
     request = client.build_request("GET", "/v2/studies?limit=0")
@@ -458,9 +500,11 @@ def test_4_7_accept_must_cover_dicom_json(client: httpx.Client, accept: str | No
     assert response.content == b""
 
 
+@pytest.mark.azure("4.7-400")
 def test_4_7_a_bad_uid_in_the_path_is_400(client: httpx.Client) -> None:
     assert client.get("/v2/studies/1.2.x/series").status_code == 400
 
 
+@pytest.mark.azure("4.7-200-204")
 def test_4_7_series_of_an_unknown_study_are_204(client: httpx.Client) -> None:
     assert client.get("/v2/studies/1.2.3/series").status_code == 204

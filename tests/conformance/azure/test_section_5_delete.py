@@ -47,6 +47,7 @@ def newest_entries(server: ServedDicomWeb, count: int) -> list[FeedEntry]:
     return list(server.run(server.archive.index.feed(0, 10_000)))[-count:]
 
 
+@pytest.mark.azure("5-204", "5-gone-at-once")
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize(
     ("path", "left"),
@@ -68,6 +69,7 @@ def test_5_a_delete_is_204_and_takes_the_scope_out_of_every_answer(
     assert client.get(f"{prefix}{path}/metadata").status_code == 404
 
 
+@pytest.mark.azure("5-404")
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize(
     "path",
@@ -83,16 +85,19 @@ def test_5_what_is_not_held_is_404(client: httpx.Client, prefix: str, path: str)
     assert len(instances(client)) == 4
 
 
+@pytest.mark.azure("5-404")
 def test_5_a_second_delete_is_404(client: httpx.Client) -> None:
     assert client.delete(f"/v2/studies/{ROOT}").status_code == 204
     assert client.delete(f"/v2/studies/{ROOT}").status_code == 404
 
 
+@pytest.mark.azure("5-400")
 @pytest.mark.parametrize("path", ["/studies/1.2.x", f"/studies/{ROOT}/series/x"])
 def test_5_a_bad_uid_is_400(client: httpx.Client, path: str) -> None:
     assert client.delete(f"/v2{path}").status_code == 400
 
 
+@pytest.mark.azure("5-emptied")
 def test_5_the_last_instance_takes_its_series_and_study_along(client: httpx.Client) -> None:
     for series, number in ((1, 1), (1, 2)):
         client.delete(
@@ -108,6 +113,7 @@ def test_5_the_last_instance_takes_its_series_and_study_along(client: httpx.Clie
     assert client.get("/v2/studies").status_code == 204
 
 
+@pytest.mark.azure("5-feed")
 def test_5_the_feed_tells_of_every_deleted_instance(
     server: ServedDicomWeb, client: httpx.Client
 ) -> None:
@@ -119,6 +125,7 @@ def test_5_the_feed_tells_of_every_deleted_instance(
     assert {entry.correlation_id for entry in entries} == {"the-delete"}
 
 
+@pytest.mark.azure("5-store-again")
 def test_5_the_same_instance_may_be_stored_again_at_once(
     server: ServedDicomWeb, client: httpx.Client
 ) -> None:
@@ -130,6 +137,7 @@ def test_5_the_same_instance_may_be_stored_again_at_once(
     assert response.content == an_image(1, 1)
 
 
+@pytest.mark.azure("5-files-later")
 def test_5_the_space_is_freed(server: ServedDicomWeb, client: httpx.Client) -> None:
     client.delete(f"/v2/studies/{ROOT}")
 
