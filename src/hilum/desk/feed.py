@@ -47,7 +47,7 @@ def feed_router(feed: FeedReader) -> APIRouter:
             "those of `ingestion-failed` about something a source offered and that could not be "
             "kept: their series, instance and perhaps study are empty. Those of `study-uploaded`, "
             "`study-validated`, `study-refused`, `study-archived` and `study-failed` are about an "
-            "upload: `studyId` names it."
+            "upload: `studyId` names it. `partition` is the number of the data partition."
         ),
     )
     async def read_feed(request: Request) -> Response:
@@ -69,6 +69,7 @@ def entry_fields(entry: FeedEntry) -> dict[str, object]:
         "sequence": entry.sequence,
         "time": entry.time.isoformat(timespec="milliseconds"),
         "kind": entry.kind.value,
+        "partition": entry.partition,
         "studyInstanceUid": entry.uids.study,
         "seriesInstanceUid": entry.uids.series,
         "sopInstanceUid": entry.uids.sop_instance,

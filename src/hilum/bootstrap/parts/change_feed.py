@@ -15,7 +15,8 @@ from hilum.wire.surfaces import AZURE_V1, AZURE_V2
 async def change_feed_part(around: Surroundings) -> AsyncIterator[Part]:
     """`/changefeed` on `/v1` and `/v2`."""
     changes = around.archive.index.changes
-    write = ChangeWriter(Spelling(around.settings.change_feed.spelling))
+    spelling = Spelling(around.settings.change_feed.spelling)
+    write = ChangeWriter(spelling, partitions=around.partitions.enabled)
     yield Part(
         mounts=[
             Mount(change_feed_router(changes, surface, write), surface.prefix, AccessScope.READ)
