@@ -156,7 +156,8 @@ def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:
     for piece in pieces:
         if piece:
             name, _, value = piece.partition("=")
-            parameters.append((_decode(name, name), _decode(name, value)))
+            # NUL is padding, whoever sends it along.
+            parameters.append((_decode(name, name), _decode(name, value).rstrip("\0")))
             if _CONTROL.search(parameters[-1][1]) is not None:
                 raise InvalidQuery(printable(name), "it holds a control character")
     return parameters
