@@ -16,6 +16,8 @@ class Door(StrEnum):
     """Released or repaired there."""
     DEMO = "demo"
     REBUILD = "rebuild"
+    UPDATE = "update"
+    """No door in either: a bulk update made another version."""
     DELETE = "delete"
     """No door in, but a change that the feed tells of: DELETE over DICOMweb."""
 

@@ -88,7 +88,7 @@ class Committer:
             if not self.alive:
                 raise ShuttingDown("The server is shutting down; send the instance again later.")
             decided: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-            size_bytes = _row_bytes(kept.description) + (0 if data is None else len(data))
+            size_bytes = row_bytes(kept.description) + (0 if data is None else len(data))
             self._queue.append(_Item(Keeping(kept, data), size_bytes, decided))
             self._work.set()
             committed = await decided
@@ -162,7 +162,7 @@ class Committer:
             await self._commit([item])
 
 
-def _row_bytes(description: Description) -> int:
+def row_bytes(description: Description) -> int:
     """About what the rows of an instance weigh; the fixed part is for keys and overhead."""
     levels = (description.study, description.series, description.instance)
     attributes = sum(len(level.attributes) for level in levels)

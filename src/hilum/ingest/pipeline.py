@@ -301,6 +301,10 @@ class Ingest:
         finally:
             await self._settle(damaged)  # the instance may have been deleted meanwhile
 
+    async def settle(self, key: ObjectKey) -> None:
+        """Settle the intent of an object that something else wrote and has no use for."""
+        await self._settle(key)
+
     async def _settle(self, key: ObjectKey) -> None:
         """Remove an object unless the index refers to it.
 

@@ -146,7 +146,7 @@ def test_each_form_has_an_etag_of_its_own(client: httpx.Client) -> None:
     assert as_json.headers["etag"] != as_xml.headers["etag"]
     assert client.get(path, headers=same).status_code == 304
     assert client.get(path, headers=other).status_code == 200
-    assert as_xml.headers["vary"] == "Accept, Accept-Encoding"
+    assert as_xml.headers["vary"].startswith("Accept, Accept-Encoding")
 
 
 def test_head_tells_what_get_would_send(client: httpx.Client) -> None:

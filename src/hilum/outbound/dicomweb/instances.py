@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import Request, Response
 
@@ -14,12 +15,15 @@ from hilum.domain.records import InstanceRecord
 from hilum.outbound.dicomweb.archives import ArchiveSender
 from hilum.wire.base_url import BaseUrl, instance_url
 from hilum.wire.bodies import BytesResponse, StreamedResponse
+from hilum.wire.editions import REQUEST_ORIGINAL, in_edition
 from hilum.wire.etags import cache_control, entity_tag, etag_header, none_match
 from hilum.wire.media_types import DICOM, InstanceForm, negotiate_retrieve
 from hilum.wire.multipart_writer import MultipartWriter
 from hilum.wire.query_parameters import accept_of
 from hilum.wire.request_facts import surface_url, warning
 from hilum.wire.surfaces import Surface
+
+_VARY: Final = f"Accept, {REQUEST_ORIGINAL}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class InstanceSender:
     cache_seconds: float
 
     async def __call__(self, request: Request, scope: Scope, level: Level) -> Response:
+        scope = in_edition(request, scope)
         rules = self.surface.retrieve
         accept = accept_of(request.scope, request.scope["query_string"], strict=rules.strict)
         form = negotiate_retrieve(accept, level=level, rules=rules)
@@ -72,7 +77,7 @@ class InstanceSender:
         self, request: Request, scope: Scope, form: InstanceForm, wanted: Wanted
     ) -> Response:
         plan = await self.retrieve.plan(scope, wanted)
-        headers = {"vary": "Accept", "cache-control": "private, no-cache"}
+        headers = {"vary": _VARY, "cache-control": "private, no-cache"}
         if scope.sop_instance is not None:
             headers = self._cache_headers(str(plan.first_page[0].version))
         if not form.multipart:
@@ -123,9 +128,9 @@ class InstanceSender:
     def _cache_headers(self, tag: str) -> dict[str, str]:
         rules = self.surface.retrieve
         if not rules.quoted_etags:
-            return {"vary": "Accept", "cache-control": "private, no-cache"}
+            return {"vary": _VARY, "cache-control": "private, no-cache"}
         return {
-            "vary": "Accept",
+            "vary": _VARY,
             "cache-control": cache_control(self.cache_seconds),
             "etag": etag_header(tag, rules),
         }

@@ -19,6 +19,7 @@ from hilum.wire.base_url import BaseUrl, path_of
 from hilum.wire.bodies import BytesResponse, StreamedResponse
 from hilum.wire.bulk_telling import BulkURIs, BulkUrls, reduced
 from hilum.wire.dataset_forms import negotiate_datasets
+from hilum.wire.editions import REQUEST_ORIGINAL, in_edition, tag_of_edition
 from hilum.wire.etags import entity_tag, etag_header, none_match
 from hilum.wire.metadata_join import GzipJoin, PlainJoin
 from hilum.wire.query_parameters import accept_of
@@ -28,7 +29,10 @@ from hilum.wire.xml_join import XmlJoin
 
 _Join: TypeAlias = GzipJoin | PlainJoin | XmlJoin
 
-_VARY: Final = {"vary": "Accept, Accept-Encoding", "cache-control": "private, no-cache"}
+_VARY: Final = {
+    "vary": f"Accept, Accept-Encoding, {REQUEST_ORIGINAL}",
+    "cache-control": "private, no-cache",
+}
 _INLINE_BYTES: Final = 128 << 10
 """Text that is joined on the event loop; more goes to a thread."""
 _INLINE_TABLE_BYTES: Final = 32 << 10
@@ -57,10 +61,10 @@ class MetadataSender:
             offers_xml=surface.offers_xml,
             single=level is Level.INSTANCE,
         )
-        scope = scope_of(request, *uids)
+        scope = in_edition(request, scope_of(request, *uids))
         summary = await self.retrieve.summary(scope)
         urls = self._urls(request)
-        tag = entity_tag(summary, level)
+        tag = tag_of_edition(entity_tag(summary, level), scope)
         if urls is not None:
             # Another address in the text is another text.
             tag = f"{tag}-{zlib.crc32(urls.base.encode()):x}"
