@@ -49,6 +49,7 @@ from hilum.domain.errors import ArchiveUnavailable
 from hilum.domain.occupancy import Hold
 from hilum.foundation.clock import SystemClock
 from hilum.ingest.committer import Committer
+from hilum.ingest.current_tags import CurrentTags
 from hilum.ingest.pipeline import Ingest
 from hilum.ingest.recovery import recover
 from hilum.ingest.traced import Receive, TracedMeter, traced_ingest
@@ -92,6 +93,8 @@ class Archive:
     pixels: PixelEngine
     derived: DerivedStore | None
     """None when the settings keep nothing derived."""
+    tags: CurrentTags
+    """What is indexed besides the usual, as this process knows."""
 
 
 def demand_index_of_objects(settings: Settings) -> None:
@@ -160,6 +163,7 @@ async def open_archive(
         committer = await stack.enter_async_context(_committer(settings, index, keeper, meter))
         if pixels is None:
             pixels = await stack.enter_async_context(make_pixels(settings, pixel_meter))
+        tags = CurrentTags(index.extended)
         ingest = await stack.enter_async_context(
             Ingest(
                 index=index,
@@ -168,7 +172,7 @@ async def open_archive(
                 committer=committer,
                 limits=options.ingest_limits(settings),
                 meter=meter,
-                criteria=criteria(settings, pixels),
+                criteria=criteria(settings, pixels, tags),
                 refusals=KeepRefused(
                     index.quarantine,
                     holding,
@@ -210,6 +214,7 @@ async def open_archive(
             findings=make_findings(settings, index, objects, JudgedFrames(frames, pixels)),
             pixels=pixels,
             derived=derived,
+            tags=tags,
         )
 
 

@@ -143,6 +143,7 @@ def http_options(settings: Settings) -> HttpServerOptions:
             proxies=tuple(ip_network(text, strict=False) for text in http.trusted_proxies),
         ),
         tls=tls,
+        ping_seconds=settings.worklist.ping_seconds,
     )
 
 

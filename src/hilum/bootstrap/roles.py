@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from hilum.bootstrap.bus import is_in_process
+from hilum.bootstrap.parts.bulk_update import bulk_update_part
 from hilum.bootstrap.parts.change_feed import change_feed_part
 from hilum.bootstrap.parts.dicomweb import dicomweb_part
 from hilum.bootstrap.parts.dimse import dimse_part
 from hilum.bootstrap.parts.events import events_part
 from hilum.bootstrap.parts.expiry import expiry_part
+from hilum.bootstrap.parts.extended_tags import extended_tags_part
 from hilum.bootstrap.parts.fronts import few_words, whole_desk
 from hilum.bootstrap.parts.notices import notices_part
 from hilum.bootstrap.parts.operations import operations_part
@@ -21,6 +23,7 @@ from hilum.bootstrap.parts.token_issuer import token_issuer_part
 from hilum.bootstrap.parts.upload_page import upload_page_part
 from hilum.bootstrap.parts.uploading import status_commands_part, status_part, upload_part
 from hilum.bootstrap.parts.viewer import viewer_part
+from hilum.bootstrap.parts.worklist import worklist_part
 from hilum.desk.health import SERVICE
 from hilum.domain.roles import Role
 from hilum.settings import Settings
@@ -45,8 +48,11 @@ class Served:
 
 _ARCHIVE: Final = (
     dicomweb_part,
+    bulk_update_part,
     change_feed_part,
     expiry_part,
+    extended_tags_part,
+    worklist_part,
     operations_part,
     dimse_part,
     orthanc_part,

@@ -144,6 +144,7 @@ def _http(
         metrics=metrics,
         partitions=around.partitions,
         mounts=[*mounts, *served.front(around, desk, access, mounts)],
+        sockets=[socket for part in parts for socket in part.sockets],
         meter=metrics.http,
         cors=options.cors(settings),
         body_idle_seconds=http.body_idle_seconds,

@@ -22,6 +22,7 @@ from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_places import PRERELEASE, Places
 from hilum.servers.http_routes import Needed, RouteTable
+from hilum.servers.http_sockets import SocketMount, Sockets
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES
 
 _AZURE: Final = (AZURE_V1, AZURE_V2)
@@ -65,6 +66,7 @@ class HttpServices:
     hosts: HostRule | None = None
     """Names a request may call us by; None: any."""
     auditor: Auditor = field(default_factory=Auditor)
+    sockets: Sequence[SocketMount] = ()
     open_metrics: bool = False
     """Serve `/metrics` to everybody although authentication is required."""
 
@@ -119,4 +121,12 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         quiet=POLLED,
         auditor=services.auditor,
     )
-    return Edge(dispatch, meter=services.meter, options=options)
+    edge = Edge(dispatch, meter=services.meter, options=options)
+    return Sockets(
+        edge,
+        services.sockets,
+        access=services.access,
+        cors=services.cors,
+        hosts=services.hosts,
+        meter=services.meter,
+    )

@@ -25,6 +25,7 @@ from hilum.servers.http_room import (
     Crowding,
     answer_full,
 )
+from hilum.servers.http_upgraded import UpgradedConnection
 from hilum.servers.http_writes import JoinedWrites
 
 _TOO_LARGE: Final = "The request headers are larger than the setting http.header_bytes allows."
@@ -98,6 +99,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._send_timer: asyncio.TimerHandle | None = None
         self._unsent_bytes = 0
         self._counted_as: str | None = None
+        self._upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -120,7 +122,7 @@ class BoundedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         was_in_headers, is_first = self._in_headers, self.cycle is None
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._upgraded:
             return
         # Of a later request that begins within `data` the start is not known; its next bytes count.
         if was_in_headers or is_first:
@@ -158,6 +160,19 @@ class BoundedConnection(HttpToolsProtocol):
                 self.crowding.refused()
         cycle.transport = JoinedWrites(cycle.transport, self.loop)  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._stop_header_timer()
+        self._upgraded = True
+        super().handle_websocket_upgrade()
+        taken_over = self.transport.get_protocol()
+        if isinstance(taken_over, UpgradedConnection):
+            taken_over.send_idle_seconds = self.limits.send_idle_seconds
+            taken_over.lost = self._upgraded_lost
+
+    def _upgraded_lost(self) -> None:
+        self._uncount()
+        self.crowding.left(self._open())
 
     def send_400_response(self, msg: str) -> None:
         if self._parsed_bytes > self.limits.header_bytes:

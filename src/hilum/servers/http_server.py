@@ -20,6 +20,7 @@ from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 from hilum.servers.http_dispatch import ResponseBrokenOff
 from hilum.servers.http_protocol import ConnectionLimits, bounded_protocol
 from hilum.servers.http_room import ConnectionRoom
+from hilum.servers.http_upgraded import MESSAGE_BYTES, UpgradedConnection
 
 log = structlog.get_logger()
 
@@ -52,6 +53,8 @@ class HttpServerOptions:
     shutdown_seconds: float = 30.0
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     tls: TlsFiles | None = None
+    ping_seconds: float = 20.0
+    """How often a WebSocket is asked whether its client is there, and for how long."""
 
 
 class HttpServer:
@@ -170,7 +173,10 @@ def _config(app: ASGIApp, options: HttpServerOptions, meter: HttpMeter) -> uvico
         app,
         factory=False,
         http=bounded_protocol(options.limits, options.room, meter),
-        ws="none",
+        ws=UpgradedConnection,
+        ws_max_size=MESSAGE_BYTES,
+        ws_ping_interval=options.ping_seconds,
+        ws_ping_timeout=options.ping_seconds,
         lifespan="off",
         log_config=None,
         access_log=False,

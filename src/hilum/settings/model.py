@@ -27,6 +27,7 @@ from hilum.settings.doors import (
     StowSettings,
 )
 from hilum.settings.events import EventsSettings
+from hilum.settings.extended_tags import ExtendedTagSettings
 from hilum.settings.jobs import OperationSettings
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
 from hilum.settings.orthanc import OrthancSettings
@@ -36,9 +37,11 @@ from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.submissions import SubmissionSettings
 from hilum.settings.types import Section
+from hilum.settings.update import UpdateSettings
 from hilum.settings.upload import UploadSettings
 from hilum.settings.validation import ValidationSettings
 from hilum.settings.viewer import ViewerSettings
+from hilum.settings.worklist import WorklistSettings
 
 
 class Settings(Section):
@@ -69,7 +72,10 @@ class Settings(Section):
     partitions: PartitionSettings = PartitionSettings()
     archive_view: ArchiveViewSettings = ArchiveViewSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
+    worklist: WorklistSettings = WorklistSettings()
     operations: OperationSettings = OperationSettings()
+    update: UpdateSettings = UpdateSettings()
+    extended_tags: ExtendedTagSettings = ExtendedTagSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()
     security: SecuritySettings = SecuritySettings()

@@ -32,6 +32,7 @@ _OBSERVED: Final = {
     "hilum_disk_free_bytes": "Free space on the file system of the objects.",
     "hilum_disk_reserve_bytes": "Space that is never filled (setting storage.reserve_bytes).",
     "hilum_event_stream_clients": "Clients that listen to events over HTTP.",
+    "hilum_workitem_sockets": "Subscribers of work items that are connected.",
     "hilum_status_stream_clients": "Clients that listen to the states of an upload over HTTP.",
 }
 _HELD: Final = {

@@ -16,6 +16,7 @@ from hilum.ports.archive_view import ArchiveView
 from hilum.ports.readiness import Check
 from hilum.ports.tracing import Tracing
 from hilum.servers.http import Mount
+from hilum.servers.http_sockets import SocketMount
 from hilum.settings import Settings
 from hilum.wire.base_url import BaseUrl
 
@@ -48,6 +49,7 @@ class Part:
     """What an open part adds."""
 
     mounts: Sequence[Mount] = ()
+    sockets: Sequence[SocketMount] = ()
     checks: Sequence[Check] = ()
     doors: Callable[[], Sequence[DoorAddress]] = tuple
     """Asked at each page, since ports are known only when the doors are open."""

@@ -1,0 +1,61 @@
+"""How the routes of the worklist look in the OpenAPI document."""
+
+from typing import Any, Final
+
+from hilum.wire.media_types import DICOM_JSON
+from hilum.wire.worklist_rules import WorklistRules
+
+Responses = dict[int | str, dict[str, Any]]
+
+_DATASET: Final = {"type": "object", "description": "DICOM JSON (PS3.18 annex F)"}
+_DATASETS: Final = {"type": "array", "items": _DATASET}
+_TITLES: Final = {
+    400: "The UID, the data set or the query is not valid, or not in this state",
+    401: "Credentials are missing or not valid",
+    403: "The scope is not granted",
+    404: "No work item has this UID",
+    406: "Nothing that the Accept header names can be given",
+    409: "Not possible for this work item now",
+    413: "The body is larger than the setting worklist.body_bytes allows",
+    415: "The body is of another media type",
+    503: "The archive cannot do this now; try again",
+}
+
+
+def refusals(rules: WorklistRules, *statuses: int) -> Responses:
+    """What every route may answer, and what this one may."""
+    media_type = "application/json" if rules.error_is_json else "text/plain"
+    text = {media_type: {"schema": {"type": "string"}}}
+    return {
+        status: {
+            "description": _TITLES[status],
+            **({} if status in {401, 406} else {"content": text}),
+        }
+        for status in sorted({400, 401, 403, 503, *statuses})
+    }
+
+
+def told(description: str) -> dict[str, Any]:
+    return {"description": description}
+
+
+def datasets(description: str, *, one: bool = False) -> dict[str, Any]:
+    schema = _DATASET if one else _DATASETS
+    return {"description": description, "content": {DICOM_JSON: {"schema": schema}}}
+
+
+def body(description: str, rules: WorklistRules, *, required: bool = True) -> dict[str, Any]:
+    """`requestBody` of a route."""
+    schema = {"oneOf": [_DATASET, _DATASETS]}
+    content = {media_type: {"schema": schema} for media_type in rules.body_types}
+    return {"requestBody": {"description": description, "required": required, "content": content}}
+
+
+def query(*parameters: tuple[str, dict[str, Any], str]) -> dict[str, Any]:
+    """`parameters` of a route: name, schema, description."""
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "schema": schema, "description": description}
+            for name, schema, description in parameters
+        ]
+    }
