@@ -107,6 +107,7 @@ def test_a_client_that_asks_first_is_told_to_continue(served: ServedStow) -> Non
     assert served.stored == [instance]
 
 
+@pytest.mark.azure("2.1-size", "2.7-413")
 @pytest.mark.parametrize(
     ("instances", "said"),
     [
