@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hilum.domain.identifiers import PartitionKey
 from hilum.domain.origins import Door
+from hilum.ingest.current_tags import CurrentTags
 from hilum.ingest.judging import Criteria
 from hilum.ingest.policies import PolicyRule, PolicyRules
 from hilum.settings import Settings
@@ -13,13 +14,14 @@ from hilum.validation.profiles import DEEP_PROFILES, DeepProfile
 from hilum.validation.recipes import make_profiles
 
 
-def criteria(settings: Settings, frames: FrameJudge) -> Criteria:
-    """Rules, profiles and limits; `frames` decodes."""
+def criteria(settings: Settings, frames: FrameJudge, tags: CurrentTags) -> Criteria:
+    """Rules, profiles and limits; `frames` decodes, `tags` knows what is indexed besides."""
     return Criteria(
         policy_rules(settings),
         deep_profiles(settings),
         frames,
         settings.pixels.maximum_frame_bytes,
+        tags,
     )
 
 

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
+from hilum.bootstrap.extended_tags import reindex_work
 from hilum.bootstrap.parts.part import Surroundings
+from hilum.bootstrap.updating import update_work
 from hilum.operations.work import Work
 
 
-def works(_around: Surroundings) -> Sequence[Work]:
+def works(around: Surroundings) -> Sequence[Work]:
     """Each kind of job once; a process takes only jobs whose work is here."""
-    return ()
+    return (
+        update_work(around.settings, around.archive),
+        reindex_work(around.settings, around.archive),
+    )

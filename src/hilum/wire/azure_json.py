@@ -5,7 +5,7 @@ data set inside of it is taken as it is (PS3.18 F.2).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -42,6 +42,11 @@ class Fields:
 
     def __contains__(self, name: str) -> bool:
         return self.raw(name) is not None
+
+    def others(self, known: Collection[str]) -> Sequence[str]:
+        """Names of members that are not among these, in lower case."""
+        lowered = {name.lower() for name in known}
+        return [name for name in self._members if name not in lowered]
 
     def raw(self, name: str) -> Any:  # noqa: ANN401 - JSON
         """Whatever the member holds; None without it."""
