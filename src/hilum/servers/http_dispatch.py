@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.access import EVERYBODY, NOBODY, Access
-from hilum.domain.errors import HilumError, LimitExceeded, ShuttingDown
+from hilum.domain.errors import HilumError, InvalidQuery, LimitExceeded, ShuttingDown
 from hilum.ports.http_telemetry import HttpMeter
 from hilum.servers.http_attendance import SAFE_METHODS, attended
 from hilum.servers.http_audit import Auditor
@@ -76,6 +76,8 @@ class Dispatch:
         found = self._table.find(way.path)
         if found is None or (way.partition is not None and way.footing is Footing.WHOLE):
             raise HTTPException(404)
+        if way.root is not None and way.root.plain_queries:
+            _demand_plain(scope["query_string"])
         target = self._target(found, scope["method"], exchange)
         if isinstance(target, Response):
             return target
@@ -135,6 +137,11 @@ class Dispatch:
 
     def _surface(self, path: str) -> Surface | None:
         return self._surfaces.get("/" + path[1:].partition("/")[0])
+
+
+def _demand_plain(query_string: bytes) -> None:
+    if b"<" in query_string or b"%3c" in query_string.lower():
+        raise InvalidQuery("", "the character '<' is not taken here")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final
 from hilum.catalogue.partitions import Partitions
 from hilum.domain.partitions import PartitionNotNamed
 from hilum.wire.request_facts import Place
-from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD
+from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD, Surface
 
 PRERELEASE: Final = "/v1.0-prerelease"
 _SEGMENT: Final = "/partitions/"
@@ -37,15 +37,28 @@ class Root:
     """First segments of the paths of what lies in partitions."""
     demands: bool = False
     """Where there are partitions, one has to be named."""
+    plain_queries: bool = False
+    """A query string with the character `<` is refused (Azure DICOM service, section 1.6)."""
     makes: bool = False
     """Storing into a partition that does not exist makes it."""
     aliases: tuple[str, ...] = ()
     """Other prefixes that lead here."""
 
 
+def _azure(surface: Surface, aliases: tuple[str, ...] = ()) -> Root:
+    return Root(
+        surface.prefix,
+        _DICOMWEB | {"export"},
+        demands=True,
+        plain_queries=True,
+        makes=True,
+        aliases=aliases,
+    )
+
+
 ROOTS: Final = (
-    Root(AZURE_V1.prefix, _DICOMWEB | {"export"}, demands=True, makes=True, aliases=(PRERELEASE,)),
-    Root(AZURE_V2.prefix, _DICOMWEB | {"export"}, demands=True, makes=True),
+    _azure(AZURE_V1, (PRERELEASE,)),
+    _azure(AZURE_V2),
     Root(STANDARD.prefix, _DICOMWEB | {"wado"}, makes=True),
     Root("/api/v1", frozenset({"studies"})),
 )

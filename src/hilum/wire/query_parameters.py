@@ -147,8 +147,6 @@ def _split(query_string: bytes, rules: SearchRules) -> list[tuple[str, str]]:
         allowed = rules.maximum_query_bytes
         message = f"it is longer than {allowed} bytes (setting search.query_bytes)"
         raise InvalidQuery("", message)
-    if rules.literal and (b"<" in query_string or b"%3c" in query_string.lower()):
-        raise InvalidQuery("", "the character '<' is not taken here")
     pieces = query_string.decode("latin-1").split("&")
     if len(pieces) > MAXIMUM_PARAMETERS:
         raise InvalidQuery("", f"at most {MAXIMUM_PARAMETERS} parameters are read")
