@@ -3,6 +3,8 @@ FROM golang:1.26-bookworm AS build
 RUN GOBIN=/out go install -trimpath -ldflags=-s github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 FROM debian:bookworm-slim
+# Debian keeps one version of a package, so that a pinned one is gone with the next fix.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
