@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from hilum.catalogue.fsck_report import Damage, Found, FsckReport, VersionSet
+from hilum.domain.editions import Edition
 from hilum.domain.errors import ArchiveFault, ObjectMissing
 from hilum.domain.identifiers import ObjectKey, Scope, parse_object_key
 from hilum.domain.maintenance import ProblemKind, VersionRecord
@@ -110,7 +111,7 @@ class _Check:
                 self.report.add(Found(Damage.INDEX, text))
 
     async def _versions(self) -> None:
-        """Every live version has its object; every former one is gone or will be."""
+        """Every live version and original has its object; other former ones go, or are gone."""
         async for page in _pages(self._maintenance.versions, _key_of):
             live = [record for record in page if record.live]
             doomed = await self._maintenance.awaiting_deletion(
@@ -133,12 +134,13 @@ class _Check:
     ) -> None:
         self._held.add(record.version)
         async with room:
-            if not record.live:
+            if not record.live and not record.original:
                 await self._superseded(record, doomed=doomed)
                 return
             found = await self._object(record)
             if found is None and doomed:
-                text = f"{_name(record)} is live and its object is queued for deletion"
+                state = "live" if record.live else "an original"
+                text = f"{_name(record)} is {state} and its object is queued for deletion"
                 found = Found(Damage.OBJECT_DOOMED, text, _stored(record))
             if found is not None and await self._is_live(record):
                 self.report.add(found)
@@ -177,9 +179,8 @@ class _Check:
 
     async def _is_live(self, record: VersionRecord) -> bool:
         """True when the version is still the one that readers get."""
-        scope = Scope(
-            record.uids.study, record.uids.series, record.uids.sop_instance, record.partition
-        )
+        uids, edition = record.uids, Edition.LATEST if record.live else Edition.ORIGINAL
+        scope = Scope(uids.study, uids.series, uids.sop_instance, record.partition, edition)
         now = await self._index.instances(scope, 0, 1)
         return bool(now) and now[0].object_key == record.object_key
 

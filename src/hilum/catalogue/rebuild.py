@@ -41,6 +41,8 @@ class RebuildReport:
     committed: int = 0
     superseded: int = 0
     """Objects that a newer one of the same instance replaced; they are freed later."""
+    revised: int = 0
+    """Objects that a bulk update made, and beside which the original is kept."""
     duplicates: int = 0
     """Objects with the same bytes as another of the same instance."""
     not_put_back: int = 0
@@ -107,7 +109,10 @@ class Rebuild:
                     report.committed += 1
                 case Disposition.NEW_VERSION:
                     report.committed += 1
-                    report.superseded += 1
+                    if kept.revision is None:
+                        report.superseded += 1
+                    else:
+                        report.revised += 1
                 case Disposition.ALREADY_HELD:
                     report.duplicates += 1
                 case _:

@@ -5,13 +5,14 @@ is moved aside, and what was acknowledged and is lost is only reported.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from hilum.catalogue.fsck_report import Damage, Found, FsckReport
+from hilum.domain.editions import Edition
 from hilum.domain.errors import ArchiveFault, HilumError
 from hilum.domain.identifiers import ObjectKey, Scope, parse_object_key
-from hilum.domain.instances import Disposition
+from hilum.domain.instances import Disposition, OnConflict
 from hilum.domain.records import InstanceRecord
 from hilum.ports.describing import DescribesObjects
 from hilum.ports.index import InstanceReader, InstanceWriter
@@ -28,6 +29,9 @@ _REMEDIES: Final = {
     Damage.ANNOUNCED_GONE: "`hilum rebuild` writes the feed anew",
 }
 """What a person has to do about damage that no repair can deal with."""
+
+_IN_ORDER: Final = OnConflict.NEW_VERSION
+"""Of versions of one instance that are put back together each takes the place of the former."""
 
 
 class RepairedIndex(InstanceReader, InstanceWriter, Protocol):
@@ -105,9 +109,13 @@ class RepairArchive:
     async def _describe_again(self, stored: StoredObject) -> str:
         """Describe first, so that an object that cannot be read leaves the rows as they are."""
         partition, uids, _ = parse_object_key(stored.key)
-        kept = await self.describe(stored)
+        batch = [await self.describe(stored)]
+        original = await self._live(stored.key, Edition.ORIGINAL)
+        if original and original[0].object_key != stored.key:
+            beside = StoredObject(original[0].object_key, original[0].size_bytes)
+            batch = [await self.describe(beside), *batch]
         await self.maintenance.forget(uids, partition)
-        await self.index.commit([kept])
+        await self.index.commit([replace(each, on_conflict=_IN_ORDER) for each in batch])
         return "described again"
 
     async def _put_back(self, stored: StoredObject) -> str:
@@ -136,10 +144,12 @@ class RepairArchive:
             case _:
                 return await self._set_aside(stored.key, str(committed.error))
 
-    async def _live(self, key: ObjectKey) -> Sequence[InstanceRecord]:
-        """What is live of the instance that `key` names: nothing or one record."""
+    async def _live(
+        self, key: ObjectKey, edition: Edition = Edition.LATEST
+    ) -> Sequence[InstanceRecord]:
+        """What is live of the instance that `key` names, or its original: nothing or one record."""
         partition, uids, _ = parse_object_key(key)
-        scope = Scope(uids.study, uids.series, uids.sop_instance, partition)
+        scope = Scope(uids.study, uids.series, uids.sop_instance, partition, edition)
         return await self.index.instances(scope, 0, 1)
 
     async def _set_aside(self, key: ObjectKey, reason: str) -> str:
@@ -148,8 +158,9 @@ class RepairArchive:
         return f"moved to {place}: {reason}"
 
     async def _free_superseded(self, key: ObjectKey) -> str:
-        if any(record.object_key == key for record in await self._live(key)):
-            message = "the index names the object as a live one: check again"
+        records = [*await self._live(key), *await self._live(key, Edition.ORIGINAL)]
+        if any(record.object_key == key for record in records):
+            message = "the index names the object as one to be kept: check again"
             raise ArchiveFault(message)
         await self.objects.delete(key)
         return "freed"

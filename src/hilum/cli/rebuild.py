@@ -110,6 +110,7 @@ def _document(rebuilt: "Rebuilt") -> dict[str, Any]:
         "objects": report.objects,
         "committed": report.committed,
         "superseded": report.superseded,
+        "revised": report.revised,
         "duplicates": report.duplicates,
         "notPutBack": report.not_put_back,
         "reasons": [{"object": key, "reason": reason} for key, reason in report.reasons],

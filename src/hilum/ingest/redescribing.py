@@ -7,9 +7,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from hilum.dicom.limits import HeaderLimits
+from hilum.dicom.mending.revision_mark import read_mark
+from hilum.dicom.sources import FileSource
 from hilum.domain.errors import ObjectMissing, UnreadableInstance
-from hilum.domain.identifiers import parse_object_key
-from hilum.domain.instances import Kept, OnConflict, Spooled, StorePolicy
+from hilum.domain.identifiers import Version, parse_object_key
+from hilum.domain.instances import Kept, OnConflict, Revision, Spooled, StorePolicy
 from hilum.domain.origins import Origin
 from hilum.ingest.examine import examine
 from hilum.ports.objects import LocalObjects, ObjectStore, Spool, StoredObject
@@ -64,4 +66,14 @@ class DescribeObjects:
             dataset_sha256=examined.dataset_sha256,
             on_conflict=OnConflict.REFUSE,
             origin=self.origin,
+            revision=_revision(content, version),
         )
+
+
+def _revision(content: Spooled, version: Version) -> Revision | None:
+    """What the file says of itself, unless it is a copy that came from elsewhere."""
+    with FileSource(content.path) as source:
+        mark = read_mark(source)
+    if mark is None or mark.object != version:
+        return None
+    return Revision(None, Version(mark.original))
