@@ -12,6 +12,7 @@ _JSON = "application/dicom+json"
 
 
 _LATER = (
+    "original",
     "workitem_event",
     "workitem_receiver",
     "workitem_watch",
