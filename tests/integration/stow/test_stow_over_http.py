@@ -108,6 +108,7 @@ def test_a_client_that_asks_first_is_told_to_continue(served: ServedStow) -> Non
 
 
 @pytest.mark.azure("2.1-size", "2.7-413")
+@pytest.mark.parametrize("surface", ["/v1", "/v2", "/dicom-web"])
 @pytest.mark.parametrize(
     ("instances", "said"),
     [
@@ -118,10 +119,10 @@ def test_a_client_that_asks_first_is_told_to_continue(served: ServedStow) -> Non
     ids=["parts", "part", "request"],
 )
 def test_a_body_that_grows_over_a_limit_is_refused_by_the_name_of_the_setting(
-    served: ServedStow, instances: list[bytes], said: str
+    served: ServedStow, surface: str, instances: list[bytes], said: str
 ) -> None:
     response = httpx.post(
-        f"{served.url}/dicom-web/studies",
+        f"{served.url}{surface}/studies",
         content=pieces(a_multipart(*instances), 500_000),
         headers=MULTIPART,
     )
