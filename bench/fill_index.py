@@ -91,6 +91,12 @@ async def _fill(url: str, instances: int, per_study: int) -> None:
         await index.commit(batch)
 
 
+def synthetic(number: int, count: int) -> list[Kept]:
+    """The instances of one further study, with versions of its own."""
+    shared, first = _study(number, number + 1), number * count
+    return [_instance(shared, at, Version(first + at)) for at in range(1, count + 1)]
+
+
 def _kept(instances: int, per_study: int, versions: Iterator[int]) -> Iterator[Kept]:
     studies = -(-instances // per_study)
     for number in range(studies):

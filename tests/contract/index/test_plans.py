@@ -24,6 +24,7 @@ from hilum.adapters.database.reading import (
 )
 from hilum.adapters.database.searching import USUAL_EFFORT, Effort, Searcher
 from hilum.adapters.database.sqlite import SqliteDialect
+from hilum.domain.extended_tags import ValueKind
 from hilum.domain.identifiers import SeriesInstanceUID
 from hilum.domain.instances import OnConflict
 from hilum.domain.levels import Level
@@ -32,6 +33,7 @@ from hilum.domain.queries import (
     Condition,
     DateTimeBetween,
     Equals,
+    ExtendedCondition,
     ItemCondition,
     Like,
     OneOf,
@@ -42,8 +44,13 @@ from hilum.ports.change_feed import Window
 from tests.contract.index.engines import make_engine
 from tests.contract.index.kept import ORIGIN, a_kept, scope, uids
 
-TABLES = "partition|patient|study|series|instance|instance_version|description|feed|sequence_item"
-WALK = re.compile(rf"SCAN (s|e|i|v|d|m|q\d|{TABLES})\b(?! USING COVERING INDEX ix_study_modality)")
+TABLES = (
+    "extended_text|extended_integer|extended_real|"
+    "partition|patient|study|series|instance|instance_version|description|feed|sequence_item"
+)
+WALK = re.compile(
+    rf"SCAN (s|e|i|v|d|m|x|q\d|{TABLES})\b(?! USING COVERING INDEX ix_study_modality)"
+)
 TRIED_IN_VAIN = Effort(narrow=0, narrow_above=0, walked_keys=1)
 
 
@@ -124,6 +131,14 @@ SEARCHES = {
         ItemCondition("RequestAttributesSequence", STUDY, (("0040027500401001", Equals("x")),)),
     ),
 }
+SEARCHES |= {
+    f"extended {kind.value}": (ExtendedCondition("00101010", 1, STUDY, kind, Equals(value)),)
+    for kind, value in zip(ValueKind, ("x", 1, 1.5), strict=True)
+}
+SEARCHES |= {
+    "extended range": (ExtendedCondition("00101010", 1, STUDY, ValueKind.TEXT, Between("a", "b")),),
+    "extended words": (ExtendedCondition("00101010", 1, STUDY, ValueKind.TEXT, Words(("a", "b"))),),
+}
 BELOW = {
     "modality": (SERIES, Condition("Modality", SERIES, Equals("ct"))),
     "series UID": (SERIES, Condition("SeriesInstanceUID", SERIES, Equals(uids(3).series))),
@@ -134,6 +149,14 @@ BELOW = {
     "SOP instance UID": (
         INSTANCE,
         Condition("SOPInstanceUID", INSTANCE, Equals(uids(3).sop_instance)),
+    ),
+    "extended tag of instances": (
+        INSTANCE,
+        ExtendedCondition("00101010", 1, INSTANCE, ValueKind.TEXT, Equals("x")),
+    ),
+    "extended tag of a series": (
+        INSTANCE,
+        ExtendedCondition("00101010", 1, SERIES, ValueKind.INTEGER, Equals(3)),
     ),
     "item of a series": (
         INSTANCE,

@@ -1,0 +1,119 @@
+"""Indexing what is held for a new extended query tag: python -m bench.reindex DATA N [--ingest].
+
+Makes a data folder with N stored descriptions (see `bench.fill_index`), adds a tag that all of them
+have and one that none has, and tells how many instances a second the work reads and indexes.
+
+With `--ingest`, a second run goes on while batches are committed as fast as they can be, by a
+process of their own as the keeper does; it tells what that costs both, and how long a reader that
+asks all the time waits at most.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import time
+from pathlib import Path
+
+from bench.fill_index import fill_database, synthetic
+from hilum.adapters.database.direct import DirectCommits
+from hilum.adapters.database.sql_index import SqlIndex
+from hilum.bootstrap.index_place import database_path
+from hilum.domain.extended_tags import NewExtendedTag
+from hilum.domain.jobs import JobKind, JobRecord, NewJob, Progress, new_job_id
+from hilum.domain.levels import Level
+from hilum.operations.extended_tags.reindexing import ReindexOptions, ReindexWork
+
+_PRESENT = NewExtendedTag("00080060", "CS", "", Level.INSTANCE)
+_NUMBER = NewExtendedTag("00200013", "IS", "", Level.INSTANCE)
+_BATCH = 100
+
+
+class _Running:
+    """A job whose progress is noted as that of any other."""
+
+    def __init__(self, index: SqlIndex, record: JobRecord) -> None:
+        self.record = record
+        self.secrets: dict[str, str] = {}
+        self._index = index
+
+    async def save(self, progress: Progress) -> None:
+        await self._index.jobs.save(self.record.job_id, "bench", progress)
+
+
+async def _reindex(index: SqlIndex, tag: NewExtendedTag, *, busy: bool) -> float:
+    """Instances a second."""
+    job = NewJob(new_job_id(), JobKind.REINDEX, {})
+    await index.extended.add([tag], job, 128)
+    record = await index.jobs.get(job.job_id)
+    assert record is not None
+    work = ReindexWork(index.extended, lambda: busy, ReindexOptions())
+    began = time.perf_counter()
+    progress = await work.run(_Running(index, record))
+    return progress.done / (time.perf_counter() - began)
+
+
+def _commit_on(url: str, first: int, seconds: float, told: "multiprocessing.Queue[float]") -> None:
+    """Commit batches for so long; instances a second."""
+    rows = DirectCommits(url)
+    prepared = [synthetic(first + at, _BATCH) for at in range(int(seconds * 40))]
+    count, began = 0, time.perf_counter()
+    for batch in prepared:
+        if time.perf_counter() - began > seconds:
+            break
+        count += len(rows.commit(batch))
+    told.put(count / (time.perf_counter() - began))
+    rows.close()
+
+
+async def _committed(url: str, first: int, seconds: float) -> float:
+    told: multiprocessing.Queue[float] = multiprocessing.Queue()
+    process = multiprocessing.Process(target=_commit_on, args=(url, first, seconds, told))
+    process.start()
+    rate = await asyncio.to_thread(told.get)
+    process.join()
+    return rate
+
+
+async def _longest_question(index: SqlIndex, stop: asyncio.Event) -> float:
+    longest = 0.0
+    while not stop.is_set():
+        began = time.perf_counter()
+        await index.newest_studies(10)
+        longest = max(longest, time.perf_counter() - began)
+        await asyncio.sleep(0.01)
+    return longest
+
+
+async def _run(url: str, seconds: float) -> None:
+    async with SqlIndex(url) as index:
+        print(f"alone: {await _reindex(index, _NUMBER, busy=False):,.0f} instances/s")
+        if not seconds:
+            return
+        alone = await _committed(url, 1_000_000, seconds)
+        stop = asyncio.Event()
+        asking = asyncio.create_task(_longest_question(index, stop))
+        indexing = asyncio.create_task(_reindex(index, _PRESENT, busy=True))
+        await asyncio.sleep(0.5)
+        beside = await _committed(url, 2_000_000, seconds)
+        stop.set()
+        indexing.cancel()
+        await asyncio.gather(indexing, return_exceptions=True)
+        print(f"commits alone: {alone:,.0f}/s, beside a re-index: {beside:,.0f}/s")
+        print(f"that is {beside / alone:.0%}; a reader waited {await asking * 1000:.0f} ms at most")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("instances", type=int)
+    parser.add_argument("--ingest", type=float, default=0.0, help="seconds of commits")
+    chosen = parser.parse_args()
+    path = database_path(chosen.data)
+    if not path.exists():
+        chosen.data.mkdir(parents=True, exist_ok=True)
+        fill_database(path, chosen.instances, per_study=200)
+    asyncio.run(_run(f"sqlite:///{path.absolute()}", chosen.ingest))
+
+
+if __name__ == "__main__":
+    main()
