@@ -50,6 +50,7 @@ def main() -> None:
         _add_entries(database_path(data), options.entries, options.instances)
         print(f"entries made in {time.perf_counter() - began:.1f} s")
         with systems.hilum(options.folder, data=data) as system:
+            _await_followers(database_path(data))
             for name, timings in _ask(system, options.entries, options.times):
                 print(f"| {name} | {timings.p50 * 1e3:.2f} ms |", flush=True)
     finally:
@@ -66,6 +67,20 @@ def _add_entries(path: Path, entries: int, instances: int) -> None:
     connection.close()
     if found != (entries, entries):
         raise SystemExit(f"the feed has {found}, not {entries} entries")
+
+
+def _await_followers(path: Path) -> None:
+    """Wait until those who follow the feed inside the server have seen all of it."""
+    connection = sqlite3.connect(path)
+    last = connection.execute("SELECT max(sequence) FROM feed").fetchone()[0]
+    while True:
+        followers, behind = connection.execute(
+            'SELECT count(*), count(*) FILTER (WHERE "cursor" < ?) FROM subscription', (last,)
+        ).fetchone()
+        if followers and not behind:
+            break
+        time.sleep(1)
+    connection.close()
 
 
 def _ask(system: System, entries: int, times: int) -> Iterator[tuple[str, Timings]]:

@@ -190,6 +190,7 @@ class MemoryIndex:
                 kept.description.uids,
                 version,
                 kept.origin.correlation_id,
+                position=len(self.entries) + 1,
             )
         )
 

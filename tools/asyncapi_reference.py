@@ -9,7 +9,7 @@ import json
 import sys
 import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hilum import __version__
+from hilum.adapters.sinks.azure_events import AzureNames, rendered_for_azure
 from hilum.adapters.sinks.topics import Topics
 from hilum.delivery.letters import copy_of, letter_of
 from hilum.delivery.rendering import Renderer, types_of
 from hilum.domain.events import Event, Rejected
 from hilum.domain.identifiers import (
     DEFAULT_PARTITION,
+    DEFAULT_PARTITION_NAME,
     InstanceUIDs,
     ObjectKey,
     Scope,
@@ -37,6 +39,7 @@ from hilum.domain.identifiers import (
 )
 from hilum.domain.records import FeedEntry, FeedKind, InstanceRecord
 from hilum.domain.submissions import EVENT_OF_STATE, FEED_KIND_OF_STATE, SubmissionState
+from hilum.wire.azure_event_bodies import ImageCloudEvent, ImageGridEvent
 from hilum.wire.event_bodies import (
     DeliveryFailureBody,
     EventHeaders,
@@ -70,6 +73,8 @@ class Told:
     example: Event
     name: str
     """Of the message in the AsyncAPI document."""
+    of_webhooks: bool = False
+    """Told by webhooks only, in a format of others."""
 
 
 def events() -> list[Told]:
@@ -104,8 +109,22 @@ async def _events() -> list[Told]:
         *[await _of_submission(renderer, *each) for each in _submissions()],
         _copy(metadata, "metadataNotTold"),
         _copy(told[0].example, "eventNotTold"),
+        *_as_azure([each.example for each in told[:3]]),
     ]
     return told
+
+
+def _as_azure(examples: Sequence[Event]) -> Iterator[Told]:
+    names = AzureNames("/hospital/archive", "pacs.example.org", partitions=True)
+    for form, body in (("cloudevents", ImageCloudEvent), ("eventgrid", ImageGridEvent)):
+        for event in examples:
+            _, content = rendered_for_azure(event, form, names)
+            whole = orjson.loads(content)
+            whole = whole if isinstance(whole, dict) else whole[0]
+            kind = whole.get("type") or whole["eventType"]
+            example = replace(event, body=orjson.dumps(whole))
+            name = f"{form}{kind.rpartition('.')[2]}"
+            yield Told(kind, body, example, name, of_webhooks=True)
 
 
 async def _of_submission(
@@ -226,6 +245,8 @@ def _entry(
         version=Version(4711),
         correlation_id="f2f1edc4-41a0-41bb-9700-29cdac83c595",
         payload=None if payload is None else orjson.dumps(payload).decode(),
+        position=sequence - 2 if payload is None else None,
+        partition_name=DEFAULT_PARTITION_NAME,
     )
 
 
@@ -277,11 +298,14 @@ def document() -> dict[str, Any]:
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
     for each in told:
-        channel = _camel(topics.of(each.kind))
         messages[each.name] = _message(each)
-        entry = channels.setdefault(
-            channel, {"address": topics.of(each.kind), "messages": {}, **_CHANNEL}
-        )
+        if each.of_webhooks:
+            channel, entry = "webhooks", channels.setdefault("webhooks", {**_WEBHOOKS})
+        else:
+            channel = _camel(topics.of(each.kind))
+            entry = channels.setdefault(
+                channel, {"address": topics.of(each.kind), "messages": {}, **_CHANNEL}
+            )
         entry["messages"][each.name] = {"$ref": f"#/components/messages/{each.name}"}
         operations[f"tell{channel[0].upper()}{channel[1:]}"] = {
             "action": "send",
@@ -306,6 +330,11 @@ def document() -> dict[str, Any]:
     }
 
 
+_WEBHOOKS: dict[str, Any] = {
+    "address": None,
+    "messages": {},
+    "description": "Requests to the URL of a webhook sink with another `format` than `hilum`.",
+}
 _CHANNEL = {
     "description": "Names are the defaults of Kafka and Redis sinks. RabbitMQ: routing keys are "
     "the types of events.",
@@ -314,6 +343,15 @@ _CHANNEL = {
 
 
 def _message(told: Told) -> dict[str, Any]:
+    if told.of_webhooks:
+        return {
+            "name": told.kind,
+            "title": told.kind,
+            "summary": _doc(told.body),
+            "contentType": "application/json",
+            "payload": {"$ref": f"#/components/schemas/{told.body.__name__}"},
+            "examples": [{"payload": orjson.loads(told.example.body)}],
+        }
     return {
         "name": told.kind,
         "title": told.kind,
@@ -358,7 +396,8 @@ def _tables() -> Iterator[str]:
         names = ", ".join(dict.fromkeys(f"`{each.kind}`" for each in told))
         places = ", ".join(dict.fromkeys(f"`{topics.of(each.kind)}`" for each in told))
         yield f"### {names}\n"
-        yield f"{_doc(body)} Topic {places}.\n"
+        topic = "" if told[0].of_webhooks else f" Topic {places}."
+        yield f"{_doc(body)}{topic}\n"
         yield "| Field | Type | Meaning |"
         yield "| --- | --- | --- |"
         yield from _rows(body)
@@ -370,6 +409,7 @@ def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         kind, inner = _kind(field.annotation)
         text = " ".join((field.description or "").split())
+        name = field.alias or name  # noqa: PLW2901
         yield f"| `{prefix}{name}` | {kind} | {text} |"
         if inner is not None:
             dots = "[]." if kind.startswith("list") else "."

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from hilum.adapters.sinks.addresses import AddressRule
 from hilum.adapters.sinks.jsonl import JsonLinesOptions, JsonLinesSink
@@ -45,7 +45,7 @@ def make_sink(
         raise SettingsRejected([f"sinks.{name}: there is no such sink ({known})."])
     environment = os.environ if environment is None else environment
     try:
-        return _made(name, found, _secret(found, environment))
+        return _made(name, found, _secret(found, environment), settings)
     except OSError as error:
         problem = f"{error.filename} cannot be read ({error.strerror})"
     except (SinkUnavailable, ValueError) as error:
@@ -53,7 +53,7 @@ def make_sink(
     raise SettingsRejected([f"sinks.{name}: {problem}."])
 
 
-def _made(name: str, found: SinkSettings, secret: str) -> EventSink:
+def _made(name: str, found: SinkSettings, secret: str, settings: Settings) -> EventSink:
     match found:
         case KafkaSinkSettings():
             return _kafka(name, found, secret)
@@ -62,7 +62,7 @@ def _made(name: str, found: SinkSettings, secret: str) -> EventSink:
         case RedisSinkSettings():
             return _redis(name, found, secret)
         case WebhookSinkSettings():
-            return _webhook(name, found, secret)
+            return _webhook(name, found, secret, settings)
         case FileSinkSettings():
             return _file(name, found)
 
@@ -134,7 +134,7 @@ def _redis(name: str, found: RedisSinkSettings, secret: str) -> EventSink:
     return RedisSink(name, options)
 
 
-def _webhook(name: str, found: WebhookSinkSettings, secret: str) -> EventSink:
+def _webhook(name: str, found: WebhookSinkSettings, secret: str, settings: Settings) -> EventSink:
     parts = found.parts
     secure = parts.scheme == "https"
     tls = _tls(found) or TlsFiles()
@@ -149,6 +149,10 @@ def _webhook(name: str, found: WebhookSinkSettings, secret: str) -> EventSink:
         addresses=AddressRule(found.allowed_networks),
         mode=found.mode,
         source=found.source,
+        azure=None if found.format == "hilum" else found.format,
+        host=found.service_host or urlsplit(settings.http.public_url).netloc or "localhost",
+        partitions=settings.partitions.enabled,
+        handshake=found.handshake,
         key=signing_key(secret),
         authorization=_authorization(found.authorization_file),
         concurrency=found.concurrency,

@@ -96,6 +96,8 @@ class Renderer:
             "timestamp": _told(entry),
             "correlation_id": entry.correlation_id,
             "partition": entry.partition,
+            "partition_name": entry.partition_name,
+            "position": entry.position,
             "study_instance_uid": uids.study,
             "series_instance_uid": uids.series,
             "sop_instance_uid": uids.sop_instance,

@@ -165,6 +165,7 @@ class FeedEntry:
     position: int | None = None
     """Of an entry about an instance: numbers without gaps, in the order of the feed. The time never
     decreases along them."""
+    partition_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

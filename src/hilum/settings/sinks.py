@@ -177,6 +177,17 @@ class RedisSinkSettings(RemoteSinkSettings):
 class WebhookSinkSettings(RemoteSinkSettings):
     """An HTTP hook: one POST for each event, as a CloudEvent."""
 
+    format: Literal["hilum", "cloudevents", "eventgrid"] = "hilum"
+    """`hilum`: our own events. `cloudevents`, `eventgrid`: what happens to instances as the Azure
+    DICOM service tells it, `Microsoft.HealthcareApis.DicomImageCreated` and its like, as a
+    CloudEvent or in the schema of Event Grid; other events keep their types and bodies."""
+    service_host: Annotated[str, StringConstraints(pattern=r"^[!-~]{0,253}$")] = ""
+    """Name of this service in events of these two formats and in handshakes; empty: that of
+    `http.public_url`, or localhost."""
+    handshake: bool = False
+    """Ask the receiver whether it wants events before it gets any: by OPTIONS with
+    `WebHook-Request-Origin`, as CloudEvents has it, or with a validation event of Event Grid."""
+
     mode: Literal["binary", "structured"] = "binary"
     """`binary`: the body is the event, the rest is in `ce-*` headers. `structured`: one JSON object
     with all (`application/cloudevents+json`)."""

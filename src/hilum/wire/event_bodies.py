@@ -54,6 +54,10 @@ class InstanceBody(FeedEventBody):
     """When it was committed."""
     partition: int
     """Number of the data partition; 1 is the default one."""
+    partition_name: str
+    """Name of the data partition."""
+    position: int
+    """`sequence` of the entry in the change feed of `/v1` and `/v2`: grows, without gaps."""
     study_instance_uid: Uid
     """Study Instance UID."""
     series_instance_uid: Uid

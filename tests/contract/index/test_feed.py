@@ -28,6 +28,7 @@ async def test_an_entry_says_what_happened_when_and_why(engine: Engine) -> None:
         entry.version,
         "correlation",
         position=1,
+        partition_name="Microsoft.Default",
     )
     assert (entry.partition, entry.version) == (1, 4)
 

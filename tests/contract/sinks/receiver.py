@@ -23,13 +23,14 @@ class Posted:
     headers: Mapping[str, str]
     body: bytes
     status: int
+    method: str = "POST"
 
     @property
     def event_id(self) -> str:
         return self.headers["webhook-id"]
 
 
-Decision = int | tuple[int, Mapping[str, str]]
+Decision = int | tuple[int, Mapping[str, str]] | tuple[int, Mapping[str, str], bytes]
 
 
 @dataclass
@@ -59,25 +60,30 @@ class Receiver:
                 receiver.connections += 1
                 receiver._open.append(self.connection)
 
+            def do_OPTIONS(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
                 with receiver._lock:
                     receiver.at_once += 1
                     receiver.most_at_once = max(receiver.most_at_once, receiver.at_once)
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.rfile.read(int(self.headers["content-length"] or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 time.sleep(receiver.delay)
                 decision = receiver.decide(headers, body)
-                status, extra = decision if isinstance(decision, tuple) else (decision, {})
+                told = decision if isinstance(decision, tuple) else (decision, {})
+                status, extra, *content_told = told
                 with receiver._lock:
                     receiver.at_once -= 1
-                    receiver.requests.append(Posted(self.path, headers, body, status))
+                    asked = Posted(self.path, headers, body, status, self.command)
+                    receiver.requests.append(asked)
                 if status == 0:  # hang up without a word
                     self.close_connection = True
                     return
                 self.send_response(status)
                 for name, value in extra.items():
                     self.send_header(name, value)
-                content = b"" if status == 204 else b"ok"
+                content = content_told[0] if content_told else b"" if status == 204 else b"ok"
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

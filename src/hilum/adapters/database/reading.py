@@ -267,8 +267,8 @@ def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]
     """
     rows = connection.execute(
         "SELECT sequence, time, partition_key, kind, study_instance_uid, series_instance_uid, "
-        "sop_instance_uid, version, correlation_id, payload, position FROM feed "
-        "WHERE sequence > ? "
+        "sop_instance_uid, version, correlation_id, payload, position, "
+        "(SELECT name FROM partition WHERE key = partition_key) FROM feed WHERE sequence > ? "
         "ORDER BY sequence LIMIT ?",
         (after, limit),
     ).fetchall()
@@ -276,6 +276,7 @@ def read_feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]
         FeedEntry(
             row[0], from_microseconds(row[1]), row[2], FeedKind(row[3]),
             InstanceUIDs(row[4], row[5], row[6]), row[7], row[8], row[9], row[10],
+            row[11] or "",
         )
         for row in rows
     ]  # fmt: skip

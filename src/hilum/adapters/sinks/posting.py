@@ -31,6 +31,10 @@ class Answer:
     retry_after: str | None
     reusable: bool
     """The connection may carry another request."""
+    allowed_origin: str | None = None
+    """What the answer says in `WebHook-Allowed-Origin`."""
+    body: bytes = b""
+    """Up to 64 KiB of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,12 @@ class Connection:
         self._writer = writer
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send an event and read the answer. Raises `NoAnswer`."""
+        return await self.request("POST", headers, body)
+
+    async def request(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one request and read its answer. Raises `NoAnswer`."""
-        head = [f"POST {self._target.path} HTTP/1.1", f"host: {self._target.host_header}"]
+        head = [f"{method} {self._target.path} HTTP/1.1", f"host: {self._target.host_header}"]
         head += [f"{name}: {value}" for name, value in headers.items()]
         head += [f"content-length: {len(body)}", "", ""]
         reading = _Reading()
@@ -86,7 +94,13 @@ class Connection:
                 message = "what it answers is no HTTP"
                 raise NoAnswer(message) from None
             reading.keep_alive = False  # something follows that nobody asked for
-        return Answer(reading.status, reading.retry_after, reading.complete and reading.keep_alive)
+        return Answer(
+            reading.status,
+            reading.retry_after,
+            reading.complete and reading.keep_alive,
+            reading.allowed_origin,
+            b"".join(reading.body),
+        )
 
     def is_open(self) -> bool:
         return not (self._writer.is_closing() or self._reader.at_eof())
@@ -105,6 +119,8 @@ class _Reading:
         self._parser = httptools.HttpResponseParser(self)
         self._seen = 0
         self._length = 0
+        self.body: list[bytes] = []
+        self.allowed_origin: str | None = None
         self.status = 0
         self.retry_after: str | None = None
         self.complete = False
@@ -124,6 +140,8 @@ class _Reading:
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"retry-after":
             self.retry_after = value.decode("latin-1")
+        elif name.lower() == b"webhook-allowed-origin":
+            self.allowed_origin = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -133,6 +151,8 @@ class _Reading:
 
     def on_body(self, body: bytes) -> None:
         self._length += len(body)
+        if self._length <= _BODY_BYTES:
+            self.body.append(body)
 
     def on_message_complete(self) -> None:
         # Interim answers (100 to 199) end here too, and the real one follows.

@@ -18,7 +18,9 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from hilum.adapters.sinks.addresses import AddressRule, resolved
+from hilum.adapters.sinks.azure_events import AzureFormat, AzureNames, rendered_for_azure
 from hilum.adapters.sinks.cloud_events import Mode, rendered
+from hilum.adapters.sinks.handshake import allows_origin, returns_code
 from hilum.adapters.sinks.outcomes import Outcomes
 from hilum.adapters.sinks.posting import Answer, Connection, NoAnswer, Target, connect
 from hilum.adapters.sinks.signing import signed_headers
@@ -38,6 +40,14 @@ class WebhookOptions:
     addresses: AddressRule = field(default_factory=AddressRule)
     mode: Mode = "binary"
     source: str = "hilum"
+    azure: AzureFormat | None = None
+    """Tell events as the Azure DICOM service does; None: as our own."""
+    host: str = "localhost"
+    """Name of this service in such events, and who asks in a handshake."""
+    partitions: bool = False
+    """Such events name data partitions."""
+    handshake: bool = False
+    """Ask the receiver whether it wants events before it gets any."""
     key: bytes = field(default=b"", repr=False)
     """Of the signature; empty: unsigned."""
     authorization: str = field(default="", repr=False)
@@ -66,7 +76,11 @@ class WebhookSink:
     async def open(self) -> None:
         """Look whether the address is allowed and answers."""
         async with self._turn:
-            self._idle.append(await self._connected())
+            connection = await self._connected()
+            if self._options.handshake:
+                await self._shake_hands(connection)
+                connection = await self._connected()  # whatever the receiver did with the other
+            self._idle.append(connection)
 
     async def send(self, events: Sequence[Event]) -> Sequence[Rejected]:
         async with self._turn:
@@ -109,8 +123,37 @@ class WebhookSink:
         if failures:
             raise failures[0]
 
+    async def _shake_hands(self, connection: Connection) -> None:
+        """Raise `SinkUnavailable` unless the receiver says that it wants our events."""
+        options, headers = self._options, {"user-agent": "hilum", "accept": "*/*"}
+        if options.authorization:
+            headers["authorization"] = options.authorization
+        try:
+            async with asyncio.timeout(options.answer_seconds):
+                if options.azure == "eventgrid":
+                    wanted = await returns_code(connection, headers, options.source)
+                else:
+                    wanted = await allows_origin(connection, headers, options.host)
+        except (NoAnswer, TimeoutError):
+            wanted = False
+        finally:
+            await connection.close()
+        if not wanted:
+            message = (
+                f"{self._where}: {self._place} did not say in a handshake that it wants events."
+                " Mend the receiver, or set `handshake = false`."
+            )
+            raise SinkUnavailable(message)
+
+    def _rendered(self, event: Event) -> tuple[dict[str, str], bytes]:
+        options = self._options
+        if options.azure is None:
+            return rendered(event, options.source, options.mode)
+        names = AzureNames(options.source, options.host, options.partitions)
+        return rendered_for_azure(event, options.azure, names)
+
     async def _post(self, event: Event) -> Rejected | None:
-        headers, body = rendered(event, self._options.source, self._options.mode)
+        headers, body = self._rendered(event)
         headers |= {name: value for name, value in event.headers.items() if name in _PASSED_ON}
         headers |= {"user-agent": "hilum", "accept": "*/*"}
         headers |= signed_headers(self._options.key, event.event_id, int(self._now()), body)
