@@ -23,7 +23,7 @@ class Remote:
         """The store that `storage.url` names."""
         location = _location(settings)
         return RemoteObjects(
-            location, _access(settings, location), _limits(settings), environment=os.environ
+            location, _access(settings, location), remote_limits(settings), environment=os.environ
         )
 
     @classmethod
@@ -75,7 +75,8 @@ def _access(settings: Settings, location: Location) -> Access:
             )
 
 
-def _limits(settings: Settings) -> RemoteLimits:
+def remote_limits(settings: Settings) -> RemoteLimits:
+    """Bounds of whatever is asked of buckets."""
     remote = settings.storage.remote
     return RemoteLimits(
         request_seconds=remote.request_seconds,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hilum.bootstrap.extended_tags import reindex_work
 from hilum.bootstrap.parts.part import Surroundings
+from hilum.bootstrap.transfers import export_work, import_work
 from hilum.bootstrap.updating import update_work
 from hilum.operations.work import Work
 
@@ -13,4 +14,6 @@ def works(around: Surroundings) -> Sequence[Work]:
     return (
         update_work(around.settings, around.archive),
         reindex_work(around.settings, around.archive),
+        export_work(around.settings, around.archive, around.clock),
+        import_work(around.settings, around.archive, around.clock),
     )

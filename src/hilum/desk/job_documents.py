@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hilum.domain.jobs import JobRecord
+from hilum.domain.jobs import JobError, JobRecord
 from hilum.wire.operation_answers import percent_complete, utc_text
 
 
@@ -34,4 +34,14 @@ def whole_job_document(record: JobRecord) -> dict[str, Any]:
         **job_document(record),
         "request": dict(record.request),
         "results": dict(record.progress.results),
+    }
+
+
+def error_document(number: int, error: JobError) -> dict[str, Any]:
+    """Why a part was not done."""
+    return {
+        "number": number,
+        "time": utc_text(error.time),
+        "what": error.what,
+        "message": error.message,
     }

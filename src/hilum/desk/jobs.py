@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hilum.desk.job_documents import job_document, whole_job_document
+from hilum.desk.job_documents import error_document, job_document, whole_job_document
 from hilum.desk.parameters import whole_number
 from hilum.domain.errors import InvalidQuery
 from hilum.domain.jobs import JobKind, JobState, parse_job_id
@@ -40,6 +40,19 @@ def jobs_router(operations: Operations) -> APIRouter:
     @router.get("/jobs/{job}", summary="One operation, with its request and results")
     async def show(job: str) -> Response:
         return _answer(whole_job_document(await operations.show(parse_job_id(job))))
+
+    @router.get(
+        "/jobs/{job}/errors",
+        summary="What of an operation was not done",
+        description=f"In the order of `number`, those above `after`, at most `limit` (default"
+        f" {_DEFAULT_LIMIT}, at most {_MAXIMUM_LIMIT}): files, instances, identifiers, and why."
+        " Empty for kinds of operations that tell of their errors elsewhere.",
+    )
+    async def errors(request: Request, job: str) -> Response:
+        after = whole_number(request, "after", 0, 0, _LARGEST)
+        limit = whole_number(request, "limit", _DEFAULT_LIMIT, 1, _MAXIMUM_LIMIT)
+        found = await operations.errors(parse_job_id(job), after, limit)
+        return _answer([error_document(*each) for each in enumerate(found, after + 1)])
 
     return router
 

@@ -36,6 +36,7 @@ from hilum.settings.pixels import PixelSettings
 from hilum.settings.quarantine import QuarantineSettings
 from hilum.settings.sinks import NOTHING_NAMED, Sinks
 from hilum.settings.submissions import SubmissionSettings
+from hilum.settings.transfers import ExportSettings, TransferSettings
 from hilum.settings.types import Section
 from hilum.settings.update import UpdateSettings
 from hilum.settings.upload import UploadSettings
@@ -74,6 +75,8 @@ class Settings(Section):
     quarantine: QuarantineSettings = QuarantineSettings()
     worklist: WorklistSettings = WorklistSettings()
     operations: OperationSettings = OperationSettings()
+    transfers: TransferSettings = TransferSettings()
+    export: ExportSettings = ExportSettings()
     update: UpdateSettings = UpdateSettings()
     extended_tags: ExtendedTagSettings = ExtendedTagSettings()
     bus: BusSettings = BusSettings()

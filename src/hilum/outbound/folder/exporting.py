@@ -1,7 +1,6 @@
 """Export: studies leave as the files that came, each proven by the digests it was kept with."""
 
 import asyncio
-import hashlib
 import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from hilum.catalogue.proving import DamagedObject, proven_chunks
 from hilum.dicom.dicomdir import Dicomdir, NotInDicomdir
 from hilum.dicom.json_values import as_written
 from hilum.domain.errors import HilumError
@@ -128,44 +128,16 @@ class ExportStudies:
         self, record: InstanceRecord, expected: tuple[bytes, bytes] | None, staging: Path
     ) -> bytes | Path:
         """Return the bytes, or a file of `staging` that has them, after comparing digests."""
-        if expected is None:
-            raise DamagedObject("it was deleted or replaced during the export")
-        digests = _Digests(record.dataset_offset)
-        chunks = self.objects.stream(record.object_key)
-        content: bytes | Path
+        chunks = proven_chunks(self.objects, record, expected)
         if record.size_bytes <= _IN_MEMORY_BYTES:
-            content = b"".join([digests.over(chunk) async for chunk in chunks])
-        else:
-            content = staging / secrets.token_hex(8)
-            with content.open("xb") as file:
-                async for chunk in chunks:
-                    await asyncio.to_thread(file.write, digests.over(chunk))
-        if digests.value() != expected:
-            raise DamagedObject("its bytes are not those that were kept (see `hilum fsck --deep`)")
-        return content
+            return b"".join([chunk async for chunk in chunks])
+        path = staging / secrets.token_hex(8)
+        with path.open("xb") as file:
+            async for chunk in chunks:
+                await asyncio.to_thread(file.write, chunk)
+        return path
 
 
 def _write(listing: Dicomdir, path: Path) -> None:
     with path.open("wb") as file:
         file.writelines(listing.chunks())
-
-
-class DamagedObject(Exception):
-    """An object that must not leave: it is not what was kept."""
-
-
-class _Digests:
-    """SHA-256 of what is before the data set and of the data set, as in `Kept`."""
-
-    def __init__(self, dataset_offset: int) -> None:
-        self._left = dataset_offset
-        self._head, self._dataset = hashlib.sha256(), hashlib.sha256()
-
-    def over(self, chunk: bytes) -> bytes:
-        self._head.update(chunk[: self._left])
-        self._dataset.update(chunk[self._left :])
-        self._left -= min(self._left, len(chunk))
-        return chunk
-
-    def value(self) -> tuple[bytes, bytes]:
-        return self._head.digest(), self._dataset.digest()

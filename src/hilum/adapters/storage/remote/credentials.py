@@ -79,7 +79,15 @@ class AzureFile:
 def s3_provider(
     access: S3Access, environment: Mapping[str, str]
 ) -> "Callable[[], S3Credential] | None":
-    """Files that the settings or the environment name; None leaves it to the environment."""
+    """What was given, or files that are named; None leaves it to the environment."""
+    if access.secret_access_key:
+        credential: S3Credential = {
+            "access_key_id": access.access_key_id,
+            "secret_access_key": access.secret_access_key,
+            "token": access.session_token or None,
+            "expires_at": None,
+        }
+        return lambda: credential
     if access.secret_access_key_file is not None:
         return KeyAndSecretFile(access.access_key_id, access.secret_access_key_file)
     profile = access.profile or environment.get("AWS_PROFILE", "")
@@ -92,7 +100,11 @@ def s3_provider(
 
 
 def azure_provider(access: AzureAccess) -> "Callable[[], AzureCredential] | None":
-    """The file that the settings name; None leaves it to the environment."""
+    """What was given, or the file that is named; None leaves it to the environment."""
+    if access.account_key:
+        return lambda: {"access_key": access.account_key, "expires_at": None}
+    if access.sas:
+        return lambda: {"sas_token": access.sas, "expires_at": None}
     if access.account_key_file is not None:
         return AzureFile("account_key", access.account_key_file)
     if access.sas_file is not None:

@@ -1,6 +1,6 @@
 """What the remote object store is told; the settings below `storage` have the same names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +33,9 @@ class S3Access:
     checksum: Literal["sha256", "crc64nvme", "none"] = "sha256"
     encryption: str = ""
     encryption_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+    """In memory instead of in a file."""
+    session_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class GcsAccess:
     endpoint: str = ""
     key_file: Path | None = None
     anonymous: bool = False
+    key: str = field(default="", repr=False)
+    """JSON in memory instead of in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class AzureAccess:
     endpoint: str = ""
     account_key_file: Path | None = None
     sas_file: Path | None = None
+    account_key: str = field(default="", repr=False)
+    """In memory instead of in a file."""
+    sas: str = field(default="", repr=False)
 
 
 Access = S3Access | GcsAccess | AzureAccess

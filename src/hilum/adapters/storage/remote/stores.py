@@ -115,7 +115,9 @@ def _gcs(
         config["base_url"] = endpoint
     named = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
     key_file = access.key_file or (Path(named) if named else None)
-    if access.anonymous:
+    if access.key:
+        config["service_account_key"] = access.key
+    elif access.anonymous:
         config["service_account_key"] = _NOBODY  # skip_signature still asks who it is to write
     elif key_file is not None:
         _demand_key_file(key_file)

@@ -1,0 +1,1 @@
+"""Places that instances are exported to and imported from: buckets and folders."""

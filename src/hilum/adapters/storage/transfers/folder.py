@@ -1,0 +1,141 @@
+"""A folder as a place of transfers. Nothing in it is followed that leads out of it."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from errno import EACCES, EDQUOT, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hilum.domain.errors import ObjectMissing
+from hilum.domain.transfers import PlaceUnavailable, PlaceUnusable
+from hilum.ports.transfers import PlacedFile
+
+_CHUNK_BYTES: Final = 1 << 20
+_PAGE: Final = 200
+_PARTIAL: Final = ".hilum-partial-"
+_LASTING: Final = frozenset({EACCES, EPERM, EROFS, ENOENT, ENOTDIR})
+
+
+class FolderPlace:
+    """`TransferStore`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(
+        self,
+        name: str,
+        content: bytes | AsyncIterator[bytes],
+        size_bytes: int,  # noqa: ARG002 - buckets need it
+    ) -> None:
+        path = self._folder.joinpath(*name.split("/"))
+        partial = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+        with _faults():
+            file = await asyncio.to_thread(_create, partial)
+        try:
+            with file:
+                if isinstance(content, bytes):
+                    await _write(file, content)
+                else:
+                    async for chunk in content:
+                        await _write(file, chunk)
+                with _faults():
+                    await asyncio.to_thread(_publish, file, partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+    async def list(self, after: str) -> AsyncIterator[PlacedFile]:
+        found = _walk(self._folder, "", after.split("/") if after else [])
+        while True:
+            with _faults():
+                page = await asyncio.to_thread(lambda: list(islice(found, _PAGE)))
+            for each in page:
+                yield each
+            if len(page) < _PAGE:
+                return
+
+    async def stream(self, file: PlacedFile) -> AsyncIterator[bytes]:
+        path = self._folder.joinpath(*file.name.split("/"))
+        try:
+            opened = await asyncio.to_thread(_open, path)
+        except OSError as error:
+            message = f"The file cannot be read: {os.strerror(error.errno or 0)}."
+            raise ObjectMissing(message) from error
+        with opened:
+            while True:
+                with _faults():
+                    chunk = await asyncio.to_thread(opened.read, _CHUNK_BYTES)
+                if not chunk:
+                    return
+                yield chunk
+
+    def href(self, name: str) -> str:
+        return self._folder.joinpath(*name.split("/")).as_uri()
+
+
+async def _write(file: BinaryIO, data: bytes) -> None:
+    with _faults():
+        await asyncio.to_thread(file.write, data)
+
+
+def _create(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
+
+
+def _publish(file: BinaryIO, partial: Path, path: Path) -> None:
+    """Let the file show under its name, whole, and survive a power failure."""
+    file.flush()
+    os.fsync(file.fileno())
+    partial.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+
+
+def _walk(folder: Path, above: str, after: list[str]) -> Iterator[PlacedFile]:
+    """Files below `folder` whose names, part by part, are behind `after`."""
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    first = after[0] if after else None
+    for entry in found:
+        if (first is not None and entry.name < first) or entry.name.startswith(_PARTIAL):
+            continue
+        name = f"{above}{_text(entry.name)}"
+        if entry.is_dir(follow_symlinks=False):
+            rest = after[1:] if entry.name == first else []
+            yield from _walk(Path(entry.path), f"{name}/", rest)
+        elif entry.is_file(follow_symlinks=False) and entry.name != first:
+            yield PlacedFile(name, entry.stat(follow_symlinks=False).st_size)
+
+
+def _text(name: str) -> str:
+    """A name that is no UTF-8 leads to no file; whoever reads it hears so."""
+    return name.encode("utf-8", "replace").decode()
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        if error.errno in {ENOSPC, EDQUOT}:
+            message = "The folder has no space left."
+            raise PlaceUnavailable(message) from error
+        if error.errno in _LASTING:
+            message = f"The folder cannot be used: {reason}."
+            raise PlaceUnusable(message) from error
+        message = f"The folder cannot be used now: {reason}."
+        raise PlaceUnavailable(message) from error

@@ -1,0 +1,1 @@
+"""Bulk import from places outside the archive, asked for over HTTP."""

@@ -1,0 +1,1 @@
+"""Export and bulk import: many instances to and from places outside the archive."""

@@ -1,0 +1,1 @@
+"""Export to places outside the archive, asked for over HTTP."""
