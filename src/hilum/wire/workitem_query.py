@@ -37,7 +37,7 @@ def read_workitem_search(
     query_string: bytes, rules: WorklistRules, partition: PartitionKey
 ) -> WorkitemSearch:
     """Raises `InvalidQuery`, which names the parameter and never its value."""
-    pairs = read_pairs(query_string, rules)
+    pairs = read_pairs(query_string)
     reserved = _reserved(pairs)
     fuzzy = _boolean(reserved.get("fuzzymatching", ["false"])[0])
     attributes = [(name, value) for name, value in pairs if name.lower() not in _RESERVED]
@@ -55,12 +55,10 @@ def read_keys(pairs: Sequence[tuple[str, str]], rules: WorklistRules) -> Sequenc
     return _keys(pairs, rules, fuzzy=False)[0]
 
 
-def read_pairs(query_string: bytes, rules: WorklistRules) -> list[tuple[str, str]]:
+def read_pairs(query_string: bytes) -> list[tuple[str, str]]:
     """Names and values of a query string. Raises `InvalidQuery`."""
     if len(query_string) > _LONGEST_QUERY:
         raise InvalidQuery("", f"it is longer than {_LONGEST_QUERY} bytes")
-    if rules.strict and (b"<" in query_string or b"%3c" in query_string.lower()):
-        raise InvalidQuery("", "the character '<' is not taken here")
     try:
         pairs = parse_qsl(
             query_string.decode("utf-8"),

@@ -88,13 +88,13 @@ def _wish(
 ) -> tuple[bool, Sequence[WorkitemKey]]:
     """Whether with a deletion lock, and what must match. Raises `InvalidQuery`."""
     lock, attributes = False, []
-    for name, value in read_pairs(query_string, rules):
+    for name, value in read_pairs(query_string):
         if name.lower() == "deletionlock":
             if value.lower() not in {"true", "false"}:
                 raise InvalidQuery("deletionlock", "it is either true or false")
             lock = value.lower() == "true"
         elif name.lower() == "filter":
-            attributes += read_pairs(value.encode(), rules)
+            attributes += read_pairs(value.encode())
         else:
             attributes.append((name, value))
     if uid.strip() != FILTERED_SUBSCRIPTION:
