@@ -14,6 +14,11 @@ from hilum.desk.health import health_router
 from hilum.desk.metrics import MetricsPage, metrics_router
 from hilum.desk.problem_pages import problems_router
 from hilum.desk.status import Desk
+from hilum.desk.surface_documents import (
+    Described,
+    surface_document,
+    surface_document_router,
+)
 from hilum.ports.http_telemetry import HttpMeter, NoHttpMeter
 from hilum.servers.http_audit import Auditor
 from hilum.servers.http_cors import Cors
@@ -21,9 +26,10 @@ from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_hosts import HostRule
 from hilum.servers.http_places import PRERELEASE, Places
-from hilum.servers.http_routes import Needed, RouteTable
+from hilum.servers.http_routes import Needed, RouteTable, scopes_of
 from hilum.servers.http_sockets import SocketMount, Sockets
-from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES
+from hilum.wire.base_url import BaseUrl
+from hilum.wire.surfaces import AZURE_V1, AZURE_V2, SURFACES, Surface
 
 _AZURE: Final = (AZURE_V1, AZURE_V2)
 _VERSIONS: Final = [
@@ -67,6 +73,7 @@ class HttpServices:
     """Names a request may call us by; None: any."""
     auditor: Auditor = field(default_factory=Auditor)
     sockets: Sequence[SocketMount] = ()
+    base_url: BaseUrl = field(default_factory=BaseUrl)
     open_metrics: bool = False
     """Serve `/metrics` to everybody although authentication is required."""
 
@@ -95,11 +102,28 @@ def create_app(services: HttpServices) -> ASGIApp:
         Mount(documents_router(app.openapi), ""),
         Mount(problems_router(), ""),
     ]
+    mounts += [_document_of(surface, mounts, services) for surface in _AZURE]
     table = RouteTable()
     for router, prefix, scope in mounts:
         app.include_router(router, prefix=prefix)
         table.include(router, prefix, scope)
     return _edge(services, table, app)
+
+
+def _document_of(surface: Surface, mounts: Sequence[Mount], services: HttpServices) -> Mount:
+    """The route of the OpenAPI document of one surface."""
+    described = [
+        Described(router, [scope.value for scope in scopes_of(needed)])
+        for router, prefix, needed in mounts
+        if prefix == surface.prefix
+    ]
+    version = services.desk.version
+    router = surface_document_router(
+        lambda: surface_document([*described, Described(router, ())], surface, version),
+        surface,
+        services.base_url,
+    )
+    return Mount(router, surface.prefix)
 
 
 def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
@@ -111,13 +135,14 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         hosts=services.hosts,
         headers_by_prefix=dict.fromkeys((*(each.prefix for each in _AZURE), PRERELEASE), _VERSIONS),
     )
+    places = Places(services.partitions)
     dispatch = Dispatch(
         app,
         table=table,
         access=services.access,
         meter=services.meter,
         surfaces=SURFACES,
-        places=Places(services.partitions),
+        places=places,
         quiet=POLLED,
         auditor=services.auditor,
     )
@@ -129,4 +154,5 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         cors=services.cors,
         hosts=services.hosts,
         meter=services.meter,
+        places=places,
     )

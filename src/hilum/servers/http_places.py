@@ -59,7 +59,7 @@ def _azure(surface: Surface, aliases: tuple[str, ...] = ()) -> Root:
 ROOTS: Final = (
     _azure(AZURE_V1, (PRERELEASE,)),
     _azure(AZURE_V2),
-    Root(STANDARD.prefix, _DICOMWEB | {"wado"}, makes=True),
+    Root(STANDARD.prefix, _DICOMWEB | {"wado", "ws"}, makes=True),
     Root("/api/v1", frozenset({"studies"})),
 )
 

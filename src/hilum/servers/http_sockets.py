@@ -22,6 +22,7 @@ from hilum.foundation.ids import accepted_correlation_id
 from hilum.ports.http_telemetry import HttpMeter
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_hosts import HostRule, refuse_host
+from hilum.servers.http_places import Places, Way
 from hilum.servers.http_sites import refuse_site
 from hilum.wire.problems import error_response
 
@@ -52,8 +53,10 @@ class Sockets:
         cors: Cors,
         hosts: HostRule | None,
         meter: HttpMeter,
+        places: Places,
     ) -> None:
         self._app = app
+        self._places = places
         self._mounts = mounts
         self._access = access
         self._cors = cors
@@ -69,11 +72,12 @@ class Sockets:
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         token = CORRELATION_ID.set(correlation_id)
         watched = _Watched(send)
-        mount, name = self._find(scope["path"])
+        way = self._places.way(scope["path"])
+        mount, name = self._find(way.path)
         started = time.perf_counter()
         self._meter.began()
         try:
-            await self._serve(mount, name, scope, receive, watched)
+            await self._serve(mount, name, way, scope, receive, watched)
         finally:
             template = "unknown" if mount is None else f"{mount.prefix}/{{ae_title}}"
             self._tell(template, watched.status, time.perf_counter() - started)
@@ -83,6 +87,7 @@ class Sockets:
         self,
         mount: SocketMount | None,
         name: str,
+        way: Way,
         scope: Scope,
         receive: Receive,
         send: "_Watched",
@@ -94,7 +99,7 @@ class Sockets:
             await refuse_site(send.answer)
         else:
             try:
-                await self._answer(mount, name, WebSocket(scope, receive, send))
+                await self._answer(mount, name, way, WebSocket(scope, receive, send))
             except Exception as error:
                 if not isinstance(error, HilumError | HTTPException):
                     log.exception("request_failed", route=mount.prefix if mount else "unknown")
@@ -104,10 +109,15 @@ class Sockets:
                 response = error_response(error, dicomweb=True, correlation_id=state)
                 await response(scope, receive, send)
 
-    async def _answer(self, mount: SocketMount | None, name: str, socket: WebSocket) -> None:
+    async def _answer(
+        self, mount: SocketMount | None, name: str, way: Way, socket: WebSocket
+    ) -> None:
         if mount is None:
             raise HTTPException(404)
         await self._admit(socket.scope, mount)
+        place = await self._places.place(way, "GET", mount.prefix)
+        if place is not None:
+            socket.scope["state"]["place"] = place
         await mount.endpoint(socket, name)
 
     async def _admit(self, scope: MutableMapping[str, Any], mount: SocketMount) -> None:

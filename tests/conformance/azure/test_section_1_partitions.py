@@ -4,7 +4,9 @@ The same three UIDs lie in several partitions with other content; nothing of one
 """
 
 import asyncio
+import contextlib
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import httpx
 import pydicom
 import pytest
+import websockets
 from dicomweb_client.api import DICOMwebClient
 
 from hilum.bootstrap.serving import serve
@@ -20,6 +23,7 @@ from hilum.settings import Settings
 from tests.conformance.multipart import parts
 from tests.instances import a_dataset, a_multipart, part10
 from tests.served_dicomweb import ServedDicomWeb
+from tests.workitems import element, workitem
 
 ROOT = "1.2.826.0.1.3680043.10.1"
 STUDY, SERIES, SOP = f"{ROOT}.1", f"{ROOT}.1.1", f"{ROOT}.1.1.1"
@@ -247,6 +251,52 @@ def test_deleting_in_one_partition_leaves_the_others(client: httpx.Client, surfa
         assert client.get(f"{other}{path}/metadata", headers=accept).status_code == 200
         assert client.delete(base + path).status_code == 404
         assert store(client, base, IMAGES["two"]).status_code == 200
+
+
+@pytest.mark.azure("1.3-created-by", "1.3-unique", "1.3-queries", "1.3-urls")
+def test_work_items_lie_in_partitions_and_making_one_makes_its_partition(
+    client: httpx.Client, surface: str
+) -> None:
+    bases = [f"{surface}/partitions/items_{ALL.index(surface)}_{each}" for each in "ab"]
+    uid, headers = f"{ROOT}.55", {"Content-Type": "application/dicom+json"}
+    for base, label in zip(bases, ("first", "second"), strict=True):
+        content = json.dumps([workitem(x00741204=element("LO", label))])
+        made = client.post(f"{base}/workitems?{uid}", content=content, headers=headers)
+        assert made.status_code == 201, made.text
+        assert made.headers["location"] == f"{client.base_url}{base}/workitems/{uid}"
+
+    for base, label in zip(bases, ("first", "second"), strict=True):
+        assert label in client.get(f"{base}/workitems/{uid}").text
+        [found] = client.get(f"{base}/workitems").json()
+        assert found["00080018"]["Value"] == [uid]
+    assert client.get(f"{surface}/partitions/one/workitems/{uid}").status_code == 404
+
+
+def test_subscribers_are_told_of_work_items_of_their_partition(
+    server: ServedDicomWeb, client: httpx.Client
+) -> None:
+    uid, headers = f"{ROOT}.66", {"Content-Type": "application/dicom+json"}
+    bases = [f"/dicom-web/partitions/{name}" for name in ("one", "two")]
+    for base in bases:
+        done = client.post(f"{base}/workitems/1.2.840.10008.5.1.4.34.5/subscribers/DESK")
+        assert done.status_code == 201
+        assert done.headers["content-location"].endswith(f"{base}/ws/subscribers/DESK")
+    content = json.dumps([workitem()])
+    assert client.post(f"{bases[1]}/workitems?{uid}", content=content, headers=headers).is_success
+
+    async def first_events() -> tuple[str, bool]:
+        address = f"ws://127.0.0.1:{server.port}"
+        async with (
+            websockets.connect(f"{address}{bases[0]}/ws/subscribers/DESK") as one,
+            websockets.connect(f"{address}{bases[1]}/ws/subscribers/DESK") as two,
+        ):
+            told = await asyncio.wait_for(two.recv(), 20)
+            with contextlib.suppress(TimeoutError):
+                return str(told), bool(await asyncio.wait_for(one.recv(), 0.2))
+            return str(told), False
+
+    told, other = asyncio.run(first_events())
+    assert (uid in told, other) == (True, False)
 
 
 @pytest.mark.azure("1.3-unknown", "1.3-created-by", "1.6-400-argument")

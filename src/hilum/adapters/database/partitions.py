@@ -25,8 +25,8 @@ _ADD_KEY: Final = (
     "size_bytes, created) VALUES (?, ?, 0, 0, 0, 0, ?) ON CONFLICT DO NOTHING"
 )
 _FILLED: Final = (
-    f"SELECT name FROM partition WHERE key <> {DEFAULT_PARTITION} AND number_of_instances > 0 "
-    "ORDER BY key LIMIT 1"
+    f"SELECT name FROM partition WHERE key <> {DEFAULT_PARTITION} AND (number_of_instances > 0 OR "
+    "EXISTS (SELECT 1 FROM workitem w WHERE w.partition_key = partition.key)) ORDER BY key LIMIT 1"
 )
 
 
