@@ -10,6 +10,7 @@ TESTS = Path(__file__).parents[1] / "tests"
 ROWS = TESTS / "conformance" / "azure" / "rows"
 _KEYS = {"id", "says", "without_test"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Tables = Mapping[str, ast.expr]
 
 
 class RowsAreWrong(Exception):
@@ -82,48 +83,76 @@ def marks(tests: Path = TESTS) -> dict[str, tuple[str, ...]]:
         source = path.read_text(encoding="utf-8")
         if "mark.azure" in source:
             name = path.relative_to(tests).as_posix()
-            for test, row in _marks_of(ast.parse(source)):
-                found.setdefault(row, []).append(f"{name}::{test}")
+            try:
+                for test, row in _marks_of(ast.parse(source)):
+                    found.setdefault(row, []).append(f"{name}::{test}")
+            except RowsAreWrong as error:
+                raise RowsAreWrong(f"{name}, {error}") from None
     return {row: tuple(dict.fromkeys(names)) for row, names in found.items()}
 
 
 def _marks_of(module: ast.Module) -> Iterator[tuple[str, str]]:
-    everywhere = [row for node in module.body for row in _module_marks(node)]
+    tables = dict(_tables_of(module))
+    marks = tables.pop("pytestmark", None)
+    everywhere = [] if marks is None else list(_named_in(marks, tables))
     for node in module.body:
-        yield from _marks_of_definition(node, everywhere)
+        yield from _marks_of_definition(node, everywhere, tables)
 
 
-def _module_marks(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets
-    ):
-        for part in ast.walk(node.value):
-            yield from _named_by(part)
+def _tables_of(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """What is assigned to names of the module."""
+    for node in module.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                yield target.id, node.value
 
 
-def _marks_of_definition(node: ast.stmt, inherited: list[str]) -> Iterator[tuple[str, str]]:
+def _marks_of_definition(
+    node: ast.stmt, inherited: list[str], tables: Tables
+) -> Iterator[tuple[str, str]]:
     if not isinstance(node, Definition):
         return
     # Parameters of a test may be marked, too: pytest.param(..., marks=pytest.mark.azure(...)).
-    decorated = [part for each in node.decorator_list for part in ast.walk(each)]
-    named = [*inherited, *(row for part in decorated for row in _named_by(part))]
+    named = [*inherited, *(row for each in node.decorator_list for row in _named_in(each, tables))]
     if isinstance(node, ast.ClassDef):
         for inner in node.body:
-            yield from _marks_of_definition(inner, named)
+            yield from _marks_of_definition(inner, named, tables)
     elif node.name.startswith("test_"):
         yield from ((node.name, row) for row in named)
 
 
-def _named_by(node: ast.AST) -> Iterator[str]:
-    """The rows that `pytest.mark.azure(...)` names."""
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "azure"
-        and isinstance(node.func.value, ast.Attribute)
-        and node.func.value.attr == "mark"
-    ):
-        for argument in node.args:
-            if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
-                raise RowsAreWrong(f"line {argument.lineno}: a row is named by a plain text")
-            yield argument.value
+def _named_in(node: ast.expr, tables: Tables) -> Iterator[str]:
+    """The rows that every `pytest.mark.azure(...)` inside of an expression names."""
+    for part in ast.walk(node):
+        if (
+            isinstance(part, ast.Call)
+            and isinstance(part.func, ast.Attribute)
+            and part.func.attr == "azure"
+            and isinstance(part.func.value, ast.Attribute)
+            and part.func.value.attr == "mark"
+        ):
+            for argument in part.args:
+                yield from _texts(argument, tables)
+
+
+def _texts(argument: ast.expr, tables: Tables) -> Iterator[str]:
+    """A text, or with `*TABLE` the texts (of a dict: its keys) that the module calls TABLE."""
+    if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Name):
+        table = tables.get(argument.value.id)
+        texts: list[ast.expr | None] = []
+        if isinstance(table, ast.Dict):
+            texts.extend(table.keys)
+        elif isinstance(table, ast.Tuple | ast.List | ast.Set):
+            texts.extend(table.elts)
+        for text in texts:
+            if text is not None:
+                yield from _texts(text, {})
+        if texts:
+            return
+    elif isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        yield argument.value
+        return
+    raise RowsAreWrong(f"line {argument.lineno}: a row is named by a plain text, or by *TABLE")

@@ -73,7 +73,7 @@ def _surface_row(name: str, rules: RetrieveRules) -> str:
     sources = "see below" if rules.convertible_syntaxes is None else "column Azure below"
     limit = "`retrieve.conversion_bytes`"
     if rules.maximum_conversion_bytes is not None:
-        limit = f"{rules.maximum_conversion_bytes >> 20} MiB"
+        limit = f"`retrieve.azure_conversion_bytes` ({rules.maximum_conversion_bytes >> 20} MiB)"
     if not rules.converts_many:
         limit += ", one instance"
     return row(name, named, default, sources, limit)

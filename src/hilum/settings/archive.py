@@ -170,6 +170,9 @@ class RetrieveSettings(Section):
     conversion_bytes: ByteCount = 2 << 30
     """Largest instance, as stored, that is put into another transfer syntax; larger ones go out as
     stored only."""
+    azure_conversion_bytes: ByteCount = 100 << 20
+    """The same on `/v1` and `/v2`, where no larger instance is drawn either; as the Azure DICOM
+    service has it."""
     zip_instances: Count = 20_000
     """Instances of one ZIP archive; more than that are refused. About 2 KiB are held of each."""
     conversion_inflated_bytes: ByteCount = 512 << 20

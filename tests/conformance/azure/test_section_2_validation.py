@@ -270,7 +270,7 @@ def test_private_elements_read_as_un_and_bulk_values_are_not_in_metadata_at_any_
     assert "00091001" in metadata(client, "/dicom-web", dataset)
 
 
-@pytest.mark.azure("1.4-json-numbers")
+@pytest.mark.azure("1.4-numbers")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_numbers_that_are_texts_in_a_file_are_numbers_in_json_when_they_parse(
     client: httpx.Client, version: str

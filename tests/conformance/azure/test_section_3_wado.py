@@ -18,6 +18,7 @@ from pydicom.uid import (
 )
 
 from hilum.domain.identifiers import Scope, StudyInstanceUID
+from hilum.settings import Settings
 from tests.conformance.multipart import parts
 from tests.instances import a_dataset, an_instance, part10
 from tests.served_dicomweb import ServedDicomWeb
@@ -81,7 +82,8 @@ INSTANCE = f"{SERIES}/instances/{ROOT}.1.1.1"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDicomWeb]:
     # Small pages, so that some answers take several.
-    with ServedDicomWeb(tmp_path_factory.mktemp("wado"), retrieve={"page_metadata": 20}) as server:
+    retrieve = {"page_metadata": 20, "azure_conversion_bytes": 1_000_000}
+    with ServedDicomWeb(tmp_path_factory.mktemp("wado"), retrieve=retrieve) as server:
         server.keep(*THREE, IMPLICIT, JPEG_2000, JPEG, BIG_ENDIAN, JPEG_LS)
         yield server
 
@@ -252,11 +254,13 @@ def test_3_2_what_cannot_be_converted_is_406(client: httpx.Client, stored: bytes
 
 
 @pytest.mark.azure("3.2-large")
-@pytest.mark.slow
-def test_3_2_a_file_above_100_mb_is_not_converted(server: ServedDicomWeb) -> None:
-    large = part10(a_dataset(**uids(7), PixelData=bytes(100 * 1024 * 1024)), ImplicitVRLittleEndian)
+def test_3_2_a_file_above_100_mb_or_what_the_setting_allows_is_not_converted(
+    server: ServedDicomWeb,
+) -> None:
+    large = part10(a_dataset(**uids(7), PixelData=bytes(2_000_000)), ImplicitVRLittleEndian)
     server.keep(large)
     path = path_of(large)
+    assert Settings().retrieve.azure_conversion_bytes == 100 * 1024 * 1024
 
     with server.client() as client:
         assert get(client, f"/v2{path}", "application/dicom").status_code == 406

@@ -68,7 +68,9 @@ pytestmark = [pytest.mark.azure("2.9-early"), pytest.mark.slow]
 @pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.azure("2.10-late"))])
 def test_one(x): ...
 
-@pytest.mark.azure("2.10-late")
+TABLE = {"2.10-late": 1}
+
+@pytest.mark.azure(*TABLE)
 class TestMore:
     async def test_two(self): ...
     def helper(self): ...

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from hilum.access import AccessScope
 from hilum.bootstrap import door_options as options
@@ -20,6 +21,7 @@ from hilum.outbound.dicomweb.rendered import rendered_routers
 from hilum.outbound.dicomweb.wado import wado_router
 from hilum.outbound.dicomweb.wado_uri import wado_uri_router
 from hilum.servers.http import Mount
+from hilum.settings import Settings
 from hilum.wire.bulk_telling import BulkURIs
 from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD, SURFACES, Surface
 
@@ -29,7 +31,8 @@ async def dicomweb_part(around: Surroundings) -> AsyncIterator[Part]:
     """Every surface with its capabilities."""
     budget = MemoryBudget(around.settings.stow.memory_bytes)
     mounts: list[Mount] = []
-    for surface in reversed(SURFACES):
+    for usual in reversed(SURFACES):
+        surface = _within(usual, around.settings)
         of_surface = _surface(around, surface, budget)
         told = [mount.router for mount in of_surface if mount.scope is not None]
         capabilities = capabilities_router(told, surface, base_url=around.base_url)
@@ -42,6 +45,15 @@ async def dicomweb_part(around: Surroundings) -> AsyncIterator[Part]:
             DoorAddress("DICOMweb (Azure v1)", AZURE_V1.prefix, "As the Azure DICOM service, v1"),
         ),
     )
+
+
+def _within(surface: Surface, settings: Settings) -> Surface:
+    """The surface with the operator's limits."""
+    rules = surface.retrieve
+    if rules.maximum_conversion_bytes is None:
+        return surface
+    most = settings.retrieve.azure_conversion_bytes
+    return replace(surface, retrieve=replace(rules, maximum_conversion_bytes=most))
 
 
 def _surface(around: Surroundings, surface: Surface, budget: MemoryBudget) -> list[Mount]:
