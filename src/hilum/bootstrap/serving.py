@@ -152,6 +152,7 @@ def _http(
         log_requests=settings.logging.requests,
         hosts=options.host_rule(settings),
         auditor=auditor,
+        base_url=around.base_url,
         open_metrics=settings.telemetry.open_metrics,
     )
     app = create_app(services)

@@ -153,12 +153,13 @@ def _target(route: APIRoute, template: str, scope: Needed) -> Target:
         route.endpoint,
         dependant.request_param_name,
         parameters,
-        _scopes(scope),
+        scopes_of(scope),
         route_template(template),
     )
 
 
-def _scopes(needed: Needed) -> tuple[AccessScope, ...]:
+def scopes_of(needed: Needed) -> tuple[AccessScope, ...]:
+    """The scopes of which any must have been granted."""
     if needed is None:
         return ()
     return needed if isinstance(needed, tuple) else (needed,)
