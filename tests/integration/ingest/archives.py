@@ -21,6 +21,7 @@ class Archive:
     index: SqlIndex
     objects: DiskObjects
     spool: DiskSpool
+    intents: FileIntents
     recovered: Recovered
 
 
@@ -40,5 +41,5 @@ async def an_archive(root: Path) -> AsyncIterator[Archive]:
             Committer(index) as committer,
             Ingest(index=index, objects=objects, intents=intents, committer=committer) as ingest,
         ):
-            yield Archive(ingest, index, objects, spool, recovered)
+            yield Archive(ingest, index, objects, spool, intents, recovered)
         intents.close()
