@@ -75,7 +75,9 @@ def wait_until_gone(client: httpx.Client, study: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.azure("2.8-expiry-whole-study", "2.8-expiry-as-delete", "2.8-expiry-headers")
+@pytest.mark.azure(
+    "2.8-expiry-whole-study", "2.8-expiry-as-delete", "2.8-expiry-headers", "1.1-managed-extras"
+)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_a_study_is_deleted_whole_when_its_time_is_over(
     server: ServedDicomWeb, client: httpx.Client, version: str, method: str

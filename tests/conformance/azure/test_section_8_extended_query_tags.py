@@ -211,7 +211,7 @@ def test_while_an_operation_is_active_none_can_be_added_but_deleted(
         assert wanted.StudyInstanceUID in found
 
 
-@pytest.mark.azure("8.4-newest-first", "8.4-new", "8.4-again")
+@pytest.mark.azure("8.4-newest-first", "8.4-new", "8.4-again", "2.8-extended-tags")
 def test_the_latest_word_about_a_study_counts(client: httpx.Client, surface: str) -> None:
     first = a_new(PatientAge="061Y")
     study = first.StudyInstanceUID
@@ -230,7 +230,7 @@ def test_the_latest_word_about_a_study_counts(client: httpx.Client, surface: str
 
 @pytest.mark.azure(
     "8.4-problem", "8.4-enable-again", "8.4-error-object", "8.3-errors", "8.1-errors", "8.1-patch",
-    "4.6-disabled", "4.6-erroneous",
+    "4.6-disabled", "4.6-erroneous", "5-tag-errors",
 )  # fmt: skip
 def test_what_cannot_be_indexed_disables_the_tag_until_it_is_enabled_again(
     client: httpx.Client, surface: str
