@@ -21,9 +21,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def last_line(text: str) -> str:
-    """What the command printed, as the server in this process logs there, too."""
-    return text.splitlines()[-1]
+def token_in(text: str) -> str:
+    """The token among what was printed, as the server in this process logs there, too."""
+    (token,) = (line for line in text.splitlines() if line.startswith("eyJ"))
+    return token
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -37,8 +38,8 @@ def test_a_printed_token_opens_what_its_roles_and_scopes_do(
     security = {"authentication": "required", "issuer": {"enabled": True}}
     with ServedDicomWeb(data, security=security) as server:
         at = ("--data", str(data))
-        reader = last_line(printed(capsys, "token", "--role", "globalReader", *at))
-        deleter = last_line(printed(capsys, "token", "--scope", "delete", "--subject", "ann", *at))
+        reader = token_in(printed(capsys, "token", "--role", "globalReader", *at))
+        deleter = token_in(printed(capsys, "token", "--scope", "delete", "--subject", "ann", *at))
 
         def asked(method: str, path: str, token: str) -> int:
             headers = SEARCH | {"Authorization": f"Bearer {token}"}
@@ -49,7 +50,7 @@ def test_a_printed_token_opens_what_its_roles_and_scopes_do(
         assert asked("DELETE", "/v2/studies/1.2", deleter) == 404
         printed(capsys, "issuer", "rotate", "--at-once", *at)
         assert asked("GET", "/v2/studies", reader) == 401
-        fresh = last_line(printed(capsys, "token", "--role", "globalReader", *at))
+        fresh = token_in(printed(capsys, "token", "--role", "globalReader", *at))
         assert asked("GET", "/v2/studies", fresh) == 204
 
 
