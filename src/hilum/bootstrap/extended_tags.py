@@ -25,5 +25,5 @@ def reindex_work(settings: Settings, archive: Archive) -> ReindexWork:
     return ReindexWork(
         archive.index.extended,
         lambda: ingest.in_flight > 0,
-        ReindexOptions(chosen.page_instances, chosen.page_bytes, chosen.busy_share),
+        ReindexOptions(chosen.page_instances, chosen.page_bytes, chosen.busy_percent),
     )

@@ -16,8 +16,8 @@ class ExtendedTagSettings(Section):
     """Instances that a re-index reads and writes at once; a fifth of it while instances come in."""
     page_bytes: ByteCount = 16 << 20
     """Text of metadata that a re-index reads at once."""
-    busy_share: Annotated[float, Field(gt=0, le=1)] = 0.15
-    """Part of the time that a re-index works while instances come in."""
+    busy_percent: Annotated[int, Field(ge=1, le=100)] = 15
+    """Part of the time that a re-index works while instances come in, of 100."""
     sweep_rows: Count = 1000
     """Values of a deleted tag that are removed at once."""
     sweep_seconds: Seconds = 60.0

@@ -33,8 +33,8 @@ class ReindexOptions:
     page_instances: int = 500
     page_bytes: int = 16 << 20
     """Text of metadata that is read at once."""
-    busy_share: float = 0.15
-    """Part of the time it works while instances come in, from above 0 to 1."""
+    busy_percent: int = 15
+    """Part of the time it works while instances come in, from 1 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ReindexWork:
         return max(1, rows // 5) if busy else rows
 
     def _pause(self, seconds: float) -> float:
-        return seconds * (1 / self.options.busy_share - 1)
+        return seconds * (100 / self.options.busy_percent - 1)
 
 
 def _progress(below: int, done: int, total: int) -> Progress:
