@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,47 @@ def test_deleting_in_one_partition_leaves_the_others(client: httpx.Client, surfa
         assert store(client, base, IMAGES["two"]).status_code == 200
 
 
+def ended(client: httpx.Client, asked: httpx.Response) -> None:
+    """Wait for the operation that an answer tells of."""
+    assert asked.status_code == 202, asked.text
+    while (answer := client.get(asked.json()["href"])).status_code == 202:
+        time.sleep(0.01)
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded"), answer.text
+
+
+@pytest.mark.azure("10-partition", "1.3-queries", "1.3-global")
+def test_an_update_changes_what_lies_in_its_partition_only(client: httpx.Client) -> None:
+    bases = [f"/v2/partitions/updated_{each}" for each in "ab"]
+    for base in bases:
+        assert store(client, base, IMAGES["one"]).status_code == 200
+    dataset = {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "New^Name"}]}}
+    body = {"studyInstanceUids": [STUDY], "changeDataset": dataset}
+
+    ended(client, client.post(f"{bases[0]}/studies/$bulkUpdate", json=body))
+
+    for base, name in zip(bases, ("New^Name", "one"), strict=True):
+        assert names_in(client.get(f"{base}{IN_STUDY}/metadata")) == [name]
+        assert names_in(client.get(f"{base}/studies")) == [name]
+    original = {"msdicom-request-original": "true", "Accept": "application/dicom"}
+    assert client.get(f"{bases[0]}{IN_INSTANCE}", headers=original).content == IMAGES["one"]
+
+
+@pytest.mark.azure("1.3-global", "1.3-queries")
+def test_values_of_extended_query_tags_are_found_in_their_partition_only(
+    client: httpx.Client,
+) -> None:
+    bases = [f"/v2/partitions/tagged_{each}" for each in "ab"]
+    images = [an_image(shade, "same", PatientAge=f"0{shade}Y") for shade in (10, 20)]
+    assert store(client, bases[0], images[0]).status_code == 200
+    tag = [{"path": "PatientAge", "level": "Study"}]
+    ended(client, client.post("/v2/extendedquerytags", json=tag))
+    assert store(client, bases[1], images[1]).status_code == 200
+
+    for base, age, other in ((bases[0], "010Y", "020Y"), (bases[1], "020Y", "010Y")):
+        assert names_in(client.get(f"{base}/studies", params={"PatientAge": age})) == ["same"]
+        assert client.get(f"{base}/studies", params={"PatientAge": other}).status_code == 204
+
+
 @pytest.mark.azure("1.3-created-by", "1.3-unique", "1.3-queries", "1.3-urls")
 def test_work_items_lie_in_partitions_and_making_one_makes_its_partition(
     client: httpx.Client, surface: str
@@ -398,7 +440,7 @@ def test_what_is_the_same_for_all_partitions_has_none_in_its_path(
     assert client.get(azure + path).status_code == status
 
 
-@pytest.mark.azure("1.3-feed")
+@pytest.mark.azure("1.3-feed", "7.2-partition", "7.3-not-partitioned")
 def test_feeds_tell_the_partition_of_each_entry(client: httpx.Client, azure: str) -> None:
     keys = {
         each["partitionName"]: each["partitionKey"] for each in client.get("/v2/partitions").json()

@@ -99,7 +99,8 @@ def path_of(template: str) -> str:
     return template
 
 
-@pytest.mark.azure(*TABLE, "1.6-401-403")
+@pytest.mark.azure("1.6-401-403", "10-401", "10-403")
+@pytest.mark.azure(*TABLE)
 @pytest.mark.parametrize("identifier", TABLE)
 def test_a_route_lets_in_whoever_was_granted_its_action_and_nobody_else(
     server: ServedDicomWeb, keys: dict[AccessScope, dict[str, str]], identifier: str

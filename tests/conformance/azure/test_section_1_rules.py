@@ -1,5 +1,6 @@
 """What holds for all routes of the Azure DICOM service: sections 1.1 and 1.4 to 1.6."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -231,6 +232,49 @@ def test_a_number_that_is_none_stays_a_text(server: ServedDicomWeb, client: http
     assert told["00200011"] == {"vr": "IS", "Value": ["12x"]}
 
 
+@pytest.mark.azure("1.4-camel-case", "1.4-enums")
+def test_other_json_has_names_in_camel_case_and_no_nulls(
+    client: httpx.Client, surface: str
+) -> None:
+    [entry] = client.get(f"{surface}/changefeed", params={"limit": 1}).json()
+
+    assert (entry["action"], entry["state"]) == ("Create", "Current")
+    assert {"studyInstanceUid", "sopInstanceUid", "sequence", "timestamp"} <= entry.keys()
+    assert None not in entry.values()
+
+
+@pytest.mark.azure("1.4-tolerant", "1.4-camel-case")
+def test_json_is_read_without_case_with_comments_and_trailing_commas(
+    client: httpx.Client, surface: str
+) -> None:
+    keyword = {"/v1": "PatientAge", "/v2": "PatientSize"}[surface]
+    body = f"""[ // what is to be searched for
+        {{"Path": "{keyword}", "LEVEL": "sTuDy", /* no vr */ }},
+    ]"""
+
+    answer = client.post(
+        f"{surface}/extendedquerytags",
+        content=body,
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert answer.status_code == 202, answer.text
+    assert set(answer.json()) == {"id", "href"}
+    told = client.get(f"{surface}/extendedquerytags/{keyword}").json()
+    assert told["level"].lower() == "study"
+    while client.get(answer.json()["href"]).status_code == 202:
+        time.sleep(0.01)
+
+
+@pytest.mark.azure("1.4-workitem-errors")
+def test_errors_of_work_items_are_a_json_text(client: httpx.Client, surface: str) -> None:
+    answer = client.get(f"{surface}/workitems/{NOBODY}")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("application/json")
+    assert isinstance(answer.json(), str)
+
+
 @pytest.mark.azure("1.4-errors", "1.5-url", "1.6-400-argument")
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -410,3 +454,11 @@ def test_what_the_disk_has_no_room_for_is_503_with_a_time_to_come_back(
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
             assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.azure("1.1-openapi")
+def test_each_version_has_its_openapi_document(client: httpx.Client, version: str) -> None:
+    answer = client.get(f"{version}/api.yaml", headers={"Accept": "*/*"})
+
+    assert answer.status_code == 200
+    assert answer.text.startswith("openapi: ")

@@ -97,6 +97,7 @@ def test_an_operation_that_nobody_began_is_not_started(
 
 
 @pytest.mark.azure("9-200", "9-status", "9-succeeded", "9-results-export", "9-type")
+@pytest.mark.azure("1.1-operation-end", "1.4-camel-case")
 def test_an_export_that_ended_is_answered_200_with_its_results(
     server: ServedDicomWeb, surface: str
 ) -> None:
