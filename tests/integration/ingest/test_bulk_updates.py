@@ -64,13 +64,12 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
         yield opened
 
 
-async def _keep(archive: Archive, number: int, **elements: str) -> None:
+async def _keep(archive: Archive, number: int) -> None:
     data = an_instance(
         StudyInstanceUID=_STUDY,
         SeriesInstanceUID=f"{_STUDY}.1",
         SOPInstanceUID=f"{_STUDY}.1.{number}",
         PatientName="Old^Name",
-        **elements,
     )
     arrival = Arrival(InMemory(data), Origin(Door.IMPORT, "tests"), StorePolicy("minimal"))
     assert (await archive.ingest(arrival)).held
