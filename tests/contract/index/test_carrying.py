@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.database.tables import metadata
 from hilum.domain.arrivals import ArrivalState, Seen, SourceCursor, Told
 from hilum.domain.delivery import DeadLetter, EventFilter, LetterOrigin, SubscriptionState
+from hilum.domain.extended_tags import TagStatus
 from hilum.domain.identifiers import DEFAULT_PARTITION, Scope
+from hilum.domain.instances import Expiry, OnConflict
 from hilum.domain.origins import Door, Origin
 from hilum.domain.quarantine import QuarantineState
 from hilum.domain.records import FeedKind
@@ -21,6 +24,7 @@ from hilum.domain.submissions import Advance, FileState, SubmissionState
 from hilum.ports.announcing import IngestionFailure, StableBecause, StableStudy
 from hilum.ports.delivery import LetterQuery, Progress
 from tests.contract.index.engines import ENGINES, engine_of
+from tests.contract.index.extended import AGE, NUMBER, add, found, saying, tag
 from tests.contract.index.kept import ORIGIN, a_kept, uids
 from tests.contract.submissions.stores import (
     a_finding,
@@ -287,3 +291,39 @@ async def test_steps_of_submissions_that_were_not_told_yet_are_in_the_new_feed(
     (entry,) = await fresh.feed(0, 10)
     assert (entry.sequence, entry.kind) == (2, FeedKind.STUDY_UPLOADED)
     assert orjson.loads(entry.payload or "")["study_id"] == study_id(2)
+
+
+async def test_expiries_are_taken_over_and_putting_the_objects_back_leaves_them(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    await former.commit([replace(a_kept(), expiry=Expiry(NOW + HOUR))])
+
+    carried = await carry(former, fresh)
+    await fresh.commit([a_kept(on_conflict=OnConflict.NEW_VERSION)])
+
+    assert carried["expiries of studies"] == 1
+    (coming,) = await fresh.expiry.coming(10)
+    assert (coming.study, coming.expires) == (STUDY, NOW + HOUR)
+    assert await fresh.expiry.delete_expired(Scope(STUDY), NOW + HOUR, ORIGIN) == 1
+
+
+async def test_extended_query_tags_index_what_is_committed_to_the_new_index(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    await former.commit([saying(uids(), PatientAge="031Y", InstanceNumber=1)])
+    await add(former, AGE)
+    await former.extended.delete(AGE.path)
+    await add(former, NUMBER)
+    await former.extended.enable(NUMBER.path, enabled=False)
+
+    carried = await carry(former, fresh)
+    await fresh.commit([saying(uids(), PatientAge="031Y", InstanceNumber=1)])
+
+    assert carried["extended query tags"] == 1
+    held = await tag(fresh, NUMBER)
+    assert (held.status, held.query_enabled, held.job_id) == (TagStatus.READY, False, None)
+    assert await found(fresh, NUMBER, 1) == 1
+    await add(fresh, AGE)
+    assert (await tag(fresh, AGE)).key > held.key
