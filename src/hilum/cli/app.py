@@ -14,6 +14,7 @@ from hilum.cli import (
     feed,
     fsck,
     importing,
+    jobs,
     keys,
     migrate,
     orthanc,
@@ -22,6 +23,7 @@ from hilum.cli import (
     reconcile,
     serve,
     tokens,
+    transferring,
     validating,
 )
 from hilum.cli.console import say
@@ -73,6 +75,9 @@ app.command(name="token")(tokens.token)
 app.add_typer(tokens.app, name="issuer")
 app.add_typer(cache.app, name="cache")
 app.add_typer(quarantine.app, name="quarantine")
+jobs.app.command(name="import")(transferring.import_from)
+jobs.app.command(name="export")(transferring.export)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(archive_view.app, name="archive-view")
 app.add_typer(orthanc.app, name="orthanc")
 feed.app.add_typer(dead_letters.app, name="dead-letters")

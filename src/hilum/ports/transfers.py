@@ -27,6 +27,10 @@ class TransferStore(Protocol):
         """
         ...
 
+    async def clear(self, folder: str) -> None:
+        """Remove what a process that died left below `folder` of files it had not put whole."""
+        ...
+
     def list(self, after: str) -> AsyncIterator[PlacedFile]:
         """Every file behind `after`, in an order that is always the same; "": from the first."""
         ...

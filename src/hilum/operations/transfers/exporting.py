@@ -97,7 +97,9 @@ class _Export:
         self._href = {"errorHref": store.href(f"{self._root}/{ERRORS_LOG}")}
 
     async def all(self) -> Progress:
-        if not self._checkpoint:
+        if self._checkpoint:
+            await self._store.clear(self._root)
+        else:
             # Proves at once that something can be put there.
             await self._store.put(f"{self._root}/{ERRORS_LOG}", b"", 0)
             self._noted.first_total = await self._count()

@@ -33,6 +33,9 @@ class BucketPlace(Bucket):
         else:
             await self.upload(name, content, size_bytes)
 
+    async def clear(self, folder: str) -> None:
+        """Nothing shows of what was not put whole; the bucket's own rules remove its parts."""
+
     async def list(self, after: str) -> AsyncIterator[PlacedFile]:
         pages = aiter(self._store.list(offset=after or None, chunk_size=_PAGE))
         last = after

@@ -49,6 +49,10 @@ class FolderPlace:
             partial.unlink(missing_ok=True)
             raise
 
+    async def clear(self, folder: str) -> None:
+        with _faults():
+            await asyncio.to_thread(_clear, self._folder / folder)
+
     async def list(self, after: str) -> AsyncIterator[PlacedFile]:
         found = _walk(self._folder, "", after.split("/") if after else [])
         while True:
@@ -98,6 +102,11 @@ def _publish(file: BinaryIO, partial: Path, path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.rglob(f"{_PARTIAL}*"):
+        path.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> BinaryIO:
