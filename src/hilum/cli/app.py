@@ -22,6 +22,7 @@ from hilum.cli import (
     rebuild,
     reconcile,
     serve,
+    tags,
     tokens,
     transferring,
     validating,
@@ -78,6 +79,7 @@ app.add_typer(quarantine.app, name="quarantine")
 jobs.app.command(name="import")(transferring.import_from)
 jobs.app.command(name="export")(transferring.export)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(tags.app, name="tags")
 app.add_typer(archive_view.app, name="archive-view")
 app.add_typer(orthanc.app, name="orthanc")
 feed.app.add_typer(dead_letters.app, name="dead-letters")

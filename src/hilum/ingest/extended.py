@@ -16,7 +16,6 @@ import orjson
 from hilum.dicom.attributes import folding_of
 from hilum.dicom.charsets import charset_for
 from hilum.dicom.private_blocks import private_keys
-from hilum.dicom.values import CONVERTERS, surroundings_of
 from hilum.domain.extended_tags import (
     ExtendedTag,
     ExtendedTags,
@@ -122,6 +121,9 @@ def _read(dataset: DataSet, element: Mapping[str, Any], tag: ExtendedTag) -> Ext
 
 
 def _decoded(dataset: DataSet, encoded: str, tag: ExtendedTag) -> list[Any]:
+    # pydicom's dictionaries, which commands that look at the index alone need not load.
+    from hilum.dicom.values import CONVERTERS, surroundings_of  # noqa: PLC0415
+
     terms = dataset.get(_CHARACTER_SET, {}).get("Value") or [""]
     charset = charset_for("\\".join(str(term or "") for term in terms).encode("latin-1", "replace"))
     try:

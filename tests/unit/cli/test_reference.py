@@ -10,6 +10,6 @@ def test_the_page_of_the_command_line_is_current() -> None:
 def test_the_page_has_every_command() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
-    assert len(command_paths()) == 41
+    assert len(command_paths()) == 53
     for path in command_paths():
         assert f"## hilum {' '.join(path)}\n" in text
