@@ -117,7 +117,9 @@ def copy(arguments: list[str], stage: Stage, stages: dict[str, Stage]) -> None:
         to = stage.path(target) / Path(name).name if target.endswith("/") else stage.path(target)
         to.parent.mkdir(parents=True, exist_ok=True)
         if whole.is_dir():
-            shutil.copytree(whole, to, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+            # As Dockerfile.dockerignore has it, which is about this checkout and not about stages.
+            left_out = shutil.ignore_patterns("__pycache__") if source == ROOT else None
+            shutil.copytree(whole, to, symlinks=True, ignore=left_out)
         else:
             shutil.copy2(whole, to)
 
