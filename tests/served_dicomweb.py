@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,6 +20,25 @@ from hilum.domain.origins import Door, Origin
 from hilum.settings import Settings
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An answer that some client of a served archive got, as far as a document tells of it."""
+
+    method: str
+    path: str
+    status: int
+    content_type: str
+
+
+SEEN: set[Seen] = set()
+"""What the clients of `ServedDicomWeb` got since somebody looked."""
+
+
+def _note(response: httpx.Response) -> None:
+    request, kind = response.request, response.headers.get("content-type", "")
+    SEEN.add(Seen(request.method, request.url.path, response.status_code, kind))
 
 
 class ServedDicomWeb:
@@ -54,7 +74,12 @@ class ServedDicomWeb:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, accept: str = "application/dicom+json") -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"Accept": accept}, timeout=60)
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Accept": accept},
+            timeout=60,
+            event_hooks={"response": [_note]},
+        )
 
     def keep(self, *instances: bytes, new_versions: bool = False, profile: str = "minimal") -> None:
         """Hand instances to the pipeline, one after another, as a door would."""

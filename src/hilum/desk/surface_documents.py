@@ -48,6 +48,7 @@ _SECURITY: Final[Json] = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token, or an API key"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
+_BEFORE: Final = frozenset({*_ERRORS, *_WITH_SCOPE, *_WITH_BODY})
 _NO_BODY: Final = frozenset({"204", "304"})
 _TITLE: Final = "Hilum at {prefix}"
 _DESCRIPTION: Final = """\
@@ -109,9 +110,8 @@ def _completed(
         usual |= _WITH_BODY
     for status, description in usual.items():
         answers.setdefault(status, {"description": description})
-    kind = _error_content(answers)
     operation["responses"] = {
-        status: _answer(status, answer, kind) for status, answer in sorted(answers.items())
+        status: _answer(status, answer) for status, answer in sorted(answers.items())
     }
     operation["parameters"] = list(_parameters(operation, method, path, surface))
     operation["security"] = [{"token": []}, {"key": []}, {}] if scopes else []
@@ -121,18 +121,11 @@ def _completed(
     return operation
 
 
-def _error_content(answers: Mapping[str, Json]) -> Json:
-    """How the errors of an operation look: as those it tells of itself."""
-    for status, answer in answers.items():
-        if status.startswith("4") and (content := answer.get("content")):
-            return dict(content)
-    return _TEXT
-
-
-def _answer(status: str, answer: Json, error_content: Json) -> Json:
+def _answer(status: str, answer: Json) -> Json:
     answer = dict(answer)
-    if status >= "400" and status != "406" and "content" not in answer:
-        answer["content"] = error_content
+    # What is found out before an operation begins is told as text, however its own errors look.
+    if status in _BEFORE or (status >= "400" and status != "406" and "content" not in answer):
+        answer["content"] = {**answer.get("content", {}), **_TEXT}
     if status in _NO_BODY:
         answer.pop("content", None)
     answer["headers"] = {**answer.get("headers", {}), **_HEADERS.get(status, {}), **_EVERY_HEADER}
@@ -173,7 +166,7 @@ def surface_document_router(
         responses={
             200: {
                 "description": "OpenAPI 3.0",
-                "content": {"application/yaml": {"schema": {"type": "string"}}},
+                "content": {"application/yaml": {"schema": {"type": "object"}}},
             }
         },
     )

@@ -82,6 +82,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"description": "The request is not valid, or the place not allowed", "content": _TEXT},
     401: {"description": "Credentials are missing or not valid"},
     403: {"description": "The scope is not granted"},
+    404: {"description": "Export is off here (`export.enabled`)", "content": _TEXT},
     413: {"description": "Too long, or too many identifiers", "content": _TEXT},
     415: {"description": "The body is no JSON by its Content-Type", "content": _TEXT},
     503: {"description": "The archive cannot do this now; try again", "content": _TEXT},
