@@ -126,8 +126,8 @@ class Places:
         if root is None:
             return None
         if way.partition is None:
-            is_parted = root.demands and way.footing is Footing.PARTED
-            if is_parted and self._partitions.enabled:
+            is_demanded = self._partitions.enabled and root.demands
+            if is_demanded and way.footing is Footing.PARTED:
                 raise PartitionNotNamed
             return None if way.prefix == root.prefix else Place(path=way.prefix)
         makes = method == "POST" and template in self._makers
