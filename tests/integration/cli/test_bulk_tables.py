@@ -41,6 +41,13 @@ def _made_old(hilum: Hilum) -> None:
     """Take back what the migration did, and those after it."""
     for table in _LATER:
         hilum.sql(f"DROP TABLE {table}")
+    for sql in (
+        "DROP TRIGGER feed_position",
+        "DROP INDEX ix_feed_position",
+        "DROP INDEX ix_feed_time_position",
+        "ALTER TABLE feed DROP COLUMN position",
+    ):
+        hilum.sql(sql)
     hilum.sql("ALTER TABLE instance_version DROP COLUMN warned")
     hilum.sql("ALTER TABLE description DROP COLUMN bulk_table")
     hilum.sql("UPDATE alembic_version SET version_num = '0003'")

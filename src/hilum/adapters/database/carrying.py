@@ -200,6 +200,7 @@ NOT_CARRIED: Final[Mapping[str, str]] = {
     "instance": "made from the objects",
     "instance_version": "made from the objects, then told where they came from",
     "description": "made from the objects",
+    "original": "made from the objects",
     "sequence_item": "made from the objects",
     "extended_text": "made from the objects",
     "extended_integer": "made from the objects",
