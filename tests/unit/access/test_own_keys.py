@@ -22,6 +22,10 @@ async def a_token(keys: OwnKeys) -> str:
     return await keys.sign({"iss": "http://x", "aud": "us", "sub": "a", "exp": now + 60})
 
 
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "issuer" / "keys.json"
@@ -31,7 +35,7 @@ async def test_a_key_is_made_when_it_is_first_needed_and_nobody_else_reads_it(pa
     keys = OwnKeys(path)
     token = await a_token(keys)
 
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert mode_of(path) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["keys.json"]
     assert (await verifier(keys).verify(token))["sub"] == "a"
     assert (await verifier(OwnKeys(path)).verify(token))["sub"] == "a", "another process"
@@ -73,16 +77,19 @@ async def test_after_a_rotation_the_former_key_still_verifies_and_the_one_before
             await verifier(keys).verify(token)
 
 
-async def test_keys_that_others_may_read_are_not_used(path: Path) -> None:
+def test_keys_that_others_may_read_are_not_used(path: Path) -> None:
     OwnKeys(path).make()
     path.chmod(0o644)
 
     with pytest.raises(ArchiveUnavailable, match="0600"):
-        await a_token(OwnKeys(path))
+        OwnKeys(path).make()
+    OwnKeys(path).rotate(at_once=True)
+    assert mode_of(path) == 0o600
+    OwnKeys(path).make()
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"keys": []}', '{"keys": [{"kty": "RSA"}]}'])
-async def test_a_file_that_holds_no_keys_is_told(path: Path, content: str) -> None:
+def test_a_file_that_holds_no_keys_is_told(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
     path.chmod(0o600)

@@ -95,14 +95,14 @@ class OwnKeys:
             if stamp != self._stamp:
                 self._keys, self._stamp = self._loaded(status.st_mode), stamp
         except (OSError, ValueError) as error:
+            log.warning("identity_keys_unusable", path=self._path, reason=type(error).__name__)
             if not self._keys:
                 raise _unusable(error) from error
-            log.warning("identity_keys_unusable", path=self._path, reason=type(error).__name__)
         return self._keys
 
     def _loaded(self, mode: int) -> Sequence[_Own]:
         if mode & 0o077:
-            message = "others may read it: give it mode 0600, or rotate the keys"
+            message = "others may read them: give the file mode 0600, or rotate with --at-once"
             raise ValueError(message)
         try:
             content = json.loads(self._path.read_bytes())
