@@ -16,7 +16,6 @@ from hilum.ports.audit import AuditEntry
 
 log = structlog.get_logger()
 
-_EVENT: Final = "audit"
 _MODE: Final = 0o600
 
 
@@ -24,7 +23,7 @@ class LoggedAudit:
     """`AuditTrail` in the log, whose rules on patient data hold for it."""
 
     def tell(self, entry: AuditEntry) -> None:
-        log.info(_EVENT, **asdict(entry))
+        log.info("audit", **asdict(entry))
 
 
 class AuditFile:
@@ -49,7 +48,7 @@ class AuditFile:
     def tell(self, entry: AuditEntry) -> None:
         at = datetime.now(UTC).isoformat(timespec="microseconds")
         fields = self._guard.check(asdict(entry))
-        line = orjson.dumps({"timestamp": at, "event": _EVENT, **fields}) + b"\n"
+        line = orjson.dumps({"timestamp": at, "event": "audit", **fields}) + b"\n"
         try:
             with self._lock:
                 self._follow()
@@ -59,7 +58,7 @@ class AuditFile:
                 self._failing = True
                 reason = type(error).__name__
                 log.warning("audit_file_failed", path=self._path, reason=reason)
-            log.info(_EVENT, **fields)
+            log.info("audit", **fields)
         else:
             self._failing = False
 
