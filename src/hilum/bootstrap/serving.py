@@ -13,6 +13,7 @@ from hilum.bootstrap.archive import Archive, open_archive
 from hilum.bootstrap.archive_view import has_view, open_view, view_followers
 from hilum.bootstrap.audit import open_auditor
 from hilum.bootstrap.bus import bus_checks, open_bus
+from hilum.bootstrap.capabilities import capabilities_mounts
 from hilum.bootstrap.delivery import DeliveryCheck, make_delivery, poll_seconds
 from hilum.bootstrap.gauges import observe_disk
 from hilum.bootstrap.identity import make_access
@@ -138,6 +139,7 @@ def _http(
     desk = _desk(around, served, parts)
     access = make_access(settings, around.archive.index.keys, around.clock, metrics.access)
     mounts = [mount for part in parts for mount in part.mounts]
+    mounts += capabilities_mounts(mounts, around.base_url)
     services = HttpServices(
         access=access,
         desk=desk,

@@ -40,7 +40,10 @@ _SEARCH_MARK: Final = "includefield"
 _CONTENT_TYPE: Final = "contentType"
 """The name of the parameter `accept` in the URI service (PS3.18 8.3.3.1)."""
 _DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "The description", "content": {WADL: {}, JSON: {}}},
+    200: {
+        "description": "The description",
+        "content": {WADL: {"schema": {"type": "string"}}, JSON: {"schema": {"type": "object"}}},
+    },
     406: {"description": "Nothing that the Accept header names can be given"},
 }
 
@@ -89,12 +92,17 @@ def describe(routers: Iterable[APIRouter], surface: Surface) -> Resource:
     root = Resource("")
     for router in routers:
         for route in router.routes:
-            if isinstance(route, APIRoute):
+            if isinstance(route, APIRoute) and _is_told(route):
                 methods = root.at(_CONVERTOR.sub("", route.path)).methods
                 methods.extend(
                     _method(route, name, surface) for name in sorted(route.methods or ())
                 )
     return root
+
+
+def _is_told(route: APIRoute) -> bool:
+    """The documentation leaves out HEAD, and routes that only say there is none."""
+    return route.include_in_schema or route.methods == {"HEAD"}
 
 
 def _method(route: APIRoute, name: str, surface: Surface) -> Method:
@@ -170,7 +178,9 @@ def _of_frames(media_type: str) -> Iterator[str]:
 
 def _matched(path: str, surface: Surface) -> Iterator[Parameter]:
     """What a search at `path` can match on: see `hilum.wire.query_attributes`."""
-    level = _SEARCHED[path.rpartition("/")[2]]
+    level = _SEARCHED.get(path.rpartition("/")[2])
+    if level is None:
+        return  # its route says it itself
     fixed = 0 if surface.search.path_levels else sum(scope in path for scope in _SCOPES)
     for attribute in surface.search.searchable.values():
         if fixed < attribute.level <= level:

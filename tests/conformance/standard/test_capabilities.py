@@ -105,7 +105,8 @@ def test_what_is_described_is_what_the_documentation_of_the_routes_lists(
     documented = {
         (method.upper(), path.removeprefix(prefix))
         for path, operations in paths.items()
-        if path.startswith(f"{prefix}/") and path != f"{prefix}/capabilities"
+        if path.startswith(f"{prefix}/")
+        and path not in {f"{prefix}/capabilities", f"{prefix}/api.yaml"}
         for method in operations
     }
     (resources,) = document(client, prefix).iter(f"{NAMESPACE}resources")
@@ -113,9 +114,9 @@ def test_what_is_described_is_what_the_documentation_of_the_routes_lists(
     described = set(of_wadl(resources))
 
     assert {each for each in described if each[0] != "HEAD"} == documented
-    assert {path for method, path in described if method == "HEAD"} == {
-        path for method, path in documented if method == "GET"
-    }
+    heads = {path for method, path in described if method == "HEAD"}
+    assert heads <= {path for method, path in documented if method == "GET"}
+    assert "/studies" in heads
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -244,6 +245,8 @@ STORED: Final = {
     "series": "1.2.826.0.1.3680043.10.38.1.1",
     "instance": "1.2.826.0.1.3680043.10.38.1.1.1",
 }
+OF_INSTANCES: Final = ("/studies", "/series", "/instances", "/wado")
+"""Of other resources something else than an image must be there."""
 NOT_OF_A_GREY_IMAGE: Final = re.compile(
     r"video/|model/|text/|application/(pdf|xml$)|image/(jpx|jxl)"
 )
@@ -281,7 +284,7 @@ def test_every_media_type_that_is_described_is_given(
     }
     asked = 0
     for told in transactions(client, prefix):
-        if told["method"] != "GET":
+        if told["method"] != "GET" or not told["path"].startswith(OF_INSTANCES):
             continue
         path = told["path"].format(**STORED, frames="1", path="7FE00010")
         for option in an_offer(told):

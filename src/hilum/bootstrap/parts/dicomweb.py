@@ -7,7 +7,6 @@ from dataclasses import replace
 from hilum.access import AccessScope
 from hilum.bootstrap import door_options as options
 from hilum.bootstrap.parts.part import Part, Surroundings
-from hilum.desk.capabilities import capabilities_router
 from hilum.desk.status import DoorAddress
 from hilum.desk.surfaces import surface_router
 from hilum.foundation.memory import MemoryBudget
@@ -28,15 +27,12 @@ from hilum.wire.surfaces import AZURE_V1, AZURE_V2, STANDARD, SURFACES, Surface
 
 @asynccontextmanager
 async def dicomweb_part(around: Surroundings) -> AsyncIterator[Part]:
-    """Every surface with its capabilities."""
+    """Every surface."""
     budget = MemoryBudget(around.settings.stow.memory_bytes)
     mounts: list[Mount] = []
     for usual in reversed(SURFACES):
         surface = _within(usual, around.settings)
-        of_surface = _surface(around, surface, budget)
-        told = [mount.router for mount in of_surface if mount.scope is not None]
-        capabilities = capabilities_router(told, surface, base_url=around.base_url)
-        mounts += [*of_surface, Mount(capabilities, surface.prefix)]
+        mounts += _surface(around, surface, budget)
     yield Part(
         mounts=mounts,
         doors=lambda: (

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Final
 
 from hilum.access import AccessScope
 from hilum.bootstrap.parts.part import Part, Surroundings
@@ -22,6 +23,8 @@ from hilum.worklist.pruning import Pruning, PruningWorker
 from hilum.worklist.subscribing import Subscribing
 from hilum.worklist.worklist import Worklist
 
+_RULES: Final = {STANDARD.name: STANDARD_WORKLIST}
+
 
 @asynccontextmanager
 async def worklist_part(around: Surroundings) -> AsyncIterator[Part]:
@@ -31,39 +34,34 @@ async def worklist_part(around: Surroundings) -> AsyncIterator[Part]:
         yield Part()
         return
     store = around.archive.index.worklist
-    limits = WorkitemLimits(settings.elements, settings.nesting)
-    worklist = Worklist(store, around.clock, limits)
-    subscribing = Subscribing(store, store.told, settings.filters)
     sockets = WorkitemSockets(
         store, store.told, SocketOptions(settings.clients, settings.poll_seconds)
     )
     around.metrics.observe("hilum_workitem_sockets", lambda: sockets.open)
-    mounts: list[Mount] = []
-    for surface in SURFACES:
-        mounts += _mounts(around, surface, worklist, subscribing)
     async with PruningWorker(_pruning(around), settings.prune_seconds):
         yield Part(
-            mounts=mounts,
+            mounts=[mount for each in SURFACES for mount in _mounts(around, each)],
             sockets=[SocketMount(STANDARD.prefix + SOCKETS, sockets.serve, AccessScope.READ)],
             hang_up=sockets.close,
             opened=sockets,
         )
 
 
-def _mounts(
-    around: Surroundings, surface: Surface, worklist: Worklist, subscribing: Subscribing
-) -> list[Mount]:
-    settings = around.settings
-    rules = (STANDARD_WORKLIST if surface is STANDARD else AZURE_WORKLIST).within(
-        settings.worklist.maximum_results
-    )
-    body_bytes = settings.worklist.body_bytes
-    door = WorklistDoor(worklist, surface, rules, around.base_url, body_bytes)
+def _mounts(around: Surroundings, surface: Surface) -> list[Mount]:
+    """The routes of a surface; none when the worklist is off."""
+    settings, store = around.settings.worklist, around.archive.index.worklist
+    if not settings.enabled:
+        return []
+    limits = WorkitemLimits(settings.elements, settings.nesting)
+    rules = _RULES.get(surface.name, AZURE_WORKLIST).within(settings.maximum_results)
+    worklist = Worklist(store, around.clock, limits)
+    door = WorklistDoor(worklist, surface, rules, around.base_url, settings.body_bytes)
     mounts = [
         Mount(worklist_reading_router(door), surface.prefix, AccessScope.READ),
         Mount(worklist_writing_router(door), surface.prefix, AccessScope.WRITE),
     ]
     if rules.subscriptions:
+        subscribing = Subscribing(store, store.told, settings.filters)
         router = subscription_router(door, subscribing)
         mounts.append(Mount(router, surface.prefix, AccessScope.WRITE))
     return mounts

@@ -30,8 +30,7 @@ _ASKED: Final = "The request was passed on to who subscribed to the workitem."
 _REQUESTER: Final = "UPS-RS"
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "integer"}
-_SEARCH: Final = say.query(
-    ("PatientName", _TEXT, "As of any attribute that can be searched for; also by its tag"),
+_STEERING: Final = (
     ("includefield", _TEXT, "Attributes to answer with besides the usual ones; `all`"),
     ("fuzzymatching", {"type": "boolean"}, "Of PatientName: by the beginnings of its words"),
     ("limit", _NUMBER, "Results at most; default 100"),
@@ -68,6 +67,12 @@ class WorklistDoor:
         return {"Content-Location": f"{self.base(request)}/workitems/{uid}"}
 
 
+def _matched(rules: WorklistRules) -> list[tuple[str, dict[str, Any], str]]:
+    """What a search can match on, as parameters; each has the name of its tag, too."""
+    attributes = sorted(rules.searchable.values(), key=lambda each: each.name)
+    return [(each.name, _TEXT, f"{each.vr}, for matching") for each in attributes]
+
+
 def worklist_reading_router(door: WorklistDoor) -> APIRouter:
     """Retrieve and search, relative to the surface's prefix."""
     router, rules = APIRouter(tags=[f"{door.surface.prefix} worklist"]), door.rules
@@ -81,7 +86,7 @@ def worklist_reading_router(door: WorklistDoor) -> APIRouter:
             204: say.told("Nothing matched"),
             **say.refusals(rules, 406),
         },
-        openapi_extra=_SEARCH,
+        openapi_extra=say.query(*_matched(rules), *_STEERING),
     )
     @answering(door.surface, rules, door.base)
     async def search_workitems(request: Request) -> Response:
@@ -117,6 +122,11 @@ def worklist_reading_router(door: WorklistDoor) -> APIRouter:
         response.headers.update(headers)
         return response
 
+    for path, endpoint in (
+        ("/workitems", search_workitems),
+        ("/workitems/{workitem}", retrieve_workitem),
+    ):
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
 
 
