@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from hilum.domain.errors import ArchiveFault, EngineUnavailable, HilumError
 from hilum.domain.jobs import JobRecord, JobState, Progress
+from hilum.foundation.bell import Bell
 from hilum.foundation.clock import Clock
 from hilum.foundation.tasks import end
 from hilum.operations.options import RunnerOptions
@@ -32,6 +34,8 @@ class Around:
     clock: Clock
     options: RunnerOptions
     meter: JobMeter
+    added: Bell
+    """Rung in this process for new jobs, and for what is to be cancelled."""
 
 
 class HeldJob:
@@ -108,8 +112,15 @@ class Attempt:
         """Renew the lease until the work has ended, or should."""
         options = self._around.options
         while True:
-            done, _ = await asyncio.wait([task], timeout=options.lease_seconds / 3)
-            if done:
+            # Woken when something was cancelled in this process, too.
+            bell = self._around.added
+            waking = asyncio.create_task(bell.wait(bell.rung, options.lease_seconds / 3))
+            both: list[asyncio.Future[Any]] = [task, waking]
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await end(waking)
+            if task.done():
                 return
             with suppress(*PASSING):  # nobody else can take it either
                 if not await self._around.queue.renew(

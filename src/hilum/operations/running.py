@@ -49,7 +49,7 @@ class JobRunner:
         meter: JobMeter | None = None,
     ) -> None:
         options = options or RunnerOptions()
-        self._around = Around(jobs, queue, clock, options, meter or NoJobMeter())
+        self._around = Around(jobs, queue, clock, options, meter or NoJobMeter(), added)
         self._added = added
         self._works: dict[JobKind, Work] = {work.kind: work for work in works}
         self._holder = holder

@@ -92,6 +92,10 @@ class JobQueue(Protocol):
         """Leave it to another process at once; this attempt counts for nothing."""
         ...
 
+    async def release_all(self) -> None:
+        """End every claim. Only for a process that knows that no other one works on jobs."""
+        ...
+
     async def prune(self, before: datetime, limit: int) -> int:
         """Forget up to `limit` jobs that ended before then; how many went."""
         ...

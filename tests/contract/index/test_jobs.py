@@ -186,6 +186,20 @@ async def test_a_job_that_is_given_back_is_anothers_at_once(index: SqlIndex) -> 
     assert (again.record.attempts, again.stalled) == (1, 1)
 
 
+async def test_the_only_process_takes_what_a_dead_one_held_at_once(index: SqlIndex) -> None:
+    ended, held = await index.jobs.add(_new()), await index.jobs.add(_new())
+    await index.jobs.claim(ALL, "dead", 3600)
+    await index.jobs.finish(ended.job_id, "dead", JobState.SUCCEEDED, Progress({}))
+    await index.jobs.claim(ALL, "dead", 3600)
+
+    await index.jobs.release_all()
+
+    again = await index.jobs.claim(ALL, "alive", 60)
+    assert again is not None
+    assert (again.record.job_id, again.record.attempts) == (held.job_id, 2)
+    assert await index.jobs.claim(ALL, "alive", 60) is None
+
+
 async def test_jobs_are_listed_newest_first(index: SqlIndex) -> None:
     jobs = [await index.jobs.add(_new(kind)) for kind in ALL]
     await index.jobs.claim([JobKind.UPDATE], "a", 60)

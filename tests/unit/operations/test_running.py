@@ -174,7 +174,7 @@ async def test_cancelling_ends_running_and_waiting_jobs_and_tidies_up(index: Sql
         return Progress({})
 
     work = Told(steps)
-    options = RunnerOptions(lease_seconds=0.1, poll_seconds=0.02, concurrent=1)
+    options = RunnerOptions(lease_seconds=600, poll_seconds=600, concurrent=1)
     async with _running(index, work, options):
         running, waiting = await _add(index), await _add(index)
         await began.wait()

@@ -71,6 +71,7 @@ _GIVE_BACK: Final = (
     "UPDATE job SET due = 0, holder = NULL, attempts = attempts - 1, stalled = stalled - 1 "
     f"WHERE {_HELD}"
 )
+_RELEASE_ALL: Final = "UPDATE job SET due = 0, holder = NULL WHERE holder IS NOT NULL"
 _CANCEL: Final = (
     "UPDATE job SET cancel_requested = 1, due = CASE WHEN holder IS NULL THEN 0 ELSE due END "
     "WHERE job_id = ? AND due IS NOT NULL"
@@ -189,6 +190,9 @@ class SqlJobs:
         await self._write(
             lambda connection: connection.execute(_GIVE_BACK, (job_id, holder)).close()
         )
+
+    async def release_all(self) -> None:
+        await self._write(lambda connection: connection.execute(_RELEASE_ALL).close())
 
     async def prune(self, before: datetime, limit: int) -> int:
         moment = to_microseconds(before)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from hilum.access import AccessScope
 from hilum.adapters.telemetry.checks import StateCheck
+from hilum.bootstrap.index_place import on_server
 from hilum.bootstrap.parts.part import Part, Surroundings
 from hilum.bootstrap.transfers import make_transfers
 from hilum.bootstrap.works import works
@@ -58,6 +59,9 @@ async def operations_part(around: Surroundings) -> AsyncIterator[Part]:
         "Takes up operations.",
         "The worker of operations has ended: see the log, and restart the server.",
     )
+    if not on_server(around.settings):
+        # Who had jobs in this data folder before is dead: it is held by one server at a time.
+        await jobs.release_all()
     async with runner:
         yield Part(mounts=mounts, checks=[check])
 
