@@ -19,7 +19,7 @@ from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, Stow
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import DICOM_XML, negotiate_datasets
-from hilum.wire.expiry import expiry_of
+from hilum.wire.expiry import LEVEL_HEADER, OPTION_HEADER, TIME_HEADER, expiry_of
 from hilum.wire.media_types import DICOM_JSON, JSON
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
 from hilum.wire.request_facts import origin_of, partition_of, surface_url
@@ -82,7 +82,7 @@ def stow_router(
             methods=[method],
             response_class=Response,
             responses=store_responses(surface),
-            openapi_extra=STORE_REQUEST,
+            openapi_extra=store_request(surface),
             name=f"{surface.name}-{endpoint.__name__}",
         )
     return router
@@ -178,6 +178,31 @@ STORE_REQUEST: Final[dict[str, Any]] = {
         },
     }
 }
+_EXPIRY: Final[dict[str, dict[str, Any]]] = {
+    TIME_HEADER: {
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "The studies of the request are deleted after so many milliseconds; "
+        "without, they stay for good.",
+    },
+    OPTION_HEADER: {
+        "schema": {"type": "string", "enum": ["RelativeToNow"]},
+        "description": "From when that time counts.",
+    },
+    LEVEL_HEADER: {
+        "schema": {"type": "string", "enum": ["Study"]},
+        "description": "What is deleted.",
+    },
+}
+
+
+def store_request(surface: Surface) -> dict[str, Any]:
+    """What a store request to a surface consists of, in the words of OpenAPI."""
+    if not surface.store.reads_expiry:
+        return STORE_REQUEST
+    fields = [{"name": name, "in": "header", **told} for name, told in _EXPIRY.items()]
+    return {**STORE_REQUEST, "parameters": fields}
+
+
 _JSON_DATASET: Final = {"schema": {"type": "object", "additionalProperties": True}}
 _XML_DATASET: Final = {
     "schema": {"type": "string", "description": "Native DICOM Model (PS3.19 A.1)"}
