@@ -214,7 +214,7 @@ def test_10_etags_change_and_are_never_those_of_the_original(
         assert original.json() != latest.json()
 
 
-@pytest.mark.azure("10-feed")
+@pytest.mark.azure("10-feed", "7.3-update")
 def test_10_each_instance_has_a_row_in_the_change_feed(client: httpx.Client, study: str) -> None:
     before = client.get("/v2/changefeed/latest").json()["sequence"]
     _update(client, [study], _name("New^Name"))
