@@ -14,6 +14,7 @@ from starlette.responses import Response
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.request_facts import surface_url
 from hilum.wire.surface_parameters import (
+    DESCRIPTIONS,
     Json,
     headers_of,
     path_parameter,
@@ -139,7 +140,9 @@ def _parameters(operation: Json, method: str, path: str, surface: Surface) -> It
     if _SEARCH in {each["name"] for each in told} and "workitems" not in path:
         yield from search_parameters(path, surface)
     else:
-        yield from told
+        for each in told:
+            usual = DESCRIPTIONS.get(each["name"])
+            yield {"description": usual, **each} if usual else each
     names = {each["name"].lower() for each in told}
     for each in headers_of(method, path, operation["responses"]):
         if each["name"].lower() not in names:

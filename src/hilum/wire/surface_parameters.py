@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hilum.domain.levels import Level
 from hilum.wire.editions import REQUEST_ORIGINAL
-from hilum.wire.expiry import LEVEL_HEADER, OPTION_HEADER, TIME_HEADER
+from hilum.wire.expiry import LEVEL_HEADER, OPTION_HEADER
 from hilum.wire.surfaces import Surface
 
 Json = dict[str, Any]
@@ -34,6 +34,13 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json]]] = {
         {"type": "string", "pattern": "^[0-9A-Fa-f]{32}$"},
     ),
 }
+DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "limit": "How many at most",
+    "offset": "How many to pass over",
+    OPTION_HEADER: "From when the time counts",
+    LEVEL_HEADER: "What is deleted then",
+}
+"""Of parameters whose routes say nothing of what they mean, by name."""
 _NAMES: Final = ("study", "series", "instance")
 
 
@@ -66,19 +73,10 @@ def headers_of(method: str, path: str, statuses: Mapping[str, Any]) -> Iterator[
     if method == "get" and _takes_original(path):
         text = "`true`: as it was before the first bulk update"
         yield parameter(REQUEST_ORIGINAL, "header", text, {"type": "boolean", "default": False})
-    if method in {"post", "put"} and path in {"/studies", "/studies/{study}"}:
-        time = "The study is deleted after so many milliseconds; without it, it has no such time"
-        yield parameter(TIME_HEADER, "header", time, {"type": "integer", "minimum": 1})
-        yield _word(OPTION_HEADER, "From when the time counts", "RelativeToNow")
-        yield _word(LEVEL_HEADER, "What is deleted", "Study")
 
 
 def _takes_original(path: str) -> bool:
     return path.removesuffix("/metadata").endswith(("{study}", "{series}", "{instance}"))
-
-
-def _word(name: str, description: str, word: str) -> Json:
-    return parameter(name, "header", description, {"type": "string", "enum": [word]})
 
 
 def search_parameters(path: str, surface: Surface) -> Iterator[Json]:

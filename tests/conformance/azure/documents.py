@@ -17,9 +17,12 @@ _TOLD_OF_NO_ROUTE = {"HEAD", "OPTIONS"}
 def documents(server: ServedDicomWeb) -> dict[str, dict[str, Any]]:
     """By version."""
     with server.client() as client:
-        return {
-            version: yaml.safe_load(client.get(f"/{version}/api.yaml").text) for version in VERSIONS
-        }
+        return {version: _read(client.get(f"/{version}/api.yaml").text) for version in VERSIONS}
+
+
+def _read(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)  # 20 times as fast
+    return document
 
 
 @dataclass
