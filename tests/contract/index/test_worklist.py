@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.database.worklist import SqlWorklist
 from hilum.domain.errors import LimitExceeded
 from hilum.domain.identifiers import DEFAULT_PARTITION, UID, PartitionKey
 from hilum.domain.queries import Between, Empty, Equals, Like, OneOf, Words
@@ -20,11 +21,14 @@ from hilum.domain.workitems import (
     WorkitemReport,
     WorkitemState,
 )
+from hilum.foundation.clock import SystemClock
 from hilum.ports.worklist import WorkitemContent
 from hilum.worklist.matching import values_of
+from hilum.worklist.pruning import Pruning
 from hilum.worklist.reports import state_report
+from hilum.worklist.worklist import Worklist
 from tests.contract.index.engines import Engine
-from tests.workitems import element, workitem
+from tests.workitems import element, wish, workitem
 
 ME = Subscriber(DEFAULT_PARTITION, "ME")
 YOU = Subscriber(DEFAULT_PARTITION, "YOU")
@@ -294,3 +298,62 @@ async def test_nobody_misses_what_is_created_while_he_subscribes(
     assert sorted(uid for uid, _ in await told(index, ME)) == sorted(
         f"{family}.{number}" for family in (1, 2) for number in range(20)
     )
+
+
+class Meeting:
+    """A store whose readers wait for each other, so that both know the same version."""
+
+    def __init__(self, store: SqlWorklist, readers: int) -> None:
+        self._store = store
+        self._barrier = asyncio.Barrier(readers)
+
+    async def get(self, partition: PartitionKey, uid: UID) -> Workitem | None:
+        found = await self._store.get(partition, uid)
+        await self._barrier.wait()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_a_change_that_another_overtook_is_told_so(index: SqlIndex) -> None:
+    await add(index, "1.2")
+    worklist = Worklist(Meeting(index.worklist, 3), SystemClock())
+
+    ended = await asyncio.gather(
+        *(
+            worklist.change_state(DEFAULT_PARTITION, "1.2", wish("IN PROGRESS", f"1.{number}"))
+            for number in range(3)
+        ),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(each).__name__ for each in ended) == [
+        "Verdict",
+        "WorkitemChanged",
+        "WorkitemChanged",
+    ]
+
+
+async def test_pruning_forgets_by_age_and_nothing_when_that_is_not_wanted(index: SqlIndex) -> None:
+    await end(index, await add(index, "1.1"))
+    await add(index, "1.2")
+    await index.worklist.subscribe(ME, UID("1.2"), lock=False, initial=state_report)
+
+    class Later:
+        def now(self) -> datetime:
+            return datetime.now(UTC) + timedelta(days=10)
+
+        def monotonic(self) -> float:
+            return 0.0
+
+    def pruning(retention: timedelta | None) -> Pruning:
+        store = index.worklist
+        return Pruning(store, store, Later(), retention, timedelta(days=7), 100)
+
+    await pruning(None).prune()
+    assert await index.worklist.get(DEFAULT_PARTITION, UID("1.1")) is not None
+    assert await told(index, ME) == []
+    await pruning(timedelta(days=9)).prune()
+    assert await index.worklist.get(DEFAULT_PARTITION, UID("1.1")) is None
+    assert await index.worklist.get(DEFAULT_PARTITION, UID("1.2")) is not None

@@ -8,6 +8,7 @@ from hilum.wire.worklist_rules import WorklistRules
 Responses = dict[int | str, dict[str, Any]]
 
 _DATASET: Final = {"type": "object", "description": "DICOM JSON (PS3.18 annex F)"}
+TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 _DATASETS: Final = {"type": "array", "items": _DATASET}
 _TITLES: Final = {
     400: "The UID, the data set or the query is not valid, or not in this state",
@@ -24,8 +25,8 @@ _TITLES: Final = {
 
 def refusals(rules: WorklistRules, *statuses: int) -> Responses:
     """What every route may answer, and what this one may."""
-    media_type = "application/json" if rules.error_is_json else "text/plain"
-    text = {media_type: {"schema": {"type": "string"}}}
+    # What is refused before the route is asked is plain text anywhere.
+    text = {**TEXT, "application/json": TEXT["text/plain"]} if rules.error_is_json else TEXT
     return {
         status: {
             "description": _TITLES[status],

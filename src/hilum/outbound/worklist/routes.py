@@ -210,7 +210,7 @@ def _changing(router: APIRouter, door: WorklistDoor) -> None:
         summary="Ask for a work item to be canceled",
         response_class=Response,
         responses={
-            202: {"description": "Canceled, or passed on", "content": {"text/plain": {}}},
+            202: {"description": "Canceled, or passed on", "content": say.TEXT},
             **say.refusals(rules, *statuses),
         },
         openapi_extra=say.body("Reason and contact", rules, required=False),
