@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.index.engines import postgres_database
 from tests.served import ServedHilum
 
 SCRIPT = Path(__file__).parents[2] / "smoke_test.py"
@@ -41,6 +42,19 @@ def test_every_section_passes_on_both_versions_with_a_token(tmp_path: Path) -> N
     assert refused.returncode == 1
     assert "FAILED" in refused.stdout
     assert "status 401" in refused.stdout
+
+
+@pytest.mark.engine
+def test_every_section_passes_on_postgresql_as_in_the_composition_to_develop_against(
+    tmp_path: Path,
+) -> None:
+    with (
+        postgres_database() as url,
+        ServedHilum(tmp_path, HILUM_DATABASE__URL=url) as server,
+    ):
+        ran = smoke(server.url)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_a_server_that_is_not_there_is_told_and_no_traceback() -> None:
