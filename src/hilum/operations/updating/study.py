@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 from hilum.domain.editions import Edition
 from hilum.domain.errors import (
-    HilumError,
     LimitExceeded,
     NotIndexable,
     ObjectMissing,
+    StateConflict,
     UnreadableInstance,
 )
 from hilum.domain.identifiers import ObjectKey, Scope, StudyInstanceUID, Version
@@ -204,7 +204,7 @@ def failure_text(study: str, outcome: StudyOutcome) -> str:
     return "\n".join([f"Failed to update instances for study {study}", *outcome.problems])
 
 
-class StudiesNotUpdated(HilumError):
+class StudiesNotUpdated(StateConflict):
     """Some studies of a bulk update stayed as they were; the results say which and why."""
 
     code = "studies-not-updated"
