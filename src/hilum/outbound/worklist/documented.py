@@ -2,12 +2,14 @@
 
 from typing import Any, Final
 
-from hilum.wire.media_types import DICOM_JSON
+from hilum.wire.dataset_forms import DICOM_XML
+from hilum.wire.media_types import DICOM_JSON, JSON, MULTIPART
 from hilum.wire.worklist_rules import WorklistRules
 
 Responses = dict[int | str, dict[str, Any]]
 
 _DATASET: Final = {"type": "object", "description": "DICOM JSON (PS3.18 annex F)"}
+_XML: Final = {"schema": {"type": "string", "description": "A Native DICOM Model (PS3.19 A.1)"}}
 TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 _DATASETS: Final = {"type": "array", "items": _DATASET}
 _TITLES: Final = {
@@ -17,7 +19,7 @@ _TITLES: Final = {
     404: "No work item has this UID",
     406: "Nothing that the Accept header names can be given",
     409: "Not possible for this work item now",
-    413: "The body is larger than the setting worklist.body_bytes allows",
+    413: "A limit of the settings `worklist` is exceeded, such as the size of the body",
     415: "The body is of another media type",
     503: "The archive cannot do this now; try again",
 }
@@ -40,9 +42,15 @@ def told(description: str) -> dict[str, Any]:
     return {"description": description}
 
 
-def datasets(description: str, *, one: bool = False) -> dict[str, Any]:
-    schema = _DATASET if one else _DATASETS
-    return {"description": description, "content": {DICOM_JSON: {"schema": schema}}}
+def datasets(description: str, rules: WorklistRules, *, single: bool = False) -> dict[str, Any]:
+    """An answer of data sets; `single`: of one, which can be an XML document, too."""
+    schema = _DATASET if single and rules.one_is_object else _DATASETS
+    media_types = [DICOM_JSON] if rules.strict else [DICOM_JSON, JSON]
+    content: dict[str, Any] = {media_type: {"schema": schema} for media_type in media_types}
+    if rules.offers_xml:
+        content[f'{MULTIPART}; type="{DICOM_XML}"'] = _XML
+        content |= {DICOM_XML: _XML} if single else {}
+    return {"description": description, "content": content}
 
 
 def body(description: str, rules: WorklistRules, *, required: bool = True) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def worklist_reading_router(door: WorklistDoor) -> APIRouter:
         summary="Search for work items",
         response_class=Response,
         responses={
-            200: say.datasets("What matched, newest first"),
+            200: say.datasets("What matched, newest first", rules),
             204: say.told("Nothing matched"),
             **say.refusals(rules, 406),
         },
@@ -106,7 +106,7 @@ def worklist_reading_router(door: WorklistDoor) -> APIRouter:
         summary="Retrieve a work item",
         response_class=Response,
         responses={
-            200: say.datasets("Without its Transaction UID", one=rules.one_is_object),
+            200: say.datasets("Without its Transaction UID", rules, single=True),
             **say.refusals(rules, 404, 406),
         },
     )
