@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from hilum.access import Access, AccessScope, ApiKeys
 from hilum.catalogue.partitions import Partitions
 from hilum.domain.errors import ArchiveFull, LimitExceeded
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_cors import Cors
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
@@ -145,6 +146,7 @@ class SmallApp:
             meter=self.meter,
             surfaces=SURFACES,
             places=Places(Partitions(MemoryPartitions())),
+            auditor=Auditor(),
             quiet=frozenset({"/state"}),
         )
         options = options or EdgeOptions(

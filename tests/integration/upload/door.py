@@ -19,6 +19,7 @@ from hilum.foundation.clock import SystemClock
 from hilum.inbound.upload.form import FormLimits
 from hilum.inbound.upload.route import upload_router
 from hilum.ports.http_telemetry import NoHttpMeter
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_dispatch import Dispatch
 from hilum.servers.http_edge import Edge, EdgeOptions
 from hilum.servers.http_places import Places
@@ -85,6 +86,7 @@ async def a_door(
             meter=NoHttpMeter(),
             surfaces=(),
             places=Places(Partitions(MemoryPartitions())),
+            auditor=Auditor(),
             quiet=frozenset(),
         )
         edge = Edge(dispatch, meter=NoHttpMeter(), options=EdgeOptions(log_requests=False))
