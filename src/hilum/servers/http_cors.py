@@ -8,12 +8,15 @@ RawHeaders = list[tuple[bytes, bytes]]
 _METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _REQUEST_HEADERS: Final = (
     b"Authorization, Accept, Content-Type, Range, If-Range, If-None-Match, Cache-Control,"
-    b" X-API-Key, X-Correlation-ID, Last-Event-ID, traceparent, tracestate"
+    b" X-API-Key, X-Correlation-ID, Last-Event-ID, traceparent, tracestate,"
+    b" msdicom-request-original, msdicom-expiry-time-milliseconds, msdicom-expiry-option,"
+    b" msdicom-expiry-level"
 )
 _EXPOSED: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Encoding, Content-Disposition,"
     b" Accept-Ranges, ETag, Warning, Location, Retry-After, X-Correlation-ID, X-Feed-Id,"
-    b" api-supported-versions, api-deprecated-versions"
+    b" api-supported-versions, api-deprecated-versions, Content-Location,"
+    b" erroneous-dicom-attributes"
 )
 _EMBEDDED: Final = ((b"cross-origin-resource-policy", b"cross-origin"),)
 

@@ -211,7 +211,17 @@ async def test_images_can_be_shown_elsewhere_once_an_origin_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "Accept", "Content-Type", "Range", "If-None-Match", "If-Range"]
+    "name",
+    [
+        "Authorization",
+        "Accept",
+        "Content-Type",
+        "Range",
+        "If-None-Match",
+        "If-Range",
+        "msdicom-request-original",
+        "msdicom-expiry-time-milliseconds",
+    ],
 )
 async def test_a_preflight_allows_the_headers_that_viewers_send(name: str) -> None:
     async with (
