@@ -136,6 +136,25 @@ def test_10_an_update_is_an_operation_that_changes_what_is_retrieved_and_found(
     assert client.get("/v2/studies", params={"PatientID": f"OLD-{study[-3:]}"}).status_code == 204
 
 
+@pytest.mark.azure("10-index")
+def test_10_extended_query_tags_find_the_new_values(client: httpx.Client, study: str) -> None:
+    tags = [{"path": "00102160", "level": "Study"}, {"path": "00102180", "level": "Instance"}]
+    _ended(client, client.post("/v2/extendedquerytags", json=tags))
+    for first, second in (("Old", "Former"), ("New", "Latter")):
+        change = {
+            "00102160": {"vr": "SH", "Value": [first]},
+            "00102180": {"vr": "SH", "Value": [second]},
+        }
+        assert _update(client, [study], change)["status"] == "succeeded"
+
+    def found(level: str, tag: str, value: str) -> int:
+        answer = client.get(f"/v2/{level}", params={tag: value})
+        return 0 if answer.status_code == 204 else len(answer.raise_for_status().json())
+
+    assert [found("studies", "00102160", value) for value in ("Old", "New")] == [0, 1]
+    assert [found("instances", "00102180", value) for value in ("Former", "Latter")] == [0, 4]
+
+
 @pytest.mark.azure("10-implementation", "10-pixels", "10-original-kept", "3.6-two-versions")
 def test_10_the_new_file_has_the_new_values_and_the_same_pixels(
     client: httpx.Client, study: str
