@@ -18,6 +18,7 @@ import pytest
 import websockets
 from dicomweb_client.api import DICOMwebClient
 
+from hilum.bootstrap.partitions import open_partitions
 from hilum.bootstrap.serving import serve
 from hilum.domain.errors import ArchiveUnavailable
 from hilum.settings import Settings
@@ -466,15 +467,15 @@ def test_what_was_there_before_lies_in_the_default_partition_and_the_way_back_is
     folder = tmp_path_factory.mktemp("turned")
     with ServedDicomWeb(folder) as server, server.client() as client:
         assert store(client, "/v2", IMAGES["one"]).status_code == 200
-    with ServedDicomWeb(folder, partitions={"enabled": True}) as server, server.client() as client:
-        assert names_in(client.get(f"/v2/partitions/{DEFAULT}/studies")) == ["one"]
-        assert store(client, "/v2/partitions/two", IMAGES["two"]).status_code == 200
-    with pytest.raises(ArchiveUnavailable, match="data partition two holds something"):
-        asyncio.run(start(folder))
-    with ServedDicomWeb(folder, partitions={"enabled": True}) as server, server.client() as client:
-        assert client.delete(f"/v2/partitions/two{IN_STUDY}").status_code == 204
-    with ServedDicomWeb(folder) as server, server.client() as client:
-        assert names_in(client.get("/v2/studies")) == ["one"]
         for path in ("/partitions/two/studies", "/partitions", "/partitions/"):
             answer = client.get(f"/v2{path}")
             assert (answer.status_code, "disabled" in answer.text) == (400, True)
+    with ServedDicomWeb(folder, partitions={"enabled": True}) as server, server.client() as client:
+        assert names_in(client.get(f"/v2/partitions/{DEFAULT}/studies")) == ["one"]
+        assert store(client, "/v2/partitions/two", IMAGES["two"]).status_code == 200
+        assert client.delete(f"/v2/partitions/two{IN_STUDY}").status_code == 204
+        off = Settings.model_validate({"data_dir": folder})
+        server.run(open_partitions(off, server.archive.index.partitions))
+        assert store(client, "/v2/partitions/two", IMAGES["two"]).status_code == 200
+    with pytest.raises(ArchiveUnavailable, match="data partition two holds something"):
+        asyncio.run(start(folder))
