@@ -91,7 +91,7 @@ async def test_ready_lists_every_component(gateway: Gateway) -> None:
     body = answer.json()
     assert (answer.status_code, body["status"]) == (200, "ready")
     names = [component["name"] for component in body["components"]]
-    assert names == ["database", "disk", "committer", "delivery", "quarantine"]
+    assert names == ["database", "disk", "committer", "delivery", "operations", "quarantine"]
     assert answer.headers["cache-control"] == "no-store"
 
 
