@@ -14,14 +14,12 @@ async def _status(gateway: Gateway, host: str, method: str = "GET", path: str = 
     return answer.status_code
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["evil.example", "evil.example:8080", "localhost.evil.example", "192.168.1.2", "", "[::"],
-)
-async def test_other_names_are_refused_whatever_is_asked(gateway: Gateway, host: str) -> None:
-    assert await _status(gateway, host) == 421
-    assert await _status(gateway, host, "DELETE", f"{PATH}/1.2.3") == 421
-    assert await _status(gateway, host, path="/api/v1/feed") == 421
+async def test_other_names_are_refused_whatever_is_asked(gateway: Gateway) -> None:
+    evil = ("evil.example", "evil.example:8080", "localhost.evil.example")
+    for host in (*evil, "192.168.1.2", "", "[::"):
+        assert await _status(gateway, host) == 421, host
+        assert await _status(gateway, host, "DELETE", f"{PATH}/1.2.3") == 421, host
+        assert await _status(gateway, host, path="/api/v1/feed") == 421, host
 
 
 async def test_the_refusal_says_what_to_do_and_repeats_nothing(gateway: Gateway) -> None:
@@ -33,22 +31,10 @@ async def test_the_refusal_says_what_to_do_and_repeats_nothing(gateway: Gateway)
     assert answer.headers["x-correlation-id"]
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "localhost",
-        "LocalHost.:8080",
-        "127.0.0.1",
-        "127.0.0.1:1",
-        "127.3.2.1",
-        "[::1]",
-        "[::1]:8080",
-    ],
-)
-async def test_names_of_loopback_are_answered_with_and_without_a_port(
-    gateway: Gateway, host: str
-) -> None:
-    assert await _status(gateway, host, path="/health") == 200
+async def test_names_of_loopback_are_answered_with_and_without_a_port(gateway: Gateway) -> None:
+    addresses = ("127.0.0.1", "127.0.0.1:1", "127.3.2.1", "[::1]", "[::1]:8080")
+    for host in ("localhost", "LocalHost.:8080", *addresses):
+        assert await _status(gateway, host, path="/health") == 200, host
 
 
 async def test_names_that_were_told_are_answered(start: Start) -> None:
