@@ -36,8 +36,10 @@ class ImageData(_Body):
 
 
 class ImageCloudEvent(_Body):
-    """What happened to an instance, as a CloudEvent of the Azure DICOM service: webhook sinks with
-    `format = "cloudevents"`, the whole body of the request (`application/cloudevents+json`)."""
+    """What happened to an instance, as a CloudEvent of the Azure DICOM service.
+
+    Of webhook sinks with `format = "cloudevents"`; the whole body (`application/cloudevents+json`).
+    """
 
     specversion: Literal["1.0"]
     """Version of CloudEvents."""
@@ -58,8 +60,10 @@ class ImageCloudEvent(_Body):
 
 
 class ImageGridEvent(_Body):
-    """The same in the schema of Event Grid: webhook sinks with `format = "eventgrid"`; the body of
-    the request is a list of one."""
+    """What happened to an instance, in the schema of Event Grid.
+
+    Of webhook sinks with `format = "eventgrid"`; the body of the request is a list of one.
+    """
 
     id: str
     """The same when told again. Drop repeats by it."""
