@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,11 @@ from hilum.domain.extended_tags import (
     TooManyExtendedTags,
 )
 from hilum.domain.identifiers import Scope
-from hilum.domain.instances import OnConflict
+from hilum.domain.instances import Kept, OnConflict, Revision
 from hilum.domain.jobs import JobActive, JobKind, NewJob, new_job_id
 from hilum.domain.levels import Level
 from hilum.domain.queries import Between, Empty, Like, Words
+from hilum.ingest.extended import extended_values
 from hilum.operations.extended_tags.reindexing import indexed_page
 from tests.contract.index.engines import Engine
 from tests.contract.index.extended import (
@@ -266,6 +268,53 @@ async def test_a_deleted_tag_goes_bit_by_bit_and_can_be_added_again_meanwhile(
     assert [await found(index, NUMBER, n) for n in (1, 8)] == [1, 1]
     assert engine.execute("SELECT count(*) FROM extended_integer") == [(8,)]
     assert [each.status for each in await index.extended.page(10, 0)] == [TagStatus.READY]
+
+
+async def test_two_processes_that_remove_a_tag_leave_none_of_its_values(engine: Engine) -> None:
+    async with engine.open() as one, engine.open() as other:
+        await add(one, NUMBER)
+        await one.commit([saying(uids(1, 1, n), InstanceNumber=n) for n in range(1, 41)])
+        await one.extended.delete(NUMBER.path)
+
+        async def sweep(index: SqlIndex) -> None:
+            while await index.extended.sweep(2):
+                pass
+
+        await asyncio.gather(sweep(one), sweep(other))
+
+        assert engine.execute("SELECT count(*) FROM extended_integer") == [(0,)]
+        assert await one.extended.get(NUMBER.path) is None
+
+
+async def test_what_a_sender_was_told_of_stays_out_of_the_index_when_its_study_is_revised(
+    index: SqlIndex,
+) -> None:
+    def told(**options: Any) -> Kept:
+        kept = saying(uids(1, 1, 1), BodyPartExamined="head", InstanceNumber=1, **options)
+        return replace(kept, description=replace(kept.description, invalid_tags=(0x00180015,)))
+
+    await add(index, PART, NUMBER)
+    first = replace(told(), warned=True)
+    await index.commit([first])
+    live = (await index.instances(Scope(uids(1).study), 0, 1))[0]
+    tags = await index.extended.extended_tags()
+    (version, *_) = await index.reserve_versions(1)
+    revised = told(_content="revised", _version=version)
+    values = extended_values(revised.description.metadata.text(), tags)
+    assert len(values.values) == 2
+    revised = replace(
+        revised,
+        description=replace(revised.description, extended=values),
+        revision=Revision(live.version, live.version),
+    )
+
+    assert await index.revise(Scope(uids(1).study), live.version, [revised]) == version
+
+    assert await found(index, PART, "head") == 0
+    assert await found(index, NUMBER, 1) == 1
+    assert await index.extended.delete(PART.path)
+    await reindex(index, await add(index, PART))
+    assert await found(index, PART, "head") == 0
 
 
 async def test_no_instance_is_missed_that_is_committed_while_a_tag_is_added(

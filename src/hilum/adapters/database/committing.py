@@ -5,6 +5,7 @@ decided in order, in memory; what was decided is written set by set (`levels`, `
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from hilum.adapters.database.change_feed import feed_time
@@ -22,6 +23,7 @@ from hilum.adapters.database.states import (
 )
 from hilum.adapters.database.writes import HeldInstance, Writes, count_partitions
 from hilum.domain.errors import NotIndexable
+from hilum.domain.extended_tags import NO_EXTENDED_VALUES
 from hilum.domain.identifiers import Version
 from hilum.domain.instances import Disposition, Kept, LevelDescription, OnConflict
 from hilum.domain.levels import Level
@@ -197,6 +199,8 @@ class Batch:
             return Committed(Disposition.ALREADY_HELD, Version(held.version))
         if made_of is None and item.on_conflict is OnConflict.REFUSE:
             return Committed(Disposition.CONFLICT, Version(held.version))
+        if made_of is not None and held.warned:
+            item = _as_warned(item)
         version = item.version if item.version > held.version else Version(self._fresh_version())
         self._keep(item, version, held, (study, series, held.key))
         return Committed(Disposition.NEW_VERSION, version)
@@ -248,3 +252,9 @@ class Batch:
                 (path, at, value) for path, at, value in self._finder.items(level, row.key)
             }
         row.merge_items(said.items)
+
+
+def _as_warned(item: Kept) -> Kept:
+    """A revision repeats what its sender was told of once: that stays out of extended tags."""
+    unread = replace(item.description, extended=NO_EXTENDED_VALUES)
+    return replace(item, warned=True, description=unread)

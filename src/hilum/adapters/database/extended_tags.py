@@ -48,6 +48,7 @@ _SWEEP: Final = (
     "DELETE FROM {0} WHERE tag_key = ? AND {1} IN "
     "(SELECT x.{1} FROM {0} x WHERE x.tag_key = ? ORDER BY x.{1} LIMIT ?)"
 )
+_HOLD: Final = "UPDATE extended_tag SET status = status WHERE key = ? AND status = 'deleting'"
 _DROP: Final = "DELETE FROM extended_tag WHERE key = ? AND status = 'deleting'"
 _ERRORS: Final = (
     'SELECT i.partition_key, s."StudyInstanceUID", e."SeriesInstanceUID", i."SOPInstanceUID", '
@@ -211,6 +212,10 @@ def _sweep(connection: Connection, limit: int) -> int:
     if row is None:
         return 0
     tag = tag_of(row)
+    # One process at a time: another would find the rows that are going, think that none is left,
+    # and drop the tag before the rest of them.
+    if connection.execute(_HOLD, (tag.key,)).rowcount == 0:
+        return 1
     for table, column in ((table_of(tag), "owner_key"), ("extended_error", "instance_key")):
         sql = _SWEEP.format(table, column)
         gone = connection.execute(sql, (tag.key, tag.key, limit)).rowcount

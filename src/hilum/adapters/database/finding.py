@@ -19,7 +19,7 @@ _SERIES: Final = (
 )
 _INSTANCE: Final = (
     'SELECT i.series_key, i."SOPInstanceUID", i.key, i.version, v.dataset_sha256, '
-    "v.transfer_syntax_uid, v.size_bytes, v.object_key, w.object_key FROM instance i"
+    "v.transfer_syntax_uid, v.size_bytes, v.object_key, w.object_key, v.warned FROM instance i"
 )
 
 

@@ -71,6 +71,7 @@ class HeldInstance:
         "size_bytes",
         "transfer_syntax_uid",
         "version",
+        "warned",
     )
 
     def __init__(
@@ -82,6 +83,7 @@ class HeldInstance:
         size_bytes: int,
         object_key: str,
         original: str | None = None,
+        warned: int = 0,
     ) -> None:
         self.key = key
         self.version = version
@@ -91,6 +93,7 @@ class HeldInstance:
         self.object_key = object_key
         self.original = original
         """Object key of the version that is kept beside it."""
+        self.warned = bool(warned)
         self.row: list[Any] | None = None
         """The version's row when this batch writes it."""
         self.described: tuple[Any, ...] = ()
@@ -135,7 +138,7 @@ class Writes:
         self._versions.append(row)
         live = HeldInstance(
             keys[2], version, item.dataset_sha256, row[5], item.size_bytes, item.object_key,
-            original,
+            original, int(item.warned),
         )  # fmt: skip
         live.row, live.described = row, described
         return live
