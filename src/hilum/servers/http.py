@@ -155,4 +155,5 @@ def _edge(services: HttpServices, table: RouteTable, app: FastAPI) -> ASGIApp:
         hosts=services.hosts,
         meter=services.meter,
         places=places,
+        auditor=services.auditor,
     )

@@ -8,19 +8,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from hilum.access import NOBODY, Principal
+from hilum.access import NOBODY, AccessScope, Principal
 from hilum.domain.errors import InvalidRequest
+from hilum.domain.identifiers import DEFAULT_PARTITION_NAME
+from hilum.domain.partitions import InvalidPartitionName, parse_partition_name
 from hilum.ports.audit import AuditEntry, AuditTrail
-from hilum.servers.http_edge import CLIENT_GONE
-from hilum.servers.http_exchange import Exchange
-from hilum.servers.http_routes import Target
-from hilum.wire.request_facts import place_of
+from hilum.wire.request_facts import Place
 
 _NAMES: Final = frozenset({"study", "series", "instance", "workitem"})
 """Parameters of routes that are UIDs."""
+_IN_QUERY: Final = {b"studyUID": "study", b"seriesUID": "series", b"objectUID": "instance"}
+"""Parameters of WADO-URI, which names what it is about in the query string (PS3.18 9.1)."""
+_MOST_PARAMETERS: Final = 50
 _PREFIX: Final = b"x-ms-azuredicom-audit-"
 _UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _AUDITED: Final = "hilum.audited"
@@ -36,8 +39,10 @@ class AuditHeadersRefused(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class _Audited:
-    target: Target
-    segments: Sequence[str]
+    action: AccessScope
+    route: str
+    uids: Mapping[str, str]
+    partition: str | None
     headers: Mapping[str, str]
 
 
@@ -54,12 +59,20 @@ class Auditor:
         self._headers = headers
         self._header_bytes = header_bytes
 
-    def begin(self, scope: Scope, target: Target, segments: Sequence[str]) -> None:
-        """Note what is asked for. Raises `AuditHeadersRefused`."""
-        if not target.scopes:
-            return
+    def begin(
+        self,
+        scope: Scope,
+        action: AccessScope,
+        route: str,
+        uids: Mapping[str, str],
+        partition: str | None,
+    ) -> None:
+        """Note what is asked for, in the partition that the path names.
+
+        Raises `AuditHeadersRefused`.
+        """
         found: dict[str, str] = {}
-        scope[_AUDITED] = _Audited(target, segments, found)
+        scope[_AUDITED] = _Audited(action, route, uids, partition, found)
         added = [(name, value) for name, value in scope["headers"] if name.startswith(_PREFIX)]
         if len(added) > self._headers:
             raise AuditHeadersRefused(
@@ -69,25 +82,27 @@ class Auditor:
         for name, value in added:
             found[name.removeprefix(_PREFIX).decode("latin-1")] = self._taken(value)
 
-    def end(self, scope: Scope, exchange: Exchange) -> None:
-        """Write the entry, whatever became of the request; none for what machines poll."""
-        audited: _Audited | None = scope.get(_AUDITED)
-        if self._trail is None or audited is None or exchange.quiet:
+    def end(self, scope: Scope, status: int, correlation_id: str) -> None:
+        """Write the entry, once, whatever became of the request; none unless it was begun."""
+        audited: _Audited | None = scope.pop(_AUDITED, None)
+        if self._trail is None or audited is None:
             return
-        principal: Principal = scope.get("state", {}).get("principal", NOBODY)
+        state = scope.get("state", {})
+        principal: Principal = state.get("principal", NOBODY)
+        place: Place | None = state.get("place")
         client = scope.get("client")
         self._trail.tell(
             AuditEntry(
-                action=audited.target.scopes[0].value,
-                method=scope["method"],
-                route=audited.target.template,
-                status=exchange.status if exchange.complete else CLIENT_GONE,
+                action=audited.action.value,
+                method=scope.get("method", "GET"),  # a WebSocket begins with GET
+                route=audited.route,
+                status=status,
                 principal=principal.name,
                 credential=principal.credential.value,
                 peer=client[0] if client else "",
-                correlation_id=exchange.correlation_id,
-                partition=place_of(scope).partition_name,
-                uids=_uids(audited.target.parameters, audited.segments),
+                correlation_id=correlation_id,
+                partition=place.partition_name if place else _named(audited.partition),
+                uids=audited.uids,
                 headers=audited.headers,
             )
         )
@@ -109,10 +124,28 @@ class Auditor:
         return text
 
 
-def _uids(names: Sequence[str], segments: Sequence[str]) -> Mapping[str, str]:
+def uids_in_path(names: Sequence[str], segments: Sequence[str]) -> Mapping[str, str]:
     """Parameters that are UIDs; whatever else a client put there is not repeated."""
     return {
         name: segment
         for name, segment in zip(names, segments, strict=True)
         if name in _NAMES and _UID.fullmatch(segment)
     }
+
+
+def uids_in_query(query_string: bytes) -> Mapping[str, str]:
+    """The UIDs of a request of WADO-URI; nothing else of its query string."""
+    pairs = (each.partition(b"=") for each in query_string.split(b"&")[:_MOST_PARAMETERS])
+    return {
+        _IN_QUERY[name]: text
+        for name, _, value in pairs
+        if name in _IN_QUERY and _UID.fullmatch(text := unquote(value.decode("latin-1")))
+    }
+
+
+def _named(partition: str | None) -> str:
+    """Of a request that was refused before its partition was looked at; empty: it is no name."""
+    try:
+        return DEFAULT_PARTITION_NAME if partition is None else parse_partition_name(partition)
+    except InvalidPartitionName:
+        return ""

@@ -13,8 +13,8 @@ from hilum.access import EVERYBODY, NOBODY, Access
 from hilum.domain.errors import HilumError, InvalidQuery, LimitExceeded, ShuttingDown
 from hilum.ports.http_telemetry import HttpMeter
 from hilum.servers.http_attendance import SAFE_METHODS, attended
-from hilum.servers.http_audit import Auditor
-from hilum.servers.http_edge import BodyStalled
+from hilum.servers.http_audit import Auditor, uids_in_path, uids_in_query
+from hilum.servers.http_edge import CLIENT_GONE, BodyStalled
 from hilum.servers.http_exchange import Exchange, exchange_of
 from hilum.servers.http_places import Footing, Places
 from hilum.servers.http_routes import Found, RouteTable, Target
@@ -69,7 +69,8 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001 - the edge of the process: rendered or told
             await self._fail(error, scope, receive, send)
         finally:
-            self._auditor.end(scope, exchange)
+            status = exchange.status if exchange.complete else CLIENT_GONE
+            self._auditor.end(scope, status, exchange.correlation_id)
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange) -> Response:
         way = self._places.way(scope["path"])
@@ -81,13 +82,24 @@ class Dispatch:
         target = self._target(found, scope["method"], exchange)
         if isinstance(target, Response):
             return target
-        self._auditor.begin(scope, target, found.segments)
+        self._note(scope, target, found.segments, way.partition)
         await self._admit(scope, target)
         place = await self._places.place(way, scope["method"], target.template)
         if place is not None:
             scope["state"]["place"] = place
         answer = target.answer(Request(scope, receive), found.segments)
         return await (attended(receive, answer) if scope["method"] in SAFE_METHODS else answer)
+
+    def _note(
+        self, scope: Scope, target: Target, segments: Sequence[str], partition: str | None
+    ) -> None:
+        """For the audit trail; nothing of what needs no scope or is polled by machines."""
+        if not target.scopes or target.template in self._quiet:
+            return
+        uids = uids_in_path(target.parameters, segments)
+        if target.template.endswith("/wado"):
+            uids = uids_in_query(scope["query_string"])
+        self._auditor.begin(scope, target.scopes[0], target.template, uids, partition)
 
     def _target(self, found: Found, method: str, exchange: Exchange) -> Target | Response:
         exchange.template = next(iter(found.targets.values())).template

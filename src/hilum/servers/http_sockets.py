@@ -8,7 +8,7 @@ it. Programs that are no browsers send no Origin.
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -20,7 +20,9 @@ from hilum.domain.errors import HilumError
 from hilum.foundation.correlation import CORRELATION_ID
 from hilum.foundation.ids import accepted_correlation_id
 from hilum.ports.http_telemetry import HttpMeter
+from hilum.servers.http_audit import Auditor
 from hilum.servers.http_cors import Cors
+from hilum.servers.http_edge import CLIENT_GONE
 from hilum.servers.http_hosts import HostRule, refuse_host
 from hilum.servers.http_places import Places, Way
 from hilum.servers.http_sites import refuse_site
@@ -40,6 +42,10 @@ class SocketMount(NamedTuple):
     """Accepts the connection, or raises before it does."""
     scope: AccessScope
 
+    @property
+    def template(self) -> str:
+        return f"{self.prefix}/{{ae_title}}"
+
 
 class Sockets:
     """ASGI middleware around `Edge`, which knows requests only."""
@@ -54,8 +60,10 @@ class Sockets:
         hosts: HostRule | None,
         meter: HttpMeter,
         places: Places,
+        auditor: Auditor,
     ) -> None:
         self._app = app
+        self._auditor = auditor
         self._places = places
         self._mounts = mounts
         self._access = access
@@ -71,7 +79,7 @@ class Sockets:
         correlation_id = accepted_correlation_id(_text(headers.get(b"x-correlation-id")))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         token = CORRELATION_ID.set(correlation_id)
-        watched = _Watched(send)
+        watched = _Watched(send, lambda status: self._auditor.end(scope, status, correlation_id))
         way = self._places.way(scope["path"])
         mount, name = self._find(way.path)
         started = time.perf_counter()
@@ -79,7 +87,8 @@ class Sockets:
         try:
             await self._serve(mount, name, way, scope, receive, watched)
         finally:
-            template = "unknown" if mount is None else f"{mount.prefix}/{{ae_title}}"
+            self._auditor.end(scope, CLIENT_GONE, correlation_id)  # unless it was answered
+            template = "unknown" if mount is None else mount.template
             self._tell(template, watched.status, time.perf_counter() - started)
             CORRELATION_ID.reset(token)
 
@@ -114,6 +123,7 @@ class Sockets:
     ) -> None:
         if mount is None:
             raise HTTPException(404)
+        self._auditor.begin(socket.scope, mount.scope, mount.template, {}, way.partition)
         await self._admit(socket.scope, mount)
         place = await self._places.place(way, "GET", mount.prefix)
         if place is not None:
@@ -127,13 +137,14 @@ class Sockets:
             principal = await self._access.authenticate(
                 _text(headers.get(b"authorization")), _text(headers.get(b"x-api-key"))
             )
+            scope["state"]["principal"] = principal  # also of whom is refused now
             self._access.demand(principal, mount.scope)
         scope["state"]["principal"] = principal
 
     def _find(self, path: str) -> tuple[SocketMount | None, str]:
         prefix, _, name = path.rstrip("/").rpartition("/")
         mount = next((each for each in self._mounts if each.prefix == prefix), None)
-        return mount, unquote(name)
+        return mount, name
 
     def _is_ours(self, scope: Scope, origin: str) -> bool:
         """Whether the page is of this server's own origin, or of one that is allowed."""
@@ -152,17 +163,21 @@ class Sockets:
 class _Watched:
     """Sends, and notes how the handshake ended."""
 
-    __slots__ = ("_send", "status")
+    __slots__ = ("_answered", "_send", "status")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, answered: Callable[[int], None]) -> None:
         self._send = send
+        self._answered = answered
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
+        before = self.status
         if message["type"] == "websocket.accept":
             self.status = _SWITCHED
         elif message["type"] == "websocket.http.response.start":
             self.status = message["status"]
+        if before != self.status:
+            self._answered(self.status)
         await self._send(message)
 
     async def answer(self, message: Message) -> None:

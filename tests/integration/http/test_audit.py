@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from hilum.access import AccessScope
 from hilum.settings import SettingsRejected, load_settings
@@ -39,6 +41,61 @@ async def test_every_request_that_needs_a_scope_has_an_entry_the_refused_ones_to
     assert told == [("read", 401, ""), ("read", 204, "test"), ("delete", 403, "test")]
     assert {each["credential"] for each in entries(path)} == {"none", "api-key"}
     assert {each["peer"] for each in entries(path)} == {"127.0.0.1"}
+
+
+async def test_who_watches_work_items_over_a_websocket_has_an_entry_as_soon_as_it_is_open(
+    start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    gateway = await start(
+        security__authentication="required", audit__enabled=True, audit__file=path
+    )
+    reader, writer = await gateway.key(AccessScope.READ), await gateway.key(AccessScope.WRITE)
+    url = f"ws://127.0.0.1:{gateway.serving.http.port}/dicom-web/ws/subscribers/ME"
+    note = {"X-MS-AZUREDICOM-AUDIT-Reason": "on duty"}
+
+    async with connect(url, additional_headers=reader | note, proxy=None):
+        (entry,) = entries(path)
+    for headers in ({}, writer):
+        with pytest.raises(InvalidStatus):
+            await connect(url, additional_headers=headers, proxy=None).__aenter__()
+
+    assert (entry["action"], entry["method"], entry["status"]) == ("read", "GET", 101)
+    assert (entry["principal"], entry["headers"]) == ("test", {"reason": "on duty"})
+    assert {each["route"] for each in entries(path)} == {"/dicom-web/ws/subscribers/{ae_title}"}
+    refused = [(each["status"], each["principal"]) for each in entries(path)[1:]]
+    assert refused == [(401, ""), (403, "test")]
+
+
+async def test_the_uri_service_names_in_its_query_what_it_is_about(
+    start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    gateway = await start(audit__enabled=True, audit__file=path)
+    asked = {"requestType": "WADO", "studyUID": STUDY, "seriesUID": "1.2", "objectUID": "Doe^John"}
+
+    await gateway.client.get("/dicom-web/wado", params=asked)
+
+    assert [each["uids"] for each in entries(path)] == [{"study": STUDY, "series": "1.2"}]
+
+
+async def test_who_was_not_let_in_is_not_told_to_have_asked_for_another_partition(
+    start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    gateway = await start(
+        security__authentication="required",
+        partitions__enabled=True,
+        audit__enabled=True,
+        audit__file=path,
+    )
+
+    for name in ("north", "Doe^John"):
+        await gateway.client.get(f"/v2/partitions/{name}/studies", headers=SEARCH)
+    await gateway.client.get("/dicom-web/studies", headers=SEARCH)
+
+    told = [(each["status"], each["partition"]) for each in entries(path)]
+    assert told == [(401, "north"), (401, ""), (401, "Microsoft.Default")]
 
 
 async def test_patient_data_never_gets_into_the_trail(start: Start, tmp_path: Path) -> None:
