@@ -1,16 +1,20 @@
 """`InstanceReviser.revise`, and reading the edition that a revision leaves beside it."""
 
+import asyncio
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from hilum.adapters.database.sql_index import SqlIndex
+from hilum.adapters.database.times import now_microseconds, to_microseconds
 from hilum.domain.editions import Edition
 from hilum.domain.identifiers import InstanceUIDs, Scope, Version, parse_object_key
 from hilum.domain.instances import Kept, OnConflict, Revision
 from hilum.domain.levels import Level
 from hilum.domain.records import FeedKind
+from tests.contract.index.engines import Engine
 from tests.contract.index.kept import ORIGIN, a_kept, scope, uids
 
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -260,3 +264,24 @@ async def test_originals_are_told_to_those_who_check_and_count_as_live(index: Sq
     versions = [each.version for each in (*first, *second, *third)]
     live = await index.maintenance.live(versions)
     assert live == {each.version for each in (*first, *third)}
+
+
+async def test_a_revision_that_waited_for_the_feed_has_the_time_at_which_it_got_it(
+    engine: Engine,
+) -> None:
+    """A window of time that was read while it waited must not change any more."""
+    async with engine.open() as index:
+        first = await _filled(index)
+        batch, newest = await _revisions(index), await _newest(index)
+        with closing(engine.dialect.connect_writer()) as other:
+            other.execute(engine.dialect.begin)
+            engine.dialect.lock_feed(other)
+            waiting = asyncio.create_task(index.revise(_study(), newest, batch))
+            await asyncio.sleep(0.2)
+            freed = now_microseconds()
+            other.rollback()
+
+        assert await waiting is not None
+        entries = await index.changes.after(len(first), 100)
+        assert len(entries) == len(first)
+        assert all(to_microseconds(each.time) >= freed for each in entries)

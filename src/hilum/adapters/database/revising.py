@@ -1,6 +1,6 @@
 """All revisions of a study in one transaction, or none of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hilum.adapters.database.committing import Batch
 from hilum.adapters.database.connections import Connection, Dialect
@@ -17,14 +17,18 @@ def revise_study(
     newest: Version,
     batch: Sequence[Kept],
     now: int,
+    clock: Callable[[], int] | None = None,
 ) -> Version | None:
-    """See `InstanceReviser.revise`; inside the open transaction, which an error undoes."""
+    """See `InstanceReviser.revise`; inside the open transaction, which an error undoes.
+
+    `clock`: see `commit_batch`.
+    """
     dialect.lock_studies(connection, [(study.partition, study.study)])
     held = read_summary(connection, study)
     if held is None or held.newest_version != newest:
         return None
     try:
-        decided = Batch(connection, dialect, now).commit(batch, whole=True)
+        decided = Batch(connection, dialect, now, clock).commit(batch, whole=True)
     except Exception as error:
         if not dialect.is_data_error(error):
             raise

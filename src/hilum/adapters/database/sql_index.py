@@ -210,7 +210,7 @@ class SqlIndex:
     async def revise(self, study: Scope, newest: Version, batch: Sequence[Kept]) -> Version | None:
         revised = await self._write(
             lambda connection: revise_study(
-                connection, self._dialect, study, newest, batch, self._now()
+                connection, self._dialect, study, newest, batch, self._now(), self._now
             )
         )
         self.fed.ring()
