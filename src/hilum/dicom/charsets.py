@@ -87,7 +87,7 @@ _MISSPELT: Final = re.compile(r"ISO.?(?:2022.?)?IR.?([0-9]+)")
 class Charset:
     """The specific character set in force in a data set; immutable, one object per value."""
 
-    __slots__ = ("_encodings", "_first", "_is_ascii", "problem", "terms")
+    __slots__ = ("_begins_as_ascii", "_encodings", "_first", "_is_ascii", "problem", "terms")
 
     def __init__(self, terms: tuple[str, ...]) -> None:
         self.terms = terms
@@ -101,6 +101,7 @@ class Charset:
         self._first = encodings[0]
         self._encodings = frozenset(encodings)
         self._is_ascii = all(term in _ASCII_TERMS for term in terms)
+        self._begins_as_ascii = not terms or terms[0] in _ASCII_TERMS
 
     def _encoding(self, term: str) -> str:
         encoding = ENCODINGS.get(term) or ENCODINGS.get(term.replace("ISO 2022 IR", "ISO_IR"))
@@ -124,7 +125,7 @@ class Charset:
         """
         if text.isascii():
             return text.encode()
-        if self._is_ascii or self.problem is not None or self._first in _SHIFTED:
+        if self._begins_as_ascii or self.problem is not None or self._first in _SHIFTED:
             return None
         try:
             value = text.encode(self._first)

@@ -125,6 +125,22 @@ def test_a_name_that_it_cannot_hold_has_all_text_written_in_utf_8(
     assert str(after[0x00081111].value[0][0x00081048].value) == text
 
 
+def test_only_what_the_first_character_set_holds_is_written_without_escape_sequences() -> None:
+    data = _with_charset(b"\\ISO 2022 IR 87", _OLD)
+
+    after = _read(_changed(data, _named("Müller")))
+
+    assert (after.SpecificCharacterSet, after.PatientName) == ("ISO_IR 192", "Müller")
+
+
+def test_text_that_is_replaced_need_not_be_told_for_certain() -> None:
+    garbled = explicit(_NAME, b"PN", b"M\xfcller^A ")
+
+    after = _read(_changed(part10(_UID + garbled), _named("Müller^A")))
+
+    assert (after.SpecificCharacterSet, after.PatientName) == ("ISO_IR 192", "Müller^A")
+
+
 def test_an_item_with_a_character_set_of_its_own_keeps_it() -> None:
     own = explicit(0x00080005, b"CS", b"ISO_IR 100") + explicit(0x00080080, b"LO", b"H\xf6pital ")
     data = part10(_UID + open_sequence(0x00081111, item(own)) + _OLD)

@@ -61,7 +61,9 @@ def restate(file: LooseFile, wanted: Sequence[Statement], mark: RevisionMark) ->
     _demand_changeable(file)
     encoded = [charset.encode(each.text, RESETS.get(each.vr)) for each in news]
     if any(each is None for each in encoded):
-        _write_in_utf_8(file.elements, file.source, charset)
+        replaced = {each.tag for each in news}
+        left = [each for each in file.elements if each.tag not in replaced]
+        _write_in_utf_8(left, file.source, charset)
         file.put(Element(SPECIFIC_CHARACTER_SET, "CS", _UTF_8))
         encoded = [each.text.encode() for each in news]
     for each, written in zip(news, encoded, strict=True):
