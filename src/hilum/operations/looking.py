@@ -19,7 +19,7 @@ class Operations:
         return _found(await self.jobs.get(job_id))
 
     async def page(self, query: JobQuery, before: int | None, limit: int) -> Sequence[JobRecord]:
-        """Newest first, those with a key below `before`."""
+        """Newest first, those with a key below `before`; without request, checkpoint, results."""
         return await self.jobs.list(query, before, limit)
 
     async def errors(self, job_id: JobId, after: int, limit: int) -> Sequence[JobError]:

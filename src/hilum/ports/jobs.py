@@ -47,7 +47,10 @@ class Jobs(Protocol):
     async def get(self, job_id: JobId) -> JobRecord | None: ...
 
     async def list(self, query: JobQuery, before: int | None, limit: int) -> Sequence[JobRecord]:
-        """Newest first, those with a key below `before`."""
+        """Newest first, those with a key below `before`.
+
+        Without request, checkpoint and results: each may be as long as a body, and many are listed.
+        """
         ...
 
     async def cancel(self, job_id: JobId) -> JobRecord | None:

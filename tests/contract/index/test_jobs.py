@@ -201,7 +201,7 @@ async def test_the_only_process_takes_what_a_dead_one_held_at_once(index: SqlInd
 
 
 async def test_jobs_are_listed_newest_first(index: SqlIndex) -> None:
-    jobs = [await index.jobs.add(_new(kind)) for kind in ALL]
+    jobs = [await index.jobs.add(_new(kind, request={"a": 1})) for kind in ALL]
     await index.jobs.claim([JobKind.UPDATE], "a", 60)
 
     everything = await index.jobs.list(JobQuery(), None, 10)
@@ -211,6 +211,8 @@ async def test_jobs_are_listed_newest_first(index: SqlIndex) -> None:
 
     assert [each.key for each in everything] == [each.key for each in reversed(jobs)]
     assert [each.key for each in page] == [jobs[1].key]
+    assert jobs[0].request
+    assert all(each.request == {} for each in everything)  # however long they are
     assert [each.kind for each in running] == [JobKind.UPDATE]
     assert [each.kind for each in exports] == [JobKind.EXPORT]
 

@@ -46,7 +46,12 @@ _SHOWN: Final = (
     "changed", "attempts", "stalled", "cancel_requested", "done", "total", "error", "request",
     "checkpoint", "results",
 )  # fmt: skip
+_LONG: Final = ("request", "checkpoint", "results")
 _SELECT: Final = f"SELECT {quoted(_SHOWN)} FROM job"
+_SELECT_SHORT: Final = (
+    f"SELECT {quoted([name for name in _SHOWN if name not in _LONG])}, '{{}}', '{{}}', '{{}}' "
+    "FROM job"
+)
 _GET: Final = f"{_SELECT} WHERE job_id = ?"
 _DUE: Final = "SELECT key FROM job WHERE due <= ? AND kind IN ({}) ORDER BY key LIMIT ?"
 _IS_DUE: Final = "SELECT 1 FROM job WHERE due <= ? AND kind IN ({}) LIMIT 1"
@@ -112,7 +117,8 @@ class SqlJobs:
         }
         given = {name: value for name, value in asked.items() if value is not None}
         where = f" WHERE {' AND '.join(given)}" if given else ""
-        sql, parameters = f"{_SELECT}{where} ORDER BY key DESC LIMIT ?", (*given.values(), limit)
+        sql = f"{_SELECT_SHORT}{where} ORDER BY key DESC LIMIT ?"
+        parameters = (*given.values(), limit)
         return await self._read(
             lambda connection: [
                 _record(row) for row in connection.execute(sql, parameters).fetchall()

@@ -54,10 +54,11 @@ def checked_tags(asked: Sequence[AskedTag]) -> Sequence[NewExtendedTag]:
     if not asked:
         raise InvalidExtendedTag("Name at least one attribute.")
     tags = [checked(each) for each in asked]
-    paths = [tag.path for tag in tags]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise InvalidExtendedTag(f"{path} is named more than once.")
+    named: set[str] = set()
+    for tag in tags:
+        if tag.path in named:
+            raise InvalidExtendedTag(f"{tag.path} is named more than once.")
+        named.add(tag.path)
     return tags
 
 
