@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hilum.adapters.database.committing import commit_batch
+from hilum.adapters.database.direct import DirectCommits
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.database.times import now_microseconds, to_microseconds
 from hilum.domain.instances import OnConflict
@@ -274,3 +275,20 @@ def test_what_waited_for_the_feed_has_the_time_at_which_it_got_it_on_postgres(
     assert [position for position, _ in rows] == [1, 2]
     assert rows[0][1] == early
     assert rows[1][1] >= early + 200_000
+
+
+async def test_what_the_keeper_commits_has_the_time_at_which_it_got_the_feed(
+    engine: Engine,
+) -> None:
+    with (
+        closing(engine.dialect.connect_writer()) as other,
+        closing(DirectCommits(engine.url)) as keeper,
+    ):
+        other.execute(engine.dialect.begin)
+        engine.dialect.lock_feed(other)
+        waiting = asyncio.create_task(asyncio.to_thread(keeper.commit, [a_kept(uids(1))]))
+        await asyncio.sleep(0.2)
+        freed = now_microseconds()
+        other.rollback()
+        await waiting
+    assert [time >= freed for (time,) in engine.execute("SELECT time FROM feed")] == [True]

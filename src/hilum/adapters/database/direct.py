@@ -25,7 +25,9 @@ class DirectCommits:
         if not batch:
             return []
         return self._writer.perform(
-            lambda connection: commit_batch(connection, self._dialect, batch, self._now())
+            lambda connection: commit_batch(
+                connection, self._dialect, batch, self._now(), self._now
+            )
         )
 
     def rest(self) -> None:
