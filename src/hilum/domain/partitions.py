@@ -10,6 +10,8 @@ from hilum.domain.identifiers import PartitionKey
 
 NAME_LENGTH: Final = 64
 _NAME: Final = re.compile(rf"[A-Za-z0-9.\-_]{{1,{NAME_LENGTH}}}", re.ASCII)
+_STEPS: Final = frozenset({".", ".."})
+"""Clients take these out of URLs (RFC 3986 section 5.2.4): they would come to another partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class InvalidPartitionName(InvalidRequest):
     def __init__(self) -> None:
         super().__init__(
             f"A data partition's name has 1 to {NAME_LENGTH} characters, each a letter A to Z, a "
-            "digit, a dot, a hyphen or an underscore."
+            "digit, a dot, a hyphen or an underscore, and is neither . nor .."
         )
 
 
@@ -75,6 +77,6 @@ class UnknownPartition(InvalidRequest):
 
 def parse_partition_name(text: str) -> str:
     """Return `text` if it can name a partition. Raises `InvalidPartitionName`."""
-    if _NAME.fullmatch(text) is None:
+    if _NAME.fullmatch(text) is None or text in _STEPS:
         raise InvalidPartitionName
     return text

@@ -105,7 +105,7 @@ async def test_other_posts_make_none() -> None:
             await known.place(known.way(path), "POST", template)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a%", "é", "a" * 65, "a\n", "ä"])
+@pytest.mark.parametrize("name", ["", " ", "a b", "a%", "é", "a" * 65, "a\n", "ä", ".", ".."])
 async def test_a_name_that_is_none_is_refused_even_where_it_would_be_made(name: str) -> None:
     known = places()
 
