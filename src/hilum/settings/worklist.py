@@ -15,7 +15,7 @@ class WorklistSettings(Section):
     body_bytes: ByteCount = 4 << 20
     """The longest data set of a work item, or of a change to one, as it comes."""
     elements: Count = 20_000
-    """Elements of one data set, those in the items of sequences included."""
+    """Elements of one data set and values of these, those in the items of sequences included."""
     nesting: Count = 16
     """How deep sequences may lie in each other."""
     maximum_results: Annotated[int, Field(ge=1, le=10_000)] = 200

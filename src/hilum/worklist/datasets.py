@@ -18,7 +18,8 @@ _DATE_TIME: Final = re.compile(
     r"(([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?)?)?)?([+-][01][0-9][0-5][0-9])?",
     re.ASCII,
 )
-_MEMBERS: Final = frozenset({"vr", "Value", "InlineBinary", "BulkDataURI"})
+_TEXTS: Final = ("InlineBinary", "BulkDataURI")
+_MEMBERS: Final = frozenset({"vr", "Value", *_TEXTS})
 _NUMBERS: Final = frozenset("DS FL FD IS SL SS SV UL US UV".split())
 _ENUMERATED: Final[Mapping[str, frozenset[str]]] = {
     f"{tag_of(keyword):08X}": frozenset(values.split())
@@ -36,7 +37,7 @@ class WorkitemLimits:
     """Plain values; defaults as in the settings of the section `worklist`."""
 
     elements: int = 20_000
-    """Of one data set, those in items included."""
+    """Of one data set, and values of these; those in items included."""
     nesting: int = 16
     """Sequences within sequences."""
 
@@ -45,6 +46,13 @@ class WorkitemLimits:
 class _Checking:
     limits: WorkitemLimits
     elements: int = 0
+
+    def count(self, more: int) -> None:
+        """Raises `LimitExceeded`."""
+        self.elements += more
+        if self.elements > self.limits.elements:
+            limit = self.limits.elements
+            raise LimitExceeded("worklist.elements", limit, "The data set has too many elements")
 
 
 def checked(raw: object, limits: WorkitemLimits) -> Dataset:
@@ -73,10 +81,7 @@ def _dataset(raw: object, checking: _Checking, where: str, depth: int) -> Datase
         tag = key.upper()
         if tag in read:
             _refuse(_within(where, tag), "it is there twice")
-        checking.elements += 1
-        if checking.elements > checking.limits.elements:
-            limit = checking.limits.elements
-            raise LimitExceeded("worklist.elements", limit, "The data set has too many elements")
+        checking.count(1)
         read[tag] = _element(tag, element, checking, where, depth)
     return dict(sorted(read.items()))
 
@@ -93,9 +98,10 @@ def _element(tag: str, raw: object, checking: _Checking, where: str, depth: int)
         _refuse(name, f"its vr is {known[0]}")
     values = raw.get("Value")
     if values is None:
-        return dict(raw) if "Value" not in raw else {"vr": vr}
+        return _without_values(name, vr, raw)
     if not isinstance(values, list):
         _refuse(name, "its Value should be a list")
+    checking.count(max(0, len(values) - 1))
     if vr == "SQ":
         items = [_dataset(item or {}, checking, name, depth + 1) for item in values]
         if _is_code_sequence(tag) and not all(has_value(item, _CODE_MEANING) for item in items):
@@ -104,6 +110,13 @@ def _element(tag: str, raw: object, checking: _Checking, where: str, depth: int)
     for value in values:
         _value(name, tag, vr, value)
     return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+
+
+def _without_values(name: str, vr: str, raw: Mapping[str, Any]) -> Dataset:
+    told = {member: raw[member] for member in _TEXTS if raw.get(member) is not None}
+    if not all(isinstance(text, str) for text in told.values()):
+        _refuse(name, f"its {' or '.join(told)} should be a text")
+    return {"vr": vr, **told}
 
 
 def _value(name: str, tag: str, vr: str, value: object) -> None:
@@ -115,7 +128,7 @@ def _value(name: str, tag: str, vr: str, value: object) -> None:
         ):
             _refuse(name, "a name is an object with Alphabetic and the like")
     elif vr in _NUMBERS:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
+        if not _is_number(value):
             _refuse(name, "it should be a number")
     elif not isinstance(value, str):
         _refuse(name, "it should be a text")
@@ -128,6 +141,16 @@ def _value(name: str, tag: str, vr: str, value: object) -> None:
         _refuse(name, "a date and time is written YYYYMMDDHHMMSS.FFFFFF+ZZXX")
     elif tag in _ENUMERATED and value.strip() not in _ENUMERATED[tag]:
         _refuse(name, f"it is one of {', '.join(sorted(_ENUMERATED[tag]))}")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):  # of IS, DS and what exceeds 53 bits (PS3.18 section F.2.3)
+        try:
+            float(value or "0")
+        except ValueError:
+            return False
+        return "_" not in value
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_code_sequence(tag: str) -> bool:
