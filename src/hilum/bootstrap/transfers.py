@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,18 +32,23 @@ class Places:
     ) -> AsyncIterator[TransferStore]:
         """Raises `PlaceUnusable`."""
         if place.kind is PlaceKind.FOLDER:
-            yield FolderPlace(await _folder(place))
+            threads = ThreadPoolExecutor(self.settings.transfers.at_once, "hilum-transfer")
+            try:
+                yield FolderPlace(await _folder(place, threads), threads)
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)  # what hangs is left alone
         else:
             yield _bucket(place, secrets, self.settings)
 
 
-async def _folder(place: TransferPlace) -> Path:
+async def _folder(place: TransferPlace, threads: Executor) -> Path:
+    loop = asyncio.get_running_loop()
     folder = Path(place.url, *filter(None, place.prefix.split("/")))
-    if not await asyncio.to_thread(folder.is_dir):
+    if not await loop.run_in_executor(threads, folder.is_dir):
         message = "There is no such folder: make it first."
         raise PlaceUnusable(message)
     # What was allowed is what is opened, whatever becomes of links on the way to it.
-    return await asyncio.to_thread(folder.resolve)
+    return await loop.run_in_executor(threads, folder.resolve)
 
 
 def _bucket(place: TransferPlace, secrets: Mapping[str, str], settings: Settings) -> TransferStore:

@@ -22,7 +22,10 @@ class Allowed:
     folders: Sequence[Path] = ()
 
     def demand(self, place: TransferPlace) -> None:
-        """Raise `PlaceNotAllowed`, which says how an operator allows it."""
+        """Raise `PlaceNotAllowed`, which says how an operator allows it.
+
+        The links of a folder are looked at where they lie, which may take its time.
+        """
         if place.kind is PlaceKind.FOLDER:
             self._demand_folder(place)
         elif not any(_covers(urlsplit(each), urlsplit(str(place))) for each in self.places):

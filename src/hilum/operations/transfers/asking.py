@@ -1,5 +1,6 @@
 """Asking for an export or an import: what is wrong with the request shows before it is a job."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -55,7 +56,7 @@ class Transfers:
             raise LimitExceeded("export.identifiers", self.most_identifiers, what)
         for identifier in identifiers:
             scope_of_identifier(identifier, partition)
-        self.allowed.demand(destination)
+        await asyncio.to_thread(self.allowed.demand, destination)
         request = {"identifiers": list(identifiers), "destination": destination.document()}
         return await self._add(JobKind.EXPORT, request, secrets, partition, asker)
 
@@ -69,7 +70,7 @@ class Transfers:
         asker: Asker,
     ) -> JobRecord:
         """Begin an import. Raises `PlaceNotAllowed`."""
-        self.allowed.demand(source)
+        await asyncio.to_thread(self.allowed.demand, source)
         request = {
             "source": source.document(),
             "profile": profile,

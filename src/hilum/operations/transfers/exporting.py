@@ -60,7 +60,7 @@ class ExportWork:
 
     async def run(self, job: RunningJob) -> Progress:
         place = place_of_document(job.record.request["destination"])
-        self.allowed.demand(place)
+        await asyncio.to_thread(self.allowed.demand, place)
         async with self.stores.open(place, job.secrets) as store:
             return await _Export(self, job, store).all()
 

@@ -59,7 +59,7 @@ class ImportWork:
 
     async def run(self, job: RunningJob) -> Progress:
         place = place_of_document(job.record.request["source"])
-        self.allowed.demand(place)
+        await asyncio.to_thread(self.allowed.demand, place)
         async with self.stores.open(place, job.secrets) as store:
             return await _Import(self, job, store, str(place)).all()
 

@@ -1,6 +1,9 @@
 """A folder as a place of transfers."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,3 +113,17 @@ async def test_a_folder_that_is_not_there_is_unusable(tmp_path: Path) -> None:
 
     with pytest.raises(PlaceUnusable, match="Not a directory"):
         await FolderPlace(tmp_path / "file").put("a/b", b"", 0)
+
+
+async def test_a_folder_that_hangs_takes_no_threads_from_others(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hangs")  # until somebody writes into it
+    with ThreadPoolExecutor(1) as threads:
+        place = FolderPlace(tmp_path, threads)
+        reading = [asyncio.create_task(_read(place, "hangs")) for _ in range(40)]
+        await asyncio.sleep(0)
+
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 10) == "done"
+
+        threads.shutdown(wait=False, cancel_futures=True)
+        os.close(await asyncio.to_thread(os.open, tmp_path / "hangs", os.O_WRONLY))
+        await asyncio.gather(*reading, return_exceptions=True)

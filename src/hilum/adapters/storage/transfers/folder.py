@@ -1,14 +1,18 @@
-"""A folder as a place of transfers. Nothing in it is followed that leads out of it."""
+"""A folder as a place of transfers. Nothing in it is followed that leads out of it.
+
+It may lie on a file system that hangs, so it is worked on in threads that nobody else needs.
+"""
 
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from errno import EACCES, EDQUOT, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from hilum.domain.errors import ObjectMissing
 from hilum.domain.transfers import PlaceUnavailable, PlaceUnusable
@@ -18,13 +22,15 @@ _CHUNK_BYTES: Final = 1 << 20
 _PAGE: Final = 200
 _PARTIAL: Final = ".hilum-partial-"
 _LASTING: Final = frozenset({EACCES, EPERM, EROFS, ENOENT, ENOTDIR})
+_T = TypeVar("_T")
 
 
 class FolderPlace:
-    """`TransferStore`."""
+    """`TransferStore`. `threads` work on the folder; without, those that all share do."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: Executor | None = None) -> None:
         self._folder = folder
+        self._threads = threads
 
     async def put(
         self,
@@ -35,29 +41,29 @@ class FolderPlace:
         path = self._folder.joinpath(*name.split("/"))
         partial = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
         with _faults():
-            file = await asyncio.to_thread(_create, partial)
+            file = await self._in_thread(lambda: _create(partial))
         try:
             with file:
                 if isinstance(content, bytes):
-                    await _write(file, content)
+                    await self._write(file, content)
                 else:
                     async for chunk in content:
-                        await _write(file, chunk)
+                        await self._write(file, chunk)
                 with _faults():
-                    await asyncio.to_thread(_publish, file, partial, path)
+                    await self._in_thread(lambda: _publish(file, partial, path))
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
 
     async def clear(self, folder: str) -> None:
         with _faults():
-            await asyncio.to_thread(_clear, self._folder / folder)
+            await self._in_thread(lambda: _clear(self._folder / folder))
 
     async def list(self, after: str) -> AsyncIterator[PlacedFile]:
         found = _walk(self._folder, "", after.split("/") if after else [])
         while True:
             with _faults():
-                page = await asyncio.to_thread(lambda: list(islice(found, _PAGE)))
+                page = await self._in_thread(lambda: list(islice(found, _PAGE)))
             for each in page:
                 yield each
             if len(page) < _PAGE:
@@ -66,14 +72,14 @@ class FolderPlace:
     async def stream(self, file: PlacedFile) -> AsyncIterator[bytes]:
         path = self._folder.joinpath(*file.name.split("/"))
         try:
-            opened = await asyncio.to_thread(_open, path)
+            opened = await self._in_thread(lambda: _open(path))
         except OSError as error:
             message = f"The file cannot be read: {os.strerror(error.errno or 0)}."
             raise ObjectMissing(message) from error
         with opened:
             while True:
                 with _faults():
-                    chunk = await asyncio.to_thread(opened.read, _CHUNK_BYTES)
+                    chunk = await self._in_thread(lambda: opened.read(_CHUNK_BYTES))
                 if not chunk:
                     return
                 yield chunk
@@ -81,10 +87,12 @@ class FolderPlace:
     def href(self, name: str) -> str:
         return self._folder.joinpath(*name.split("/")).as_uri()
 
+    async def _write(self, file: BinaryIO, data: bytes) -> None:
+        with _faults():
+            await self._in_thread(lambda: file.write(data))
 
-async def _write(file: BinaryIO, data: bytes) -> None:
-    with _faults():
-        await asyncio.to_thread(file.write, data)
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def _create(path: Path) -> BinaryIO:
