@@ -19,10 +19,17 @@ _WANTED: Final = {
 
 
 def demand_creatable(dataset: WorkitemDataset) -> None:
-    """Refuse what may not be a new work item. Raises `InvalidWorkitem`, naming the attribute."""
-    for requirement, holders in _each_with_holders(dataset):
-        for holder in holders:
-            _demand(requirement, requirement.create, holder)
+    """Refuse what may not be a new work item. Raises `InvalidWorkitem`, naming each attribute.
+
+    All at once: whoever writes a client learns of the whole table by one answer.
+    """
+    wrong = dict.fromkeys(
+        _wrong(requirement, requirement.create, holder)
+        for requirement, holders in _each_with_holders(dataset)
+        for holder in holders
+    )
+    if sentences := " ".join(filter(None, wrong)):
+        raise InvalidWorkitem(sentences)
 
 
 def supply(dataset: Dataset, vrs: dict[str, str]) -> None:
@@ -71,6 +78,12 @@ def _is_met(requirement: Requirement, dataset: WorkitemDataset) -> bool:
 
 
 def _demand(requirement: Requirement, need: Need, holder: WorkitemDataset) -> None:
+    if sentence := _wrong(requirement, need, holder):
+        raise InvalidWorkitem(sentence)
+
+
+def _wrong(requirement: Requirement, need: Need, holder: WorkitemDataset) -> str:
+    """What is wrong with the attribute in `holder`, as a sentence; empty: nothing."""
     tag, reason = requirement.tag, ""
     is_there, is_valued = tag in holder, has_value(holder, tag)
     if need is Need.VALUE and not is_valued:
@@ -81,9 +94,7 @@ def _demand(requirement: Requirement, need: Need, holder: WorkitemDataset) -> No
         reason = "must be there and be empty"
     elif need is Need.OPTIONAL and is_there and not is_valued:
         reason = "must have a value where it is there"
-    if reason:
-        message = f"{requirement.path} ({tag}) {reason}."
-        raise InvalidWorkitem(message)
+    return f"{requirement.path} ({tag}) {reason}." if reason else ""
 
 
 def _each_with_holders(

@@ -68,6 +68,15 @@ def test_a_new_work_item_with_nothing_where_a_value_must_be_is_refused(
         demand_creatable(dataset)
 
 
+def test_all_that_is_wrong_with_a_new_work_item_is_told_at_once() -> None:
+    with pytest.raises(InvalidWorkitem) as told:
+        demand_creatable({})
+
+    assert [
+        each.tag for each in _CREATED if not each.within and each.tag not in str(told.value)
+    ] == []
+
+
 @pytest.mark.parametrize("tag", ["00081195", "00741002", "00741216"])
 def test_what_its_performer_will_say_is_empty_at_first(tag: str) -> None:
     filled = element("UI", "1.2") if tag == "00081195" else element("SQ", {})
