@@ -64,7 +64,7 @@ def read_feed_request(query_string: bytes, rules: FeedRules) -> FeedRequest:
     if rules.by_time:
         window = Window(_time(known, "startTime"), _time(known, "endTime"))
         if window.start is not None and window.end is not None and window.end <= window.start:
-            raise InvalidQuery("endTime", "it is later than startTime")
+            raise InvalidQuery("endTime", "it has to be later than startTime")
     return FeedRequest(
         _number(known, "offset", 0, 0, _LARGEST),
         _number(known, "limit", rules.default_limit, 1, rules.maximum_limit),

@@ -11,8 +11,8 @@ OPTION_HEADER: Final = "msdicom-expiry-option"
 LEVEL_HEADER: Final = "msdicom-expiry-level"
 _OPTION: Final = "RelativeToNow"
 _LEVEL: Final = "Study"
-_LONGEST: Final = 16
-"""Digits; more than those of any time that a date can be told of."""
+_LONGEST: Final = 17
+"""Digits; more than those of any time that a date can be told of, and few enough to be read."""
 
 
 def expiry_of(headers: Mapping[str, str], now: datetime, *, strict: bool) -> datetime | None:
@@ -37,9 +37,10 @@ def expiry_of(headers: Mapping[str, str], now: datetime, *, strict: bool) -> dat
 
 
 def _moment(text: str, now: datetime) -> datetime:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST and int(text) > 0):
+    digits = text.lstrip("0")
+    if not (text.isascii() and text.isdecimal() and digits):
         raise InvalidRequest(f"{TIME_HEADER} must be a whole number above 0.")
     try:
-        return now + timedelta(milliseconds=int(text))
+        return now + timedelta(milliseconds=int(digits[:_LONGEST]))
     except OverflowError:
         raise InvalidRequest(f"{TIME_HEADER} is beyond the year 9999.") from None

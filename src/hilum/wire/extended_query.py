@@ -31,8 +31,8 @@ def demand_ready(name: str, tag: ExtendedTag) -> None:
     if not tag.query_enabled:
         raise InvalidQuery(
             name,
-            "Query is disabled on this extended query tag, since some instances could not be "
-            "indexed: see its errors, and enable it again to search all the same",
+            "Query is disabled on this extended query tag: see its errors, and enable it "
+            "again (PATCH) to search all the same",
         )
 
 

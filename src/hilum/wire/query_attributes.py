@@ -98,7 +98,9 @@ def read_attribute(reading: Reading, name: str, value: str) -> None:
 def _read_extended(reading: Reading, name: str, value: str, tag: ExtendedTag) -> None:
     if not _allowed(reading, tag.level):
         level = tag.level.name.lower()
-        raise InvalidQuery(name, f"it is an extended query tag of the {level} level")
+        raise InvalidQuery(
+            name, f"it is an extended query tag of the {level} level, not to be searched for here"
+        )
     demand_ready(name, tag)
     reading.tags.add(tag.path)
     reading.extended_named.append((name, tag))

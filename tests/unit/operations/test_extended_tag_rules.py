@@ -72,6 +72,19 @@ def test_what_cannot_be_indexed_is_refused(tag: AskedTag) -> None:
         checked(tag)
 
 
+@pytest.mark.parametrize(
+    ("tag", "mending"),
+    [
+        (asked("00281101"), 'has VR US or SS: name one as "vr"'),
+        (asked("PatientAge", "LO"), '"vr" should be that, or be left out'),
+        (asked("PatientAge", creator="Acme"), 'leave "privateCreator" out'),
+    ],
+)
+def test_what_is_refused_is_told_how_to_mend(tag: AskedTag, mending: str) -> None:
+    with pytest.raises(InvalidExtendedTag, match=mending):
+        checked(tag)
+
+
 def test_an_attribute_is_named_once_however_it_is_written() -> None:
     with pytest.raises(InvalidExtendedTag, match="more than once"):
         checked_tags([asked("PatientAge"), asked("00101010")])

@@ -36,8 +36,9 @@ def test_option_and_level_may_be_left_out_unless_all_are_asked_for() -> None:
     ("said", "text"),
     [
         *(({TIME_HEADER: value}, TIME_HEADER) for value in ("0", "-1", "1.5", "x", "", "1_0")),
-        ({TIME_HEADER: "9" * 17}, TIME_HEADER),
+        ({TIME_HEADER: "1" + "0" * 16}, "9999"),
         ({TIME_HEADER: "9" * 16}, "9999"),
+        ({TIME_HEADER: "9" * 5000}, "9999"),
         ({TIME_HEADER: "1", OPTION_HEADER: "Absolute"}, "RelativeToNow"),
         ({TIME_HEADER: "1", LEVEL_HEADER: "Series"}, "Study"),
         ({OPTION_HEADER: "RelativeToNow"}, TIME_HEADER),

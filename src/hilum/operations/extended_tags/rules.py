@@ -74,7 +74,7 @@ def checked(asked: AskedTag) -> NewExtendedTag:
         _demand_private(path, tag, vr, creator)
     else:
         if creator:
-            raise InvalidExtendedTag(f'{path} is a standard attribute, which has no "creator".')
+            raise InvalidExtendedTag(f'{path} is a standard attribute: leave "privateCreator" out.')
         vr = _standard_vr(path, tag, vr)
     if vr not in EXTENDED_VRS:
         offered = ", ".join(sorted(EXTENDED_VRS))
@@ -104,5 +104,6 @@ def _standard_vr(path: str, tag: int, vr: str) -> str:
     if not vr and len(allowed) == 1:
         return allowed[0]
     if vr not in allowed:
-        raise InvalidExtendedTag(f'{path} has VR {name}: "vr" should be that, or be left out.')
+        mending = '"vr" should be that, or be left out' if len(allowed) == 1 else 'name one as "vr"'
+        raise InvalidExtendedTag(f"{path} has VR {name}: {mending}.")
     return vr
