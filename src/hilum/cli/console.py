@@ -91,7 +91,8 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[obje
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name in columns:
         justify = "right" if name in {"count", "files", "instances"} else "left"
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        whole = name == "id"  # Somebody copies it into the next command.
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     out().print(table)

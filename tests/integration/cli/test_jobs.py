@@ -42,6 +42,7 @@ def test_files_are_imported_and_exported_by_the_server(
     errors = hilum("jobs", "errors", imported.json["job_id"], "--json")
     exported = hilum("jobs", "export", folder, STUDY, "--wait")
     listed = hilum("jobs", "list", "--json")
+    table = hilum("jobs", "list")
 
     assert imported.code == 0
     assert imported.json["results"] == {"stored": 1, "alreadyHeld": 0, "failed": 1, "notDicom": 0}
@@ -50,6 +51,7 @@ def test_files_are_imported_and_exported_by_the_server(
     assert "exported 1" in exported.out
     assert [path.read_bytes() for path in folder.rglob("*.dcm")] == [data]
     assert [each["kind"] for each in listed.json] == ["export", "import"]
+    assert imported.json["job_id"] in table.out  # in one piece, to be copied
     assert hilum("jobs", "list", "--kind", "update", "--json").json == []
 
 
