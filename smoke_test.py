@@ -56,7 +56,13 @@ class Server:
     surface: str
     token: str
     seconds: float
+    partition: str = ""
     checks: int = 0
+
+    @property
+    def within(self) -> str:
+        """What the path of an instance has after the surface."""
+        return f"partitions/{self.partition}/" if self.partition else ""
 
     def ask(
         self,
@@ -68,8 +74,13 @@ class Server:
         content_type: str = "",
     ) -> Answer:
         """`path` begins with `/` for the whole server; otherwise it lies on the surface."""
-        whole = path if path.startswith(("/", "http")) else f"/{self.surface}/{path}"
-        url = whole if whole.startswith("http") else self.url + whole
+        if path.startswith("http"):
+            url = path
+        elif path.startswith("/"):
+            url = self.url + path
+        else:
+            partitioned = path.startswith(("studies", "series", "instances", "workitems"))
+            url = f"{self.url}/{self.surface}/{self.within if partitioned else ''}{path}"
         headers = {"Accept": accept}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -247,7 +258,7 @@ def search(server: Server, sent: Study) -> None:
     wild = urllib.parse.quote(f"{sent.patient[:-2]}*")
     # The Azure service knows no wildcards and takes an asterisk for one; PS3.18 knows them.
     server.check(found(server, f"studies?PatientID={wild}") == [], "an asterisk is a character")
-    standard = f"/dicom-web/studies?PatientID={wild}"
+    standard = f"/dicom-web/{server.within}studies?PatientID={wild}"
     server.check(found(server, standard) == [sent.study], "by wildcard on /dicom-web")
     below = found(server, f"studies/{sent.study}/series", "0020000E")
     server.check(below == [sent.series], "series of the study")
@@ -543,11 +554,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("url", help="such as http://localhost:8080")
     parser.add_argument("--surface", choices=("v1", "v2"), default="v2")
     parser.add_argument("--token", default="", help="bearer token or API key")
+    parser.add_argument("--partition", default="", help="where there are data partitions: which")
     parser.add_argument("--seconds", type=float, default=30, help="longest wait for an answer")
     given = parser.parse_args(arguments)
     if not given.url.startswith(("http://", "https://")):
         parser.error("URL should begin with http:// or https://")
-    server = Server(given.url.rstrip("/"), given.surface, given.token, given.seconds)
+    server = Server(
+        given.url.rstrip("/"), given.surface, given.token, given.seconds, given.partition
+    )
     sent, failures = Study(), list[str]()
     print(f"{server.url}/{server.surface}")
     for number, (name, section) in enumerate(SECTIONS.items(), 1):

@@ -57,6 +57,13 @@ def test_every_section_passes_on_postgresql_as_in_the_composition_to_develop_aga
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_every_section_passes_in_a_data_partition(tmp_path: Path) -> None:
+    with ServedHilum(tmp_path, HILUM_PARTITIONS__ENABLED="true") as server:
+        ran = smoke(server.url, "--partition", "smoke")
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_a_server_that_is_not_there_is_told_and_no_traceback() -> None:
     ran = smoke("http://127.0.0.1:9", "--seconds", "2")
 
