@@ -4,8 +4,8 @@ Makes a data folder with N stored descriptions (see `bench.fill_index`), adds a 
 have and one that none has, and tells how many instances a second the work reads and indexes.
 
 With `--ingest`, a second run goes on while batches are committed as fast as they can be, by a
-process of their own as the keeper does; it tells what that costs both, and how long a reader that
-asks all the time waits at most.
+process of their own as the keeper does; it tells what is left of the rate of each, and how long a
+reader that asks all the time waits at most.
 """
 
 import argparse
@@ -35,21 +35,29 @@ class _Running:
         self.record = record
         self.secrets: dict[str, str] = {}
         self._index = index
+        self._began = time.perf_counter()
+        self.rate = 0.0
+        """Instances a second, until progress was noted last."""
 
     async def save(self, progress: Progress) -> None:
         await self._index.jobs.save(self.record.job_id, "bench", progress)
+        self.note(progress)
+
+    def note(self, progress: Progress) -> None:
+        self.rate = progress.done / (time.perf_counter() - self._began)
 
 
-async def _reindex(index: SqlIndex, tag: NewExtendedTag, *, busy: bool) -> float:
-    """Instances a second."""
+async def _added(index: SqlIndex, tag: NewExtendedTag) -> _Running:
     job = NewJob(new_job_id(), JobKind.REINDEX, {})
     await index.extended.add([tag], job, 128)
     record = await index.jobs.get(job.job_id)
     assert record is not None
+    return _Running(index, record)
+
+
+async def _reindex(index: SqlIndex, running: _Running, *, busy: bool) -> None:
     work = ReindexWork(index.extended, lambda: busy, ReindexOptions())
-    began = time.perf_counter()
-    progress = await work.run(_Running(index, record))
-    return progress.done / (time.perf_counter() - began)
+    running.note(await work.run(running))
 
 
 def _commit_on(url: str, first: int, seconds: float, told: "multiprocessing.Queue[float]") -> None:
@@ -86,20 +94,26 @@ async def _longest_question(index: SqlIndex, stop: asyncio.Event) -> float:
 
 async def _run(url: str, seconds: float) -> None:
     async with SqlIndex(url) as index:
-        print(f"alone: {await _reindex(index, _NUMBER, busy=False):,.0f} instances/s")
+        whole = await _added(index, _NUMBER)
+        await _reindex(index, whole, busy=False)
+        print(f"alone: {whole.rate:,.0f} instances/s", flush=True)
         if not seconds:
             return
         alone = await _committed(url, 1_000_000, seconds)
         stop = asyncio.Event()
         asking = asyncio.create_task(_longest_question(index, stop))
-        indexing = asyncio.create_task(_reindex(index, _PRESENT, busy=True))
+        running = await _added(index, _PRESENT)
+        indexing = asyncio.create_task(_reindex(index, running, busy=True))
         await asyncio.sleep(0.5)
         beside = await _committed(url, 2_000_000, seconds)
         stop.set()
+        if indexing.done():
+            raise SystemExit("the re-index ended before the commits did: take more instances")
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)
         print(f"commits alone: {alone:,.0f}/s, beside a re-index: {beside:,.0f}/s")
-        print(f"that is {beside / alone:.0%}; a reader waited {await asking * 1000:.0f} ms at most")
+        print(f"that is {beside / alone:.0%}; the re-index went on at {running.rate:,.0f}/s,")
+        print(f"and a reader waited {await asking * 1000:.0f} ms at most")
 
 
 def main() -> None:
