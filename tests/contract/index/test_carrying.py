@@ -17,6 +17,8 @@ from hilum.domain.delivery import DeadLetter, EventFilter, LetterOrigin, Subscri
 from hilum.domain.extended_tags import TagStatus
 from hilum.domain.identifiers import DEFAULT_PARTITION, Scope
 from hilum.domain.instances import Expiry, OnConflict
+from hilum.domain.jobs import NO_PROGRESS, JobError, JobKind, NewJob, new_job_id
+from hilum.domain.jobs import Progress as JobProgress
 from hilum.domain.origins import Door, Origin
 from hilum.domain.quarantine import QuarantineState
 from hilum.domain.records import FeedKind
@@ -327,3 +329,26 @@ async def test_extended_query_tags_index_what_is_committed_to_the_new_index(
     assert await found(fresh, NUMBER, 1) == 1
     await add(fresh, AGE)
     assert (await tag(fresh, AGE)).key > held.key
+
+
+async def test_exports_begin_anew_since_their_checkpoints_tell_keys_of_the_former_index(
+    indexes: tuple[SqlIndex, SqlIndex],
+) -> None:
+    former, fresh = indexes
+    for kind in (JobKind.EXPORT, JobKind.IMPORT):
+        job = await former.jobs.add(NewJob(new_job_id(), kind, {}, secrets={"sas": "secret"}))
+        await former.jobs.claim([kind], "dead", 60)
+        done = JobProgress({"after": "7", "errors": 1}, 1, 2, {"skipped": 1})
+        assert await former.jobs.save(job.job_id, "dead", done)
+        await former.job_errors.keep(job.job_id, 1, [JobError("1.2.3", "Not held.", NOW)])
+
+    await carry(former, fresh)
+
+    claimed = await fresh.jobs.claim([JobKind.EXPORT], "living", 60)
+    assert claimed is not None
+    assert (claimed.record.progress, claimed.secrets) == (NO_PROGRESS, {"sas": "secret"})
+    assert await fresh.job_errors.errors(claimed.record.job_id, 0, 10) == []
+    imported = await fresh.jobs.claim([JobKind.IMPORT], "living", 60)
+    assert imported is not None
+    assert imported.record.progress.checkpoint["after"] == "7"
+    assert len(await fresh.job_errors.errors(imported.record.job_id, 0, 10)) == 1

@@ -70,6 +70,13 @@ _NUMBERED: Final = {
 _NOBODY_FETCHES: Final = "UPDATE arrival SET worker = NULL, due = 0 WHERE state = 'fetching'"
 _NOBODY_WORKS: Final = "UPDATE submission SET due = 0 WHERE due IS NOT NULL"
 _NOBODY_DOES: Final = "UPDATE job SET due = 0, holder = NULL WHERE due IS NOT NULL"
+_BEGUN_ANEW: Final = (
+    # How far an export was is told in keys of the former index.
+    "DELETE FROM job_error WHERE job_key IN "
+    "(SELECT key FROM job WHERE kind = 'export' AND due IS NOT NULL)",
+    "UPDATE job SET checkpoint = '{}', results = '{}', done = 0, total = 0 "
+    "WHERE kind = 'export' AND due IS NOT NULL",
+)
 _INDEXED_ANEW: Final = "UPDATE extended_tag SET status = 'ready', errors = 0, job_id = NULL"
 _NOBODY_FOLLOWS: Final = "UPDATE source_cursor SET worker = '', until = 0"
 _READ_FLOOR: Final = "SELECT value FROM counter WHERE name = ?"
@@ -117,6 +124,11 @@ class Part:
     """What makes the rows fit the new index."""
 
 
+def _mend_jobs(connection: Connection) -> None:
+    for sql in (_NOBODY_DOES, *_BEGUN_ANEW):
+        connection.execute(sql).close()
+
+
 def _mend_followers(connection: Connection) -> None:
     connection.execute(_FROM_THE_START, (read_feed_id(connection),))
 
@@ -146,7 +158,7 @@ QUARANTINE: Final = Part("quarantined files", (quarantined, quarantined_step))
 JOBS: Final = Part(
     "operations",
     (job, job_secret, job_error),
-    mend=lambda connection: connection.execute(_NOBODY_DOES),
+    mend=_mend_jobs,
 )
 WORKLIST: Final = Part(
     "work items",

@@ -97,9 +97,8 @@ class _Export:
         self._href = {"errorHref": store.href(f"{self._root}/{ERRORS_LOG}")}
 
     async def all(self) -> Progress:
-        if self._checkpoint:
-            await self._store.clear(self._root)
-        else:
+        await self._store.clear(self._root)
+        if not self._checkpoint:
             # Proves at once that something can be put there.
             await self._store.put(f"{self._root}/{ERRORS_LOG}", b"", 0)
             self._noted.first_total = await self._count()
