@@ -115,6 +115,10 @@ class WorkitemEvents(Protocol):
         """From now on this receiver alone gets what `who` is told."""
         ...
 
+    async def give_up(self, who: Subscriber, receiver: str) -> None:
+        """This receiver gets nothing any more; nothing happens where another took over."""
+        ...
+
     async def pending(
         self, who: Subscriber, receiver: str, limit: int
     ) -> Sequence[WorkitemEvent] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hilum.adapters.database import worklist_subscriptions
 from hilum.adapters.database.sql_index import SqlIndex
 from hilum.adapters.database.worklist import SqlWorklist
 from hilum.domain.errors import LimitExceeded
@@ -199,6 +200,41 @@ async def test_a_global_subscription_is_to_what_is_there_and_what_comes(index: S
     assert await told(index, YOU) == [("1.2", "SCHEDULED")]
 
 
+async def test_others_write_while_a_long_list_is_subscribed_to(
+    index: SqlIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_subscriptions, "_PAGE", 1)
+    uids = [f"1.{number}" for number in range(11, 24)]
+    for uid in uids:
+        await add(index, uid)
+
+    subscribing = asyncio.create_task(subscribe_all(index, ME, lock=True))
+    while not (first := await told(index, ME)):
+        await asyncio.sleep(0)
+    await add(index, "2.1")
+    await subscribing
+    assert [uid for uid, _ in first] != uids
+    rest = await told(index, ME)
+
+    assert sorted(uid for uid, _ in [*first, *rest]) == [*uids, "2.1"]
+
+
+async def test_a_subscription_that_is_ended_at_once_does_not_go_on(
+    index: SqlIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_subscriptions, "_PAGE", 1)
+    for number in range(1, 8):
+        await add(index, f"1.{number}")
+
+    subscribing = asyncio.create_task(subscribe_all(index, ME, lock=True))
+    while not await told(index, ME):
+        await asyncio.sleep(0)
+    await index.worklist.unsubscribe_all(ME)
+    await subscribing
+
+    assert await told(index, ME) == []
+
+
 async def test_a_filtered_subscription_is_to_what_matches(index: SqlIndex) -> None:
     await add(index, "1.1")
     await add(index, "1.2", x00100020=element("LO", "OTHER"))
@@ -252,6 +288,18 @@ async def test_the_newest_receiver_gets_everything(index: SqlIndex) -> None:
     pending = await index.worklist.pending(ME, "newer", 10)
     assert pending is not None
     assert [event.uid for event in pending] == ["1.1"]
+
+
+async def test_who_stops_receiving_leaves_nothing_unless_another_took_over(
+    index: SqlIndex,
+) -> None:
+    await index.worklist.take_over(ME, "older")
+    await index.worklist.take_over(ME, "newer")
+
+    await index.worklist.give_up(ME, "older")
+    assert await index.worklist.pending(ME, "newer", 10) == []
+    await index.worklist.give_up(ME, "newer")
+    assert await index.worklist.pending(ME, "newer", 10) is None
 
 
 async def test_what_nobody_fetches_goes(index: SqlIndex) -> None:

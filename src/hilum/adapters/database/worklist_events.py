@@ -17,6 +17,9 @@ _TAKE_OVER: Final = (
     "INSERT INTO workitem_receiver (partition_key, ae_title, receiver) VALUES (?, ?, ?) "
     "ON CONFLICT (partition_key, ae_title) DO UPDATE SET receiver = excluded.receiver"
 )
+_GIVE_UP: Final = (
+    "DELETE FROM workitem_receiver WHERE partition_key = ? AND ae_title = ? AND receiver = ?"
+)
 _RECEIVER: Final = "SELECT receiver FROM workitem_receiver WHERE partition_key = ? AND ae_title = ?"
 _PENDING: Final = (
     "SELECT key, uid, kind, facts FROM workitem_event WHERE partition_key = ? AND ae_title = ? "
@@ -45,6 +48,10 @@ class SqlWorklistEvents:
     async def take_over(self, who: Subscriber, receiver: str) -> None:
         values = (who.partition, who.ae_title, receiver)
         await self._forget(lambda connection: connection.execute(_TAKE_OVER, values).rowcount)
+
+    async def give_up(self, who: Subscriber, receiver: str) -> None:
+        values = (who.partition, who.ae_title, receiver)
+        await self._forget(lambda connection: connection.execute(_GIVE_UP, values).rowcount)
 
     async def pending(
         self, who: Subscriber, receiver: str, limit: int

@@ -1,6 +1,7 @@
 """Subscriptions to work items as rows (PS3.4 table CC.2.3-2)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -34,6 +35,9 @@ _WATCH: Final = (
     "INSERT INTO workitem_watch (partition_key, ae_title, filter_id, filter, deletion_lock) "
     "VALUES (?, ?, ?, ?, ?) ON CONFLICT (partition_key, ae_title, filter_id) "
     "DO UPDATE SET deletion_lock = excluded.deletion_lock"
+)
+_WATCHES: Final = (
+    "SELECT 1 FROM workitem_watch WHERE partition_key = ? AND ae_title = ? AND filter_id = ?"
 )
 _FILTERS: Final = (
     "SELECT count(*) FROM workitem_watch WHERE partition_key = ? AND ae_title = ? "
@@ -96,25 +100,31 @@ class SqlWorklistSubscriptions:
         text = "" if keys is None else filter_text(keys)
         sql, values = conditions(self._dialect, keys or ())
 
-        def work(connection: Connection) -> None:
-            now = self._now()
+        def begin(connection: Connection) -> None:
             lock_worklist(connection, self._dialect, [who.partition])
             _watch(connection, who, text, lock=lock, most=most_filters)
-            after = 0
-            while True:
-                rows = connection.execute(
-                    f"{_NOT_SUBSCRIBED}{sql} ORDER BY w.key LIMIT {_PAGE}",
-                    (who.partition, after, who.ae_title, *values),
-                ).fetchall()
-                for key, uid, dataset in rows:
-                    connection.execute(SUBSCRIBE, (key, who.ae_title, int(lock)))
-                    if lock:
-                        tell(connection, who, uid, initial(unpacked(bytes(dataset))), now)
-                if len(rows) < _PAGE:
-                    return
-                after = rows[-1][0]
 
-        await self._write(work)
+        def go_on(connection: Connection, after: int) -> int | None:
+            lock_worklist(connection, self._dialect, [who.partition])
+            if connection.execute(_WATCHES, _watch_of(who, text)).fetchone() is None:
+                return None  # it was ended meanwhile
+            now = self._now()
+            rows = connection.execute(
+                f"{_NOT_SUBSCRIBED}{sql} ORDER BY w.key LIMIT {_PAGE}",
+                (who.partition, after, who.ae_title, *values),
+            ).fetchall()
+            for key, uid, dataset in rows:
+                connection.execute(SUBSCRIBE, (key, who.ae_title, int(lock)))
+                if lock:
+                    tell(connection, who, uid, initial(unpacked(bytes(dataset))), now)
+            return None if len(rows) < _PAGE else int(rows[-1][0])
+
+        # What is new from here on is subscribed to as it comes. What is there follows page by
+        # page, between which others can write; one that is cut short is finished by a repetition.
+        await self._write(begin)
+        last: int | None = 0
+        while last is not None:
+            last = await self._write(partial(go_on, after=last))
 
     async def unsubscribe_all(self, who: Subscriber) -> None:
         def work(connection: Connection) -> None:
@@ -135,10 +145,15 @@ class SqlWorklistSubscriptions:
         await self._write(work)
 
 
+def _watch_of(who: Subscriber, text: str) -> tuple[int, str, str]:
+    """The primary key of a watch."""
+    filter_id = sha256(text.encode()).hexdigest() if text else ""
+    return who.partition, who.ae_title, filter_id
+
+
 def _watch(connection: Connection, who: Subscriber, text: str, *, lock: bool, most: int) -> None:
     """Raises `LimitExceeded` where there are too many filters already."""
-    filter_id = sha256(text.encode()).hexdigest() if text else ""
-    values = (who.partition, who.ae_title, filter_id)
+    values = _watch_of(who, text)
     if text and connection.execute(_FILTERS, values).fetchone()[0] >= most:
         limit = "worklist.filters"
         raise LimitExceeded(limit, most, "This AE title has too many filters")

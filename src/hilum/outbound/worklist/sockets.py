@@ -67,18 +67,25 @@ class WorkitemSockets:
             receiver = uuid.uuid4().hex
             await self._events.take_over(who, receiver)
             self._news.ring()  # an older connection of this process looks, and goes
-            await socket.accept()
-            gone = asyncio.create_task(_disconnected(socket))
             try:
-                code = await self._tell(socket, who, receiver, gone)
-            except ArchiveFault as error:
-                log.warning("workitem_socket_failed", code=error.code)
-                code = FAULT
+                await self._serve(socket, who, receiver)
             finally:
-                await end(gone)
-            if code is not None:
-                with suppress(RuntimeError, WebSocketDisconnect):  # it has gone meanwhile
-                    await socket.close(code)
+                with suppress(ArchiveFault):  # the row stays until the next of this AE title
+                    await self._events.give_up(who, receiver)
+
+    async def _serve(self, socket: WebSocket, who: Subscriber, receiver: str) -> None:
+        await socket.accept()
+        gone = asyncio.create_task(_disconnected(socket))
+        try:
+            code = await self._tell(socket, who, receiver, gone)
+        except ArchiveFault as error:
+            log.warning("workitem_socket_failed", code=error.code)
+            code = FAULT
+        finally:
+            await end(gone)
+        if code is not None:
+            with suppress(RuntimeError, WebSocketDisconnect):  # it has gone meanwhile
+                await socket.close(code)
 
     async def _tell(
         self, socket: WebSocket, who: Subscriber, receiver: str, gone: "asyncio.Task[None]"
