@@ -16,6 +16,7 @@ from hilum.servers.http_protocol import ConnectionLimits
 from hilum.servers.http_server import HttpServerOptions, TlsFiles
 from hilum.settings import Settings, is_loopback
 from hilum.submissions.receiving import ReceivingLimits
+from hilum.wire.external_headers import ExternalLimits
 from hilum.wire.multipart_related import MultipartLimits
 from hilum.wire.search_rules import SearchLimits
 
@@ -45,6 +46,11 @@ def stow_limits(settings: Settings) -> StowLimits:
         memory_bytes=stow.memory_bytes,
         concurrent_instances=stow.concurrent_instances,
         strict_expiry=stow.strict_expiry,
+        external=ExternalLimits(
+            headers=settings.external_metadata.headers,
+            value_bytes=settings.external_metadata.value_bytes,
+            tags=settings.external_metadata.tags,
+        ),
     )
 
 

@@ -144,7 +144,7 @@ def _parameters(operation: Json, method: str, path: str, surface: Surface) -> It
             usual = DESCRIPTIONS.get(each["name"])
             yield {"description": usual, **each} if usual else each
     names = {each["name"].lower() for each in told}
-    for each in headers_of(method, path, operation["responses"]):
+    for each in headers_of(method, path, operation["responses"], surface):
         if each["name"].lower() not in names:
             yield each
 

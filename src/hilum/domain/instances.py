@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hilum.domain.extended_tags import NO_EXTENDED_VALUES, ExtendedValues
+from hilum.domain.external_metadata import ExternalAttribute
 from hilum.domain.findings import Finding
 from hilum.domain.identifiers import (
     DEFAULT_PARTITION,
@@ -74,6 +75,8 @@ class StorePolicy:
     """Keep apart what is refused; None: as the settings have it for the door."""
     expires: datetime | None = None
     """When its study is to be deleted; None: never. The last store decides for all of a study."""
+    external: Sequence[ExternalAttribute] = ()
+    """What is said of its study beside; attributes that are not named stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,8 @@ class Kept:
     revision: Revision | None = None
     expiry: Expiry | None = None
     """None: the study's stays as it is."""
+    external: Sequence[ExternalAttribute] = ()
+    """As in `StorePolicy`."""
 
 
 class Disposition(StrEnum):

@@ -241,6 +241,7 @@ class Ingest:
             origin=arrival.origin,
             warned=examined.warned,
             expiry=Expiry(arrival.policy.expires),
+            external=arrival.policy.external,
         )
         self._intents.begin(key)
         try:

@@ -1,5 +1,6 @@
 """Cross-origin resource sharing: which headers let pages of other origins read our answers."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +11,10 @@ _REQUEST_HEADERS: Final = (
     b"Authorization, Accept, Content-Type, Range, If-Range, If-None-Match, Cache-Control,"
     b" X-API-Key, X-Correlation-ID, Last-Event-ID, traceparent, tracestate,"
     b" msdicom-request-original, msdicom-expiry-time-milliseconds, msdicom-expiry-option,"
-    b" msdicom-expiry-level"
+    b" msdicom-expiry-level, msdicom-request-meta"
 )
+_OPEN_NAMES: Final = re.compile(rb"msdicom-meta-[a-z]{2}-[0-9a-f]{8}", re.IGNORECASE)
+"""Request headers of which there are too many to be listed: those asked for are repeated."""
 _EXPOSED: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Encoding, Content-Disposition,"
     b" Accept-Ranges, ETag, Warning, Location, Retry-After, X-Correlation-ID, X-Feed-Id,"
@@ -60,13 +63,14 @@ class Cors:
             headers.append((b"access-control-allow-credentials", b"true"))
         return headers
 
-    def preflight_headers(self, origin: str | None) -> RawHeaders:
-        """What a preflight needs beside `headers`."""
+    def preflight_headers(self, origin: str | None, asked: bytes = b"") -> RawHeaders:
+        """What a preflight needs beside `headers`; `asked`: the request headers it names."""
         if self._allowed(origin) is None:
             return []
+        allowed = b", ".join([_REQUEST_HEADERS, *_OPEN_NAMES.findall(asked)])
         return [
             (b"access-control-allow-methods", _METHODS),
-            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-allow-headers", allowed),
             (b"access-control-max-age", str(self.max_age_seconds).encode()),
         ]
 

@@ -88,7 +88,7 @@ class Edge:
                 exchange.template = "misdirected"
                 await refuse_host(sender)
             elif preflight and self._options.cors.on:
-                await self._answer_preflight(sender, exchange, origin)
+                await self._answer_preflight(sender, exchange, scope, origin)
             elif is_foreign(scope, site, origin, self._options.cors):
                 exchange.template = "cross-site"
                 await refuse_site(sender)
@@ -112,10 +112,13 @@ class Edge:
             headers.append(_OWN_ORIGIN)
         return headers
 
-    async def _answer_preflight(self, send: Send, exchange: Exchange, origin: str | None) -> None:
+    async def _answer_preflight(
+        self, send: Send, exchange: Exchange, scope: Scope, origin: str | None
+    ) -> None:
         exchange.template = "preflight"
         exchange.quiet = True
-        headers = self._options.cors.preflight_headers(origin)
+        asked = dict(scope["headers"]).get(b"access-control-request-headers", b"")
+        headers = self._options.cors.preflight_headers(origin, asked)
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 

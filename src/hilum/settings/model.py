@@ -28,6 +28,7 @@ from hilum.settings.doors import (
 )
 from hilum.settings.events import EventsSettings
 from hilum.settings.extended_tags import ExtendedTagSettings
+from hilum.settings.external_metadata import ExternalMetadataSettings
 from hilum.settings.jobs import OperationSettings
 from hilum.settings.operations import LoggingSettings, SecuritySettings, TelemetrySettings
 from hilum.settings.orthanc import OrthancSettings
@@ -79,6 +80,7 @@ class Settings(Section):
     export: ExportSettings = ExportSettings()
     update: UpdateSettings = UpdateSettings()
     extended_tags: ExtendedTagSettings = ExtendedTagSettings()
+    external_metadata: ExternalMetadataSettings = ExternalMetadataSettings()
     bus: BusSettings = BusSettings()
     delivery: DeliverySettings = DeliverySettings()
     security: SecuritySettings = SecuritySettings()

@@ -127,6 +127,11 @@ def reduced(record: MetadataRecord, *, hides_invalid: bool = True) -> MetadataRe
         hidden = {f"{tag:08X}" for tag in invalid}
         dataset: dict[str, Any] = orjson.loads(text)
         text = orjson.dumps({key: value for key, value in dataset.items() if key not in hidden})
+    return with_text(record, text)
+
+
+def with_text(record: MetadataRecord, text: bytes) -> MetadataRecord:
+    """The record with another JSON text, which tells of all its bulk data."""
     deflater = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)
     deflated = deflater.compress(text) + deflater.flush(isal_zlib.Z_FULL_FLUSH)
     metadata = Metadata(deflated, zlib.crc32(text), len(text))

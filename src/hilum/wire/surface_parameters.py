@@ -6,6 +6,7 @@ from typing import Any, Final
 from hilum.domain.levels import Level
 from hilum.wire.editions import REQUEST_ORIGINAL
 from hilum.wire.expiry import LEVEL_HEADER, OPTION_HEADER
+from hilum.wire.external_metadata import REQUEST_META
 from hilum.wire.surfaces import Surface
 
 Json = dict[str, Any]
@@ -61,7 +62,9 @@ def parameter(name: str, place: str, description: str, schema: Json) -> Json:
     }
 
 
-def headers_of(method: str, path: str, statuses: Mapping[str, Any]) -> Iterator[Json]:
+def headers_of(
+    method: str, path: str, statuses: Mapping[str, Any], surface: Surface
+) -> Iterator[Json]:
     """The header parameters of an operation; `Accept` and its like are told by its answers."""
     if "304" in statuses:
         yield parameter(
@@ -73,6 +76,15 @@ def headers_of(method: str, path: str, statuses: Mapping[str, Any]) -> Iterator[
     if method == "get" and _takes_original(path):
         text = "`true`: as it was before the first bulk update"
         yield parameter(REQUEST_ORIGINAL, "header", text, {"type": "boolean", "default": False})
+    if method == "get" and surface.external_metadata and _tells_external(path):
+        text = "`true`: with what stores said of the study by headers"
+        yield parameter(REQUEST_META, "header", text, {"type": "boolean", "default": False})
+
+
+def _tells_external(path: str) -> bool:
+    return path in {"/studies", "/series", "/instances"} or path.endswith(
+        ("{study}/metadata", "{series}/metadata", "{instance}/metadata")
+    )
 
 
 def _takes_original(path: str) -> bool:

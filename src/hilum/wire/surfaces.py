@@ -53,6 +53,9 @@ class Surface:
     rendered: RenderedRules
     operation_succeeded: str = "succeeded"
     """How the good end of an operation is told."""
+    external_metadata: bool = False
+    """Header fields of a store say something of its studies, which is told to who asks for it
+    (`hilum.wire.external_headers`)."""
 
 
 AZURE_V1: Final = Surface(
@@ -87,6 +90,7 @@ AZURE_V2: Final = Surface(
     retrieve=AZURE_V2_RETRIEVE,
     frames=AZURE_FRAMES,
     rendered=AZURE_RENDERED,
+    external_metadata=True,
 )
 STANDARD: Final = Surface(
     name="standard",

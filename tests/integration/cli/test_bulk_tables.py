@@ -25,6 +25,8 @@ _LATER = (
     "extended_text",
     "extended_tag",
     "study_expiry",
+    "external_value",
+    "external_tag",
     "job_secret",
     "job_error",
     "job",

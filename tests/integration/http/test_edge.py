@@ -221,6 +221,8 @@ async def test_images_can_be_shown_elsewhere_once_an_origin_is_allowed(
         "If-Range",
         "msdicom-request-original",
         "msdicom-expiry-time-milliseconds",
+        "msdicom-request-meta",
+        "msdicom-meta-lo-00111001",
     ],
 )
 async def test_a_preflight_allows_the_headers_that_viewers_send(name: str) -> None:

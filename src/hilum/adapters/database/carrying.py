@@ -22,6 +22,7 @@ from hilum.adapters.database.delivery_tables import (
 from hilum.adapters.database.expiry_tables import study_expiry
 from hilum.adapters.database.extended_rows import note_change
 from hilum.adapters.database.extended_tables import extended_tag
+from hilum.adapters.database.external_tables import external_tag, external_value
 from hilum.adapters.database.job_tables import job, job_error, job_secret
 from hilum.adapters.database.lanes import Lane
 from hilum.adapters.database.reading import read_feed_id
@@ -199,6 +200,7 @@ PARTS: Final = (
         mend=_mend_extended_tags,
     ),
     Part("expiries of studies", (study_expiry,)),
+    Part("external metadata of studies", (external_value, external_tag)),
     WORKLIST,
 )
 ORIGINS: Final = "origins of instances"

@@ -12,6 +12,7 @@ from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.expiries import note_expiries
 from hilum.adapters.database.extended_rows import ExtendedWrites
+from hilum.adapters.database.external_metadata import ExternalWrites
 from hilum.adapters.database.finding import Finder
 from hilum.adapters.database.levels import LevelWriter
 from hilum.adapters.database.merging import MergedLevel
@@ -92,6 +93,7 @@ class Batch:
         self._levels = LevelWriter(connection, dialect, now, self._fresh_version)
         self._writes = Writes(now, lambda: feed_time(connection, dialect, now, clock))
         self._extended = ExtendedWrites(connection)
+        self._external = ExternalWrites(connection)
         self._studies: dict[tuple[int, str], StudyState] = {}
         self._series: dict[tuple[int, str], SeriesState] = {}
         self._instances: dict[tuple[int, str], HeldInstance] = {}
@@ -105,6 +107,7 @@ class Batch:
             self._connection, {(item.partition, item.description.uids.study) for item in batch}
         )
         self._extended.begin()
+        self._external.begin(batch)
         highest = max(item.version for item in batch)
         self._dialect.raise_to(self._connection, "version", highest)
         self._load_studies(batch)
@@ -120,6 +123,7 @@ class Batch:
             count_partitions(self._connection, self._added)
         if self._expiries:
             note_expiries(self._connection, self._expiries)
+        self._external.run()
         return decided
 
     def _fresh_version(self) -> int:
@@ -187,6 +191,9 @@ class Batch:
         made_of = None if item.revision is None else item.revision.of
         if made_of is not None and (held is None or held.version != made_of):
             return Committed(Disposition.CONFLICT, Version(0 if held is None else held.version))
+        refusal = self._external.refusal(item) if item.external else None
+        if refusal is not None:
+            return Committed(Disposition.FAILED, item.version, refusal)
         if held is None:
             self._keep(item, item.version, None, (study, series, self._new_instances[name]))
             return Committed(Disposition.CREATED, item.version)
@@ -196,6 +203,7 @@ class Batch:
         ):
             if item.on_conflict is OnConflict.NEW_VERSION:
                 self._note_expiry(item, study)
+                self._external.put(item)
             return Committed(Disposition.ALREADY_HELD, Version(held.version))
         if made_of is None and item.on_conflict is OnConflict.REFUSE:
             return Committed(Disposition.CONFLICT, Version(held.version))
@@ -214,6 +222,7 @@ class Batch:
     ) -> None:
         study, series, key = place
         self._note_expiry(item, study)
+        self._external.put(item)
         described = item.description
         added = self._added.setdefault(item.partition, [0, 0, 0, 0])
         if study.row.created and not study.row.touched:

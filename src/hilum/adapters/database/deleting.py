@@ -10,6 +10,7 @@ from typing import Any, Final
 from hilum.adapters.database.change_feed import feed_time
 from hilum.adapters.database.connections import Connection, Dialect
 from hilum.adapters.database.extended_rows import forget_owners, forget_scope
+from hilum.adapters.database.external_metadata import FORGET_EXTERNAL
 from hilum.adapters.database.modalities import settle_modalities
 from hilum.adapters.database.patients import drop_unused_patients
 from hilum.adapters.database.reading import place
@@ -126,6 +127,7 @@ def delete_scope(
     studies = _settle_study(connection, dialect, study_key, patient, now)
     if studies:
         connection.execute(_FORGET_EXPIRY, (scope.partition, scope.study))
+        connection.execute(FORGET_EXTERNAL, (scope.partition, scope.study))
     counts = (studies, series, instances, size_bytes, scope.partition)
     connection.execute(_COUNT_PARTITION, counts)
     return int(instances)

@@ -65,8 +65,10 @@ class LevelWriter:
 
     def write(self, studies: Sequence[StudyState], series_states: Sequence[SeriesState]) -> None:
         """Insert and update rows of touched states; parents come before their children."""
+        studies = [state for state in studies if state.row.touched]
+        series_states = [state for state in series_states if state.row.touched]
         created = [state for state in studies if state.row.created]
-        held = [state for state in studies if not state.row.created and state.row.touched]
+        held = [state for state in studies if not state.row.created]
         former = [each.patient_key for each in held if each.patient_changed and each.patient_key]
         for state in sorted((*created, *held), key=patient_of):
             if state.row.created or state.patient_changed:
@@ -74,7 +76,7 @@ class LevelWriter:
                     self._connection, state.partition, state.row.attributes, self._now
                 )
         self._insert_studies(created, series_states)
-        self._write_series([state for state in series_states if state.row.touched])
+        self._write_series(series_states)
         self._update_studies(held)
         self._write_items(studies, series_states)
         self._dialect.lock_patients(self._connection, former)

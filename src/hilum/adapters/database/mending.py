@@ -36,6 +36,8 @@ _FORGET_SERIES: Final = (
 _FORGET_STUDY: Final = (
     "DELETE FROM sequence_item WHERE level = 1 AND owner_key = ?",
     "DELETE FROM study_modality WHERE study_key = ?",
+    "DELETE FROM external_value WHERE (partition_key, study_instance_uid) IN "
+    '(SELECT s.partition_key, s."StudyInstanceUID" FROM study s WHERE s.key = ?)',
     "DELETE FROM study WHERE key = ?",
 )
 _FORGET_ERROR: Final = ("DELETE FROM extended_error WHERE instance_key = ? AND tag_key = ?",)

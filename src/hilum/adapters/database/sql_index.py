@@ -19,6 +19,7 @@ from hilum.adapters.database.delivery import SqlDelivery
 from hilum.adapters.database.dialects import dialect_for
 from hilum.adapters.database.expiries import SqlExpiry
 from hilum.adapters.database.extended_tags import SqlExtendedTags
+from hilum.adapters.database.external_metadata import SqlExternalMetadata
 from hilum.adapters.database.job_errors import SqlJobErrors
 from hilum.adapters.database.jobs import SqlJobs
 from hilum.adapters.database.key_rows import SqlKeys
@@ -83,7 +84,7 @@ class SqlIndex:
     locked for `busy_seconds`.
     """
 
-    def __init__(  # noqa: PLR0913 (one for each setting)
+    def __init__(  # noqa: PLR0913, PLR0915 (one for each setting, and for each port)
         self,
         url: str,
         *,
@@ -134,6 +135,8 @@ class SqlIndex:
         """Uploads that are answered later."""
         self.expiry = SqlExpiry(self._lookups, self._writer, self._dialect, now, self.fed.ring)
         """Studies that are deleted by themselves."""
+        self.external = SqlExternalMetadata(self._lookups)
+        """What is said of studies beside their instances."""
         self.quarantine = SqlQuarantine(self._lookups, self._writer, now)
         """What was refused and is kept apart."""
         self.partitions = SqlPartitions(self._lookups, self._writer, now)

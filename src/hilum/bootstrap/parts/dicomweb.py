@@ -45,6 +45,8 @@ async def dicomweb_part(around: Surroundings) -> AsyncIterator[Part]:
 
 def _within(surface: Surface, settings: Settings) -> Surface:
     """The surface with the operator's limits."""
+    if not settings.external_metadata.enabled:
+        surface = replace(surface, external_metadata=False)
     rules = surface.retrieve
     if rules.maximum_conversion_bytes is None:
         return surface
@@ -61,6 +63,7 @@ def _surface(around: Surroundings, surface: Surface, budget: MemoryBudget) -> li
         options.stow_limits(around.settings),
         base_url=base_url,
         budget=budget,
+        external=archive.index.external,
     )
     qido = qido_router(
         archive.search,
@@ -68,6 +71,7 @@ def _surface(around: Surroundings, surface: Surface, budget: MemoryBudget) -> li
         base_url=base_url,
         limits=options.search_limits(around.settings),
         extended=archive.index.extended,
+        external=archive.index.external,
     )
     return [
         Mount(surface_router(surface), prefix),
@@ -91,6 +95,7 @@ def _retrieving(around: Surroundings, surface: Surface) -> list[Mount]:
             cache_seconds=cache_seconds,
             bulk_uris=BulkURIs(retrieve.bulk_uris),
             bulk=archive.bulk,
+            external=archive.index.external,
         ),
         frames_router(archive.frames, surface, base_url=base_url, cache_seconds=cache_seconds),
     ]

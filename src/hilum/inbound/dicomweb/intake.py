@@ -12,6 +12,7 @@ from hilum.domain.origins import Origin
 from hilum.foundation.memory import MemoryBudget
 from hilum.ingest.body import InstanceBody
 from hilum.ports.objects import Spool
+from hilum.wire.external_headers import ExternalLimits
 from hilum.wire.multipart_related import (
     ContentType,
     MultipartLimits,
@@ -42,6 +43,7 @@ class StowLimits:
     small instances is kept a quarter to a half faster than with 8, large ones equally fast."""
     strict_expiry: bool = False
     """Every header field of an expiry must be there (`hilum.wire.expiry`)."""
+    external: ExternalLimits = field(default_factory=ExternalLimits)
 
 
 class Intake:

@@ -1,6 +1,6 @@
 """The routes of STOW-RS, for any surface (PS3.18 section 10.5; Azure DICOM service, section 2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,16 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.domain.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
+from hilum.domain.external_metadata import ExternalAttribute
 from hilum.domain.identifiers import StudyInstanceUID, parse_uid
 from hilum.domain.instances import OnConflict, StorePolicy
 from hilum.domain.origins import Door
 from hilum.foundation.clock import Clock, SystemClock
 from hilum.foundation.memory import MemoryBudget
 from hilum.inbound.dicomweb.intake import DICOM, MULTIPART, Ingest, Intake, StowLimits
+from hilum.ports.external_metadata import ReadsExternalMetadata
 from hilum.ports.objects import Spool
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import DICOM_XML, negotiate_datasets
 from hilum.wire.expiry import LEVEL_HEADER, OPTION_HEADER, TIME_HEADER, expiry_of
+from hilum.wire.external_headers import PREFIX, demand_known, external_of
 from hilum.wire.media_types import DICOM_JSON, JSON
 from hilum.wire.multipart_related import ContentType, boundary_of, parse_content_type
 from hilum.wire.request_facts import origin_of, partition_of, surface_url
@@ -36,8 +39,11 @@ def stow_router(
     base_url: BaseUrl | None = None,
     budget: MemoryBudget | None = None,
     clock: Clock | None = None,
+    external: ReadsExternalMetadata | None = None,
 ) -> APIRouter:
     """Return the routes `/studies` and `/studies/{study}`, to be included below the prefix.
+
+    `external` tells the VRs of tags that header fields used before; without, each may be new.
 
     Surfaces of one server share a `budget` of `limits.memory_bytes`.
 
@@ -46,7 +52,14 @@ def stow_router(
     limits = limits or StowLimits()
     budget = budget or MemoryBudget(limits.memory_bytes)
     store = _Store(
-        ingest, spool, surface, limits, base_url or BaseUrl(), budget, clock or SystemClock()
+        ingest,
+        spool,
+        surface,
+        limits,
+        base_url or BaseUrl(),
+        budget,
+        clock or SystemClock(),
+        external,
     )
     router = APIRouter(tags=[f"{surface.prefix} store"])
 
@@ -100,6 +113,7 @@ class _Store:
         base_url: BaseUrl,
         budget: MemoryBudget,
         clock: Clock,
+        external: ReadsExternalMetadata | None,
     ) -> None:
         self._ingest = ingest
         self._spool = spool
@@ -108,6 +122,7 @@ class _Store:
         self._base_url = base_url
         self._budget = budget
         self._clock = clock
+        self._external = external
 
     async def __call__(
         self, request: Request, study: str | None, on_conflict: OnConflict
@@ -126,6 +141,7 @@ class _Store:
             partition_of(request),
             study=uid,
             expires=self._expires(headers),
+            external=await self._said(request),
         )
         origin = origin_of(request, Door.STOW)
         async with Intake(
@@ -144,6 +160,16 @@ class _Store:
         if not self._surface.store.reads_expiry:
             return None
         return expiry_of(headers, self._clock.now(), strict=self._limits.strict_expiry)
+
+    async def _said(self, request: Request) -> Sequence[ExternalAttribute]:
+        """What header fields say of the studies beside their instances."""
+        if not self._surface.external_metadata:
+            return ()
+        limits = self._limits.external
+        said = external_of(request.headers.raw, limits)
+        if said and self._external is not None:
+            demand_known(said, await self._external.vrs(partition_of(request)), limits)
+        return said
 
     def _accepted(self, headers: Headers) -> ContentType:
         """Return the Content-Type. Raises what there is to say before the body is read."""
@@ -193,13 +219,23 @@ _EXPIRY: Final[dict[str, dict[str, Any]]] = {
         "description": "What is deleted.",
     },
 }
+_EXTERNAL: Final[dict[str, dict[str, Any]]] = {
+    f"{PREFIX}LO-00111001": {
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+        "description": "Gives the studies of the request a private attribute, of this VR and tag; "
+        "likewise of any private tag, and any VR of extended query tags.",
+    }
+}
 
 
 def store_request(surface: Surface) -> dict[str, Any]:
     """What a store request to a surface consists of, in the words of OpenAPI."""
-    if not surface.store.reads_expiry:
+    told = (_EXPIRY if surface.store.reads_expiry else {}) | (
+        _EXTERNAL if surface.external_metadata else {}
+    )
+    if not told:
         return STORE_REQUEST
-    fields = [{"name": name, "in": "header", **told} for name, told in _EXPIRY.items()]
+    fields = [{"name": name, "in": "header", **field} for name, field in told.items()]
     return {**STORE_REQUEST, "parameters": fields}
 
 

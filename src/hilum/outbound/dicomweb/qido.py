@@ -6,15 +6,22 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
-from hilum.catalogue.search import Search
+from hilum.catalogue.search import DataSet, Search
 from hilum.domain.extended_tags import ExtendedTag
-from hilum.domain.identifiers import SeriesInstanceUID, StudyInstanceUID, parse_uid
+from hilum.domain.identifiers import PartitionKey, SeriesInstanceUID, StudyInstanceUID, parse_uid
 from hilum.domain.levels import Level
 from hilum.outbound.dicomweb.documented import SEARCH_EXTRA, documented, search_answers
 from hilum.ports.extended_tags import ReadsExtendedTags
+from hilum.ports.external_metadata import ReadsExternalMetadata
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.dataset_forms import DataSetForm, negotiate_datasets
 from hilum.wire.extended_query import ERRONEOUS_HEADER
+from hilum.wire.external_metadata import (
+    REQUEST_META,
+    studies_with_external,
+    study_of,
+    wants_external,
+)
 from hilum.wire.query_parameters import SearchRequest, accept_of, names_others, read_search
 from hilum.wire.request_facts import partition_of, surface_url
 from hilum.wire.search_response import (
@@ -37,6 +44,7 @@ class _Searcher:
     rules: SearchRules
     base_url: BaseUrl
     extended: ReadsExtendedTags | None
+    external: ReadsExternalMetadata | None
 
     async def __call__(
         self, request: Request, level: Level, study: str | None = None, series: str | None = None
@@ -60,6 +68,8 @@ class _Searcher:
         erroneous = [name for name, tag in wanted.extended if tag.errors]
         if erroneous:
             response.headers[ERRONEOUS_HEADER] = ",".join(erroneous)
+        if surface.external_metadata and study is None:
+            response.headers["vary"] = REQUEST_META
         return response
 
     async def _extended(self, query_string: bytes) -> Sequence[ExtendedTag]:
@@ -75,6 +85,8 @@ class _Searcher:
         datasets = found.datasets
         if surface.search.hides_invalid:
             datasets = valid_only(datasets)
+        if surface.external_metadata and wanted.query.study is None and wants_external(request):
+            datasets = await self._with_external(datasets, partition_of(request))
         if surface.search.literal or not datasets:
             return search_response(datasets, form)
         base = surface_url(self.base_url, scope, surface)
@@ -85,6 +97,16 @@ class _Searcher:
             return await asyncio.to_thread(search_response, datasets, form, cut=said)
         return search_response(datasets, form, cut=said)
 
+    async def _with_external(
+        self, datasets: Sequence[DataSet], partition: PartitionKey
+    ) -> Sequence[DataSet]:
+        """Results, which tell of their studies, with what was said of those beside."""
+        studies = {study_of(dataset) for dataset in datasets} - {""}
+        if self.external is None or not studies:
+            return datasets
+        said = await self.external.of_studies(partition, sorted(studies))
+        return studies_with_external(datasets, said)
+
 
 def qido_router(
     search: Search,
@@ -93,10 +115,12 @@ def qido_router(
     base_url: BaseUrl | None = None,
     limits: SearchLimits | None = None,
     extended: ReadsExtendedTags | None = None,
+    external: ReadsExternalMetadata | None = None,
 ) -> APIRouter:
     """Return the six search routes of a surface, relative to its prefix.
 
     `extended` tells what can be searched by besides the usual; without, nothing can.
+    `external` tells what was said of studies beside; without, nothing is told of it.
     """
     router = APIRouter(tags=[f"{surface.prefix} search"])
     rows = search_answers(surface)
@@ -106,6 +130,7 @@ def qido_router(
         surface.search.within(limits or SearchLimits()),
         base_url or BaseUrl(),
         extended,
+        external,
     )
 
     @documented(router, "/studies", "Search for studies", rows, SEARCH_EXTRA)

@@ -10,6 +10,7 @@ from hilum.outbound.dicomweb.bulk_sender import BulkSender
 from hilum.outbound.dicomweb.documented import documented, instance_answers, metadata_answers
 from hilum.outbound.dicomweb.instances import InstanceSender
 from hilum.outbound.dicomweb.metadata import MetadataSender
+from hilum.ports.external_metadata import ReadsExternalMetadata
 from hilum.wire.base_url import BaseUrl
 from hilum.wire.bulk_telling import BulkURIs
 from hilum.wire.media_types import likes_bulk_data
@@ -26,18 +27,20 @@ def wado_router(
     cache_seconds: float = 0.0,
     bulk_uris: BulkURIs = BulkURIs.ABSOLUTE,
     bulk: BulkData | None = None,
+    external: ReadsExternalMetadata | None = None,
 ) -> APIRouter:
     """Return the six retrieve routes of a surface, relative to its prefix.
 
     `cache_seconds`: how long a browser may use an instance without asking again.
     `bulk_uris`: how metadata tells where bulk data is.
     `bulk`: gives it to who asks for instances as octets.
+    `external`: what was said of studies beside; without, nothing is told of it.
     """
     router = APIRouter(tags=[f"{surface.prefix} retrieve"])
     base, rules = base_url or BaseUrl(), surface.retrieve
     send_instances = InstanceSender(retrieve, surface, base, cache_seconds)
     send_bulk = None if bulk is None else BulkSender(bulk, surface, base, cache_seconds)
-    describe = MetadataSender(retrieve, surface, base, bulk_uris)
+    describe = MetadataSender(retrieve, surface, base, bulk_uris, external)
     several = instance_answers(rules, single=False)
     one = instance_answers(rules, single=True)
     metadata = metadata_answers(surface, single=False)

@@ -6,6 +6,7 @@ import hilum.adapters.database.arrivals_tables
 import hilum.adapters.database.delivery_tables
 import hilum.adapters.database.expiry_tables
 import hilum.adapters.database.extended_tables
+import hilum.adapters.database.external_tables
 import hilum.adapters.database.job_tables
 import hilum.adapters.database.original_tables
 import hilum.adapters.database.submission_tables

@@ -4,6 +4,7 @@ from hilum.adapters.database.migrations.azure import (
     change_feed,
     expiry,
     extended_tags,
+    external,
     jobs,
     originals,
     partitions,
@@ -15,7 +16,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_PIECES = (jobs, change_feed, originals, extended_tags, worklist, partitions, expiry)
+_PIECES = (jobs, change_feed, originals, extended_tags, worklist, partitions, expiry, external)
 
 
 def upgrade() -> None:
