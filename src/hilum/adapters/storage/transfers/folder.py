@@ -5,12 +5,14 @@ It may lie on a file system that hangs, so it is worked on in threads that nobod
 
 import asyncio
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from errno import EACCES, EDQUOT, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
@@ -21,6 +23,7 @@ from hilum.ports.transfers import PlacedFile
 _CHUNK_BYTES: Final = 1 << 20
 _PAGE: Final = 200
 _PARTIAL: Final = ".hilum-partial-"
+_ESCAPED: Final = re.compile(r"\\x([0-9a-f]{2})")
 _LASTING: Final = frozenset({EACCES, EPERM, EROFS, ENOENT, ENOTDIR})
 _T = TypeVar("_T")
 
@@ -70,7 +73,7 @@ class FolderPlace:
                 return
 
     async def stream(self, file: PlacedFile) -> AsyncIterator[bytes]:
-        path = self._folder.joinpath(*file.name.split("/"))
+        path = self._folder.joinpath(*map(_entry_name, file.name.split("/")))
         try:
             opened = await self._in_thread(lambda: _open(path))
         except OSError as error:
@@ -124,22 +127,32 @@ def _open(path: Path) -> BinaryIO:
 def _walk(folder: Path, above: str, after: list[str]) -> Iterator[PlacedFile]:
     """Files below `folder` whose names, part by part, are behind `after`."""
     with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
+        found = sorted(((_text(entry.name), entry) for entry in entries), key=itemgetter(0))
     first = after[0] if after else None
-    for entry in found:
-        if (first is not None and entry.name < first) or entry.name.startswith(_PARTIAL):
+    for text, entry in found:
+        if (first is not None and text < first) or entry.name.startswith(_PARTIAL):
             continue
-        name = f"{above}{_text(entry.name)}"
+        name = f"{above}{text}"
         if entry.is_dir(follow_symlinks=False):
-            rest = after[1:] if entry.name == first else []
+            rest = after[1:] if text == first else []
             yield from _walk(Path(entry.path), f"{name}/", rest)
-        elif entry.is_file(follow_symlinks=False) and entry.name != first:
+        elif entry.is_file(follow_symlinks=False) and text != first:
             yield PlacedFile(name, entry.stat(follow_symlinks=False).st_size)
 
 
 def _text(name: str) -> str:
-    """A name that is no UTF-8 leads to no file; whoever reads it hears so."""
-    return name.encode("utf-8", "replace").decode()
+    r"""A name as any database takes it: a byte that is no UTF-8 as `\xff`, `\` as `\x5c`."""
+    escaped = name.replace("\\", r"\x5c")
+    return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _entry_name(text: str) -> str:
+    """The name that `_text` made a text of."""
+    return _ESCAPED.sub(lambda found: _byte(found[1]), text)
+
+
+def _byte(digits: str) -> str:
+    return bytes.fromhex(digits).decode("utf-8", "surrogateescape")
 
 
 @contextmanager
