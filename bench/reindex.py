@@ -1,7 +1,7 @@
-"""Indexing what is held for a new extended query tag: python -m bench.reindex DATA N [--ingest].
+"""Indexing what is held for a new extended query tag: python -m bench.reindex DATA N.
 
 Makes a data folder with N stored descriptions (see `bench.fill_index`), adds a tag that all of them
-have and one that none has, and tells how many instances a second the work reads and indexes.
+have, so that each of them writes a row, and tells how many instances a second are indexed.
 
 With `--ingest`, a second run goes on while batches are committed as fast as they can be, by a
 process of their own as the keeper does; it tells what is left of the rate of each, and how long a
@@ -55,8 +55,11 @@ async def _added(index: SqlIndex, tag: NewExtendedTag) -> _Running:
     return _Running(index, record)
 
 
-async def _reindex(index: SqlIndex, running: _Running, *, busy: bool) -> None:
-    work = ReindexWork(index.extended, lambda: busy, ReindexOptions())
+async def _reindex(index: SqlIndex, running: _Running, busy_percent: int | None = None) -> None:
+    options = (
+        ReindexOptions() if busy_percent is None else ReindexOptions(busy_percent=busy_percent)
+    )
+    work = ReindexWork(index.extended, lambda: busy_percent is not None, options)
     running.note(await work.run(running))
 
 
@@ -92,10 +95,10 @@ async def _longest_question(index: SqlIndex, stop: asyncio.Event) -> float:
     return longest
 
 
-async def _run(url: str, seconds: float) -> None:
+async def _run(url: str, seconds: float, busy_percent: int) -> None:
     async with SqlIndex(url) as index:
         whole = await _added(index, _NUMBER)
-        await _reindex(index, whole, busy=False)
+        await _reindex(index, whole)
         print(f"alone: {whole.rate:,.0f} instances/s", flush=True)
         if not seconds:
             return
@@ -103,7 +106,7 @@ async def _run(url: str, seconds: float) -> None:
         stop = asyncio.Event()
         asking = asyncio.create_task(_longest_question(index, stop))
         running = await _added(index, _PRESENT)
-        indexing = asyncio.create_task(_reindex(index, running, busy=True))
+        indexing = asyncio.create_task(_reindex(index, running, busy_percent))
         await asyncio.sleep(0.5)
         beside = await _committed(url, 2_000_000, seconds)
         stop.set()
@@ -121,12 +124,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("instances", type=int)
     parser.add_argument("--ingest", type=float, default=0.0, help="seconds of commits")
+    parser.add_argument("--busy-percent", type=int, default=ReindexOptions().busy_percent)
     chosen = parser.parse_args()
     path = database_path(chosen.data)
     if not path.exists():
         chosen.data.mkdir(parents=True, exist_ok=True)
         fill_database(path, chosen.instances, per_study=200)
-    asyncio.run(_run(f"sqlite:///{path.absolute()}", chosen.ingest))
+    asyncio.run(_run(f"sqlite:///{path.absolute()}", chosen.ingest, chosen.busy_percent))
 
 
 if __name__ == "__main__":
