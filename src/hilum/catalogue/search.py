@@ -60,6 +60,7 @@ def _indexed(levels: Iterable[Level]) -> frozenset[str]:
     return frozenset(_key(keyword) for level in levels for keyword in RETURNED_KEYWORDS[level])
 
 
+_OF: Final = {level: _indexed([level]) for level in Level}
 _FROM_INDEX: Final = {
     level: _indexed(upper for upper in Level if upper <= level) for level in Level
 }
@@ -122,7 +123,8 @@ class Search:
         stored = _stored_tags(query.level, tags)
         private = {tag.path: tag.private_creator for tag in extended if tag.private_creator}
         if extended:
-            stored |= {tag.path for tag in extended} - _FROM_INDEX[query.level]
+            at_hand = _FROM_INDEX[query.level]
+            stored |= {tag.path for tag in extended if tag.path not in at_hand & _OF[tag.level]}
         if stored and datasets:
             await self._complete(page.rows, datasets, tags, _Stored(stored, private))
         return Found(datasets, page.more)

@@ -310,6 +310,22 @@ def test_what_v2_warned_of_is_no_error_and_not_found(client: httpx.Client) -> No
     assert (found.status_code, found.headers.get("erroneous-dicom-attributes")) == (204, None)
 
 
+def test_an_instance_is_shown_with_what_itself_says_in_its_tag(
+    client: httpx.Client, surface: str
+) -> None:
+    name = f"FIRST {surface[1:]}"
+    first = a_new(StationName=name)
+    study, series = first.StudyInstanceUID, first.SeriesInstanceUID
+    second = a_new(StudyInstanceUID=study, SeriesInstanceUID=series, StationName="SECOND")
+    with tagged(client, surface, a_tag("StationName", "Instance")):
+        store(client, surface, first)
+        store(client, surface, second)
+        (found,) = client.get(f"{surface}/instances?StationName={name}").json()
+
+    assert found["00080018"]["Value"] == [first.SOPInstanceUID]
+    assert found["00081010"]["Value"] == [name]
+
+
 @pytest.mark.azure("8.5-v1", "8.5-v2", "8.5-other-vr")
 def test_v1_refuses_what_a_tag_cannot_index_and_v2_warns(client: httpx.Client) -> None:
     other = private(a_new(), "OTHER VR", "12")
