@@ -28,6 +28,7 @@ _ENUMERATED: Final[Mapping[str, frozenset[str]]] = {
         ("InputReadinessState", "INCOMPLETE UNAVAILABLE READY"),
     )
 }
+_TRANSACTION: Final = f"{tag_of('TransactionUID'):08X}"
 _CODE_MEANING: Final = f"{tag_of('CodeMeaning'):08X}"
 Dataset = dict[str, Any]
 
@@ -90,6 +91,8 @@ def _element(tag: str, raw: object, checking: _Checking, where: str, depth: int)
     name = _within(where, tag)
     if not isinstance(raw, Mapping) or not raw.keys() <= _MEMBERS:
         _refuse(name, "it should be an object with vr and Value")
+    if where and tag == _TRANSACTION:
+        _refuse(name, "whoever reads the item would learn who may change the work item")
     vr = raw.get("vr")
     if not isinstance(vr, str) or _VR.fullmatch(vr) is None:
         _refuse(name, "its vr is missing")

@@ -46,3 +46,11 @@ def test_values_count_as_elements_do(vr: str, value: object) -> None:
 
     with pytest.raises(LimitExceeded, match=r"worklist\.elements"):
         checked({"00091001": {"vr": vr, "Value": [value] * 5}}, _LIMITS)
+
+
+def test_a_transaction_uid_hides_in_no_item() -> None:
+    lock = {"00081195": {"vr": "UI", "Value": ["1.2"]}}
+    checked(lock, _LIMITS)
+
+    with pytest.raises(InvalidWorkitem, match=r"00091001\.TransactionUID"):
+        checked({"00091001": {"vr": "SQ", "Value": [lock]}}, _LIMITS)
