@@ -382,7 +382,7 @@ VALUES: dict[str, tuple[str, Any, str, str]] = {
 }
 
 
-@pytest.mark.azure("8.2-vrs", "4.6-matching", "4.6-returned")
+@pytest.mark.azure("8.2-vrs", "4.6-matching", "4.6-returned", "4.3-dt", "4.3-tm", "4.3-numeric")
 def test_every_vr_is_indexed_matched_and_returned(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -412,6 +412,11 @@ def test_every_vr_is_indexed_matched_and_returned(
                                ("AcquisitionDate", "20240331-20240301")):  # fmt: skip
             answer = client.get("/v2/instances", params={keyword: value})
             assert answer.status_code == 400, keyword
+        for keyword, value in (("AcquisitionDateTime", "2024-"), ("AcquisitionTime", "10"),
+                               ("AcquisitionDateTime", "20240310101112.123456-"),
+                               ("AcquisitionTime", "101112.123456-")):  # fmt: skip
+            answer = client.get("/v2/instances", params={keyword: value})
+            assert answer.status_code in {200, 204}, (keyword, value)
 
     assert {tag["vr"] for tag in listed} == set(EXTENDED_VRS) == set(VALUES)
 
