@@ -118,8 +118,23 @@ async def test_it_is_taken_over_by_a_new_index(name: str, tmp_path: Path) -> Non
         former, fresh = opened
         await former.commit([saying(a_kept(), WARD, COST)])
 
-        (part,) = (each for each in PARTS if each.name == "external metadata of studies")
+        (part,) = (each for each in PARTS if each.name == "external attributes of studies")
         assert await fresh.carrying.take(part, former.carrying) == 2
         await fresh.commit([a_kept()])
 
         assert await said_of(fresh) == [WARD, COST]
+
+
+async def test_mending_that_forgets_a_study_forgets_what_was_said_of_it(
+    engine: Engine, index: SqlIndex
+) -> None:
+    await index.commit([saying(a_kept(), WARD), saying(a_kept(uids(2)), COST)])
+    gone = "SELECT key FROM instance WHERE study_key IN (SELECT min(key) FROM study)"
+    for table in ("description", "instance_version"):
+        engine.execute(f"DELETE FROM {table} WHERE instance_key IN ({gone})")
+    engine.execute(f"DELETE FROM instance WHERE key IN ({gone})")
+
+    assert await index.maintenance.recount() > 0
+
+    assert await said_of(index) == []
+    assert await said_of(index, uids(2).study) == [COST]

@@ -200,7 +200,7 @@ PARTS: Final = (
         mend=_mend_extended_tags,
     ),
     Part("expiries of studies", (study_expiry,)),
-    Part("external metadata of studies", (external_value, external_tag)),
+    Part("external attributes of studies", (external_value, external_tag)),
     WORKLIST,
 )
 ORIGINS: Final = "origins of instances"
