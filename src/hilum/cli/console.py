@@ -1,11 +1,12 @@
 """What commands say, and the codes they end with."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -23,6 +24,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+
+_UNFOLDED: Final = 10_000
+"""Characters of a line of a table that is not for a terminal."""
 
 
 class Ending(IntEnum):
@@ -95,7 +99,11 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[obje
         table.add_column(name, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
-    out().print(table)
+    console = out()
+    # Nobody's window bounds a pipe or a file, and a program reads a row as a line.
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNFOLDED
+    console.print(table)
 
 
 def end(ending: Ending) -> None:

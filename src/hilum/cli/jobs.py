@@ -128,7 +128,7 @@ def list_jobs(
         return
     print_table(
         "",
-        ("key", "id", "kind", "state", "%", "attempts", "created", "by", "error"),
+        ("key", "id", "kind", "state", "%", "created", "error"),
         (
             (
                 str(each.key),
@@ -136,9 +136,7 @@ def list_jobs(
                 each.kind.value,
                 each.state.value,
                 str(each.progress.percent),
-                str(each.attempts),
                 f"{each.created:%Y-%m-%d %H:%M:%S}",
-                each.principal,
                 each.error,
             )
             for each in found
