@@ -21,6 +21,13 @@ Secrets = Mapping[str, str]
 _NO_SECRETS: Final[Secrets] = MappingProxyType({})
 _BUCKET: Final = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{1,221}[A-Za-z0-9]", re.ASCII)
 _PREFIX: Final = re.compile(r"(?!\.+(?:/|$))[^/\\\x00-\x1f]+(?:/(?!\.+(?:/|$))[^/\\\x00-\x1f]+)*")
+# What clients of buckets read as we do: to them a backslash, say, ends the name of a host.
+_URL: Final = re.compile(
+    r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[\w.~$-]*)*(?:\?[!-~]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_LONGEST_PATH: Final = 4096
+_LONGEST_PREFIX: Final = 1024
 _REGION: Final = re.compile(r"[a-z0-9-]{0,40}", re.ASCII)
 _EXAMPLE: Final = "https://account.blob.core.windows.net/container?sv=..."
 _IDENTITY: Final = "useManagedIdentity"
@@ -119,6 +126,9 @@ def _gcs(settings: Fields, what: str) -> tuple[TransferPlace, Secrets]:
 
 def _folder(settings: Fields, what: str) -> TransferPlace:
     path = settings.text("path") or ""
+    if len(path) > _LONGEST_PATH:
+        message = f"{what}.settings.path should be at most {_LONGEST_PATH} characters long."
+        raise MalformedBody(message)
     if not PurePath(path).is_absolute() or ".." in PurePath(path).parts or "\0" in path:
         message = f"{what}.settings.path should be the absolute path of a folder of the server."
         raise MalformedBody(message)
@@ -157,8 +167,11 @@ def _bucket(name: str | None, what: str) -> str:
 
 def _prefix(settings: Fields, what: str) -> str:
     prefix = (settings.text("prefix") or "").strip("/")
-    if prefix and _PREFIX.fullmatch(prefix) is None:
-        message = f"{what}.settings.prefix should be names, parted by slashes."
+    if len(prefix) > _LONGEST_PREFIX or (prefix and _PREFIX.fullmatch(prefix) is None):
+        message = (
+            f"{what}.settings.prefix should be names, parted by slashes, of at most "
+            f"{_LONGEST_PREFIX} characters."
+        )
         raise MalformedBody(message)
     return prefix
 
@@ -167,12 +180,10 @@ def _url(text: str, what: str) -> SplitResult:
     """An HTTP address without user and fragment, whose path has neither escapes nor steps up."""
     url = _split(text)
     if (
-        url is None
-        or url.scheme not in {"http", "https"}
+        _URL.fullmatch(text) is None
+        or url is None
         or not url.hostname
-        or "@" in url.netloc
         or url.fragment
-        or "%" in url.path
         or {".", ".."} & set(url.path.split("/"))
     ):
         message = f"{what} should be an http or https URL without user, fragment and escapes."
