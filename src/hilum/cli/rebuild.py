@@ -38,8 +38,8 @@ def rebuild(
     What no object tells is taken over from the old index as far as that can be read, and what
     cannot is named: data partitions, API keys, subscriptions, dead letters, revisions of stable
     studies, what was fetched from Orthanc, uploads and quarantine, operations, extended query
-    tags, expiries, work items, where each instance came from. When uploads and quarantine cannot
-    be read, their files are put aside in the holding.
+    tags, expiries and external metadata of studies, work items, where each instance came from.
+    When uploads and quarantine cannot be read, their files are put aside in the holding.
 
     The feed starts anew, under another id (`X-Feed-Id`), and announces every instance as created
     and every study as stable again. Its numbers go on above those of the old one. Subscriptions
