@@ -116,7 +116,7 @@ class WorkitemEvents(Protocol):
         ...
 
     async def give_up(self, who: Subscriber, receiver: str) -> None:
-        """This receiver gets nothing any more; nothing happens where another took over."""
+        """From now on this receiver gets nothing; what another took over stays its own."""
         ...
 
     async def pending(
