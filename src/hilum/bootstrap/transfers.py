@@ -1,6 +1,7 @@
 """Export and bulk import over the archive's engines, to and from the places that are allowed."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -44,7 +45,7 @@ class Places:
 async def _folder(place: TransferPlace, threads: Executor) -> Path:
     loop = asyncio.get_running_loop()
     folder = Path(place.url, *filter(None, place.prefix.split("/")))
-    if not await loop.run_in_executor(threads, folder.is_dir):
+    if not await loop.run_in_executor(threads, os.path.isdir, folder):  # or it does not show
         message = "There is no such folder: make it first."
         raise PlaceUnusable(message)
     # What was allowed is what is opened, whatever becomes of links on the way to it.
