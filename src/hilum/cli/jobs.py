@@ -111,6 +111,7 @@ def list_jobs(
 
         hilum jobs list --kind export --json
     """
+    from hilum.desk.job_documents import job_document
     from hilum.domain.jobs import JobKind, JobState
     from hilum.ports.jobs import JobQuery
 
@@ -121,25 +122,24 @@ def list_jobs(
     found = _operate(
         options.settings(data, config), lambda operations: operations.page(query, before, limit)
     )
+    documents = [job_document(each) for each in found]
     if as_json:
-        from hilum.desk.job_documents import job_document
-
-        print_json([job_document(each) for each in found])
+        print_json(documents)
         return
     print_table(
         "",
         ("key", "id", "kind", "state", "%", "created", "error"),
         (
             (
-                str(each.key),
-                each.job_id,
-                each.kind.value,
-                each.state.value,
-                str(each.progress.percent),
-                f"{each.created:%Y-%m-%d %H:%M:%S}",
-                each.error,
+                each["key"],
+                each["job_id"],
+                each["kind"],
+                each["state"],
+                each["percent"],
+                each["created"][:19],
+                each["error"],
             )
-            for each in found
+            for each in documents
         ),
     )
 

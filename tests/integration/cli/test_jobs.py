@@ -51,8 +51,8 @@ def test_files_are_imported_and_exported_by_the_server(
     assert "exported 1" in exported.out
     assert [path.read_bytes() for path in folder.rglob("*.dcm")] == [data]
     assert [each["kind"] for each in listed.json] == ["export", "import"]
-    rows = [line.split()[1:3] for line in table.out.splitlines() if "import" in line]
-    assert rows == [[imported.json["job_id"], "import"]]  # one line, nothing folded
+    rows = [line.split()[1:5] for line in table.out.splitlines() if "import" in line]
+    assert rows == [[imported.json["job_id"], "import", "succeeded", "100"]]  # in one line
     assert hilum("jobs", "list", "--kind", "update", "--json").json == []
 
 
