@@ -16,7 +16,7 @@ class ExtendedTagSettings(Section):
     """Instances that a re-index reads and writes at once; a fifth of it while instances come in."""
     page_bytes: ByteCount = 16 << 20
     """Text of metadata that a re-index reads at once."""
-    busy_percent: Annotated[int, Field(ge=1, le=100)] = 15
+    busy_percent: Annotated[int, Field(ge=1, le=100)] = 60
     """Part of the time that a re-index works while instances come in, of 100."""
     sweep_rows: Count = 1000
     """Values of a deleted tag that are removed at once."""

@@ -33,7 +33,7 @@ class ReindexOptions:
     page_instances: int = 500
     page_bytes: int = 16 << 20
     """Text of metadata that is read at once."""
-    busy_percent: int = 15
+    busy_percent: int = 60
     """Part of the time it works while instances come in, from 1 to 100."""
 
 
