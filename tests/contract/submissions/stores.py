@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from hilum.adapters.database.times import to_microseconds
+from hilum.domain.external_metadata import ExternalAttribute
 from hilum.domain.findings import Finding, Severity
 from hilum.domain.identifiers import (
     InstanceUIDs,
@@ -41,7 +42,12 @@ BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=60)
 ORIGIN = Origin(Door.UPLOAD, "corr-1", "10.0.0.7", "somebody")
 POLICY = StorePolicy(
-    "standard", OnConflict.NEW_VERSION, study=StudyInstanceUID("1.2.3"), depth="iod"
+    "standard",
+    OnConflict.NEW_VERSION,
+    study=StudyInstanceUID("1.2.3"),
+    depth="iod",
+    expires=datetime(2027, 1, 1, tzinfo=UTC),
+    external=(ExternalAttribute("00091001", "LO", "beside"),),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from hilum.domain.external_metadata import ExternalAttribute
 from hilum.domain.findings import Finding, Severity, worst
 from hilum.domain.identifiers import (
     InstanceUIDs,
@@ -70,6 +71,7 @@ def policy_of(text: str) -> StorePolicy:
             **held,
             "on_conflict": OnConflict(held["on_conflict"]),
             "expires": None if expires is None else datetime.fromisoformat(expires),
+            "external": tuple(ExternalAttribute(**each) for each in held.get("external", ())),
         }
     )
 
