@@ -1,10 +1,12 @@
 """Rules for all tests."""
 
+import logging
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+import structlog
 
 from tests import engines
 
@@ -34,6 +36,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         words = set(re.split(r"[^a-z0-9]+|_", f"{item.path.stem} {item.name}".lower()))
         if words & _ENGINES:
             item.add_marker(pytest.mark.engine)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_logs_where_a_test_had_it_log() -> Iterator[None]:
+    """Commands have the whole process log to a stream, which is closed with their test."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    yield
+    left = [each for each in root.handlers if each not in before and _is_ours(each)]
+    for handler in left:
+        root.removeHandler(handler)
+    if left:
+        structlog.reset_defaults()
+
+
+def _is_ours(handler: logging.Handler) -> bool:
+    return type(handler).__module__.startswith("hilum.")
 
 
 @pytest.hookimpl(wrapper=True)

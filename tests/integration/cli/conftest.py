@@ -57,20 +57,14 @@ class Hilum:
         return sorted((self.data / "objects").rglob("*.dcm"))
 
 
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Commands have the whole process log to the standard error of the test, which ends with it."""
-    with configure_logging(LogOptions(), io.StringIO()):  # and back, when the test has ended
-        yield
-    structlog.reset_defaults()
-
-
 @pytest.fixture
 def hilum(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Hilum:
+) -> Iterator[Hilum]:
     monkeypatch.chdir(tmp_path)
-    return Hilum(tmp_path / "data", capsys)
+    with configure_logging(LogOptions(), io.StringIO()):  # and back, when the test has ended
+        yield Hilum(tmp_path / "data", capsys)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
