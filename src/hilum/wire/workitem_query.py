@@ -10,7 +10,7 @@ from hilum.domain.errors import InvalidQuery
 from hilum.domain.identifiers import PartitionKey
 from hilum.domain.queries import Between, DateTimeBetween, Equals
 from hilum.domain.workitems import WorkitemKey, WorkitemMatch, WorkitemQuery
-from hilum.wire.query_attributes import find_tag, means_attribute, printable
+from hilum.wire.query_attributes import NO_ATTRIBUTE, find_tag, means_attribute, printable
 from hilum.wire.query_values import EMPTY_VALUE, literal_match, standard_match
 from hilum.wire.worklist_rules import RETURNED, WorklistRules
 from hilum.worklist.matching import MatchedAttribute, moment
@@ -145,10 +145,7 @@ def _time(name: str, text: str) -> WorkitemMatch:
 def _path(name: str) -> str:
     tags = [find_tag(part) for part in name.split(".")]
     if None in tags:
-        raise InvalidQuery(
-            printable(name),
-            "no attribute has this keyword, nor is it a tag of 8 hexadecimal digits",
-        )
+        raise InvalidQuery(printable(name), NO_ATTRIBUTE)
     return ".".join(f"{tag:08X}" for tag in tags)
 
 
